@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void *or_abort(void *ptr, size_t size)
+{
+    if (!ptr) {
+        fprintf(stderr, "out of memory: %zu bytes\n", size);
+        abort();
+    }
+    return ptr;
+}
+
+void *mem_alloc(size_t size)
+{
+    return or_abort(malloc(size ? size : 1), size);
+}
+
+void *mem_zalloc(size_t size)
+{
+    return or_abort(calloc(1, size ? size : 1), size);
+}
+
+void *mem_realloc(void *ptr, size_t size)
+{
+    return or_abort(realloc(ptr, size ? size : 1), size);
+}
+
+void mem_free(void *ptr)
+{
+    free(ptr);
+}

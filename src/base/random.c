@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "base/random.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+// Process-wide by nature, like the clock: a pool of kernel randomness and one seed, per thread so that no lock is
+// needed.
+static _Thread_local struct {
+    unsigned char bytes[1024];
+    size_t n_left;
+} pool;
+
+static void fill(unsigned char *out, size_t len)
+{
+    while (len) {
+        ssize_t n = getrandom(out, len, 0);
+        if (n <= 0) {
+            perror("getrandom");
+            abort();
+        }
+        out += n;
+        len -= (size_t)n;
+    }
+}
+
+void random_reset(void)
+{
+    pool.n_left = 0;
+}
+
+void random_bytes(void *out, size_t len)
+{
+    if (len > sizeof(pool.bytes)) {
+        fill(out, len);
+        return;
+    }
+    if (pool.n_left < len) {
+        fill(pool.bytes, sizeof(pool.bytes));
+        pool.n_left = sizeof(pool.bytes);
+    }
+    pool.n_left -= len;
+    memcpy(out, pool.bytes + pool.n_left, len);
+    // Given out once: what is used is not kept.
+    memset(pool.bytes + pool.n_left, 0, len);
+}
+
+uint64_t random_process_seed(void)
+{
+    static uint64_t seed;
+    uint64_t value = __atomic_load_n(&seed, __ATOMIC_RELAXED);
+    if (value == 0) {
+        uint64_t fresh;
+        random_bytes(&fresh, sizeof(fresh));
+        fresh |= 1;
+        // Whoever is first wins; all see the same value.
+        __atomic_compare_exchange_n(&seed, &value, fresh, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+        value = __atomic_load_n(&seed, __ATOMIC_RELAXED);
+    }
+    return value;
+}
+
+double random_unit(void)
+{
+    uint64_t bits;
+    random_bytes(&bits, sizeof(bits));
+    return (double)(bits >> 11) * 0x1.0p-53;
+}
+
+void random_uuid(char out[RANDOM_UUID_SIZE])
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned char bytes[16];
+    random_bytes(bytes, sizeof(bytes));
+    bytes[6] = (unsigned char)(0x40 | (bytes[6] & 0x0f));
+    bytes[8] = (unsigned char)(0x80 | (bytes[8] & 0x3f));
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            *out++ = '-';
+        }
+        *out++ = hex[bytes[i] >> 4];
+        *out++ = hex[bytes[i] & 15];
+    }
+    *out = '\0';
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// The configuration as one immutable snapshot, made from environment, `.env` and config.json over built-in defaults.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/slice.h"
+
+enum model_type { MODEL_ANTHROPIC, MODEL_OPENAI, MODEL_COMMON, MODEL_GOOGLE }; // responses = openai, chat = common
+enum reasoning_level {
+    REASONING_AUTO,
+    REASONING_OFF,
+    REASONING_LOW,
+    REASONING_MEDIUM,
+    REASONING_HIGH,
+    REASONING_XHIGH,
+};
+enum auth_style { AUTH_BEARER, AUTH_X_API_KEY, AUTH_X_GOOG_API_KEY };
+enum node_env { NODE_ENV_PRODUCTION, NODE_ENV_DEVELOPMENT };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+// Durations of an attempt; 0 is off. Per model over per endpoint over global.
+struct config_timeouts {
+    uint32_t connect_ms;
+    uint32_t header_ms;
+    uint32_t first_token_ms;
+    uint32_t idle_ms;
+    uint32_t total_ms;
+};
+
+// One header line of an endpoint's configuration; value.ptr NULL removes the default header of that name.
+struct config_header {
+    struct slice name;
+    struct slice value;
+};
+
+struct config_proxy {
+    struct slice name;
+    struct slice host;
+    uint16_t port;
+    struct slice authorization; // "Basic …", empty without credentials
+};
+
+struct config_endpoint {
+    struct slice name;
+    enum model_type type; // of the models that use it when they name none
+    bool has_type;
+    struct slice base_url;
+    struct slice host;
+    uint16_t port;
+    bool is_tls;
+    struct slice path; // without a trailing "/" unless it is all
+    enum auth_style auth;
+    bool is_factory; // one of Factory's: its headers are added
+    struct config_header *headers;
+    size_t n_headers;
+    const struct config_proxy *proxy; // NULL: `proxies` in turn, or none
+    struct config_timeouts timeouts;
+};
+
+struct config_model {
+    struct slice id;
+    struct slice name;
+    enum model_type type;
+    enum reasoning_level reasoning;
+    bool fast;
+    struct slice provider;       // x-api-provider; empty: by type
+    struct slice upstream_model; // empty: the id
+    const struct config_endpoint *endpoint;
+    struct config_timeouts timeouts; // resolved
+};
+
+struct config {
+    struct arena _arena;
+    uint32_t _n_refs;
+
+    // server
+    uint16_t port;
+    struct slice host;
+    enum node_env node_env;
+    uint32_t shutdown_grace_ms;
+    uint64_t max_body_bytes;
+    uint32_t max_connections;
+
+    // log
+    enum log_level log_level;
+    enum log_format log_format;
+    struct slice log_dir;
+    uint32_t log_retention_days;
+
+    struct slice data_dir;
+
+    // access
+    struct slice *access_keys;
+    size_t n_access_keys;
+    bool public_models;
+    struct slice factory_api_key; // credential level 1; empty: none
+    struct slice admin_access_key;
+
+    // traffic
+    struct config_timeouts timeouts;
+    uint32_t stream_keepalive_ms;
+    uint32_t reasoning_budget[3]; // low, medium, high
+    struct slice system_prompt;   // empty: none
+    struct slice user_agent;
+
+    struct config_model *models;
+    size_t n_models;
+    struct map _models_by_id; // config_find_model()
+    struct map _redirects;
+    struct config_endpoint *endpoints;
+    size_t n_endpoints;
+    struct config_proxy *proxies;
+    size_t n_proxies;
+};
+
+// What is read. Pointers are borrowed.
+struct config_sources {
+    char **environment;      // like environ
+    const char *dotenv_path; // ".env"; a missing file is fine
+    bool create_file;        // write config.json with the defaults when it is missing
+};
+
+// Builds a snapshot with one reference. On failure returns NULL and `errors` holds one line for each thing wrong: what
+// and where it was, and what it may be; secrets masked. `warnings` gets lines about what is set and not understood.
+struct config *config_load(const struct config_sources *sources, struct buf *errors, struct buf *warnings);
+struct config *config_ref(struct config *config);
+void config_unref(struct config *config); // accepts NULL
+
+// The model that serves `id`, redirects followed; NULL when unknown.
+const struct config_model *config_find_model(const struct config *config, struct slice id);
+
+// One line for each setting: name, default, meaning. For --help.
+void config_describe_settings(struct buf *out);

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The metering tap: reads token usage and completeness out of an answer that passes by, without holding a byte of it
+// up.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
+#include "dialect/dialect.h"
+
+// Tokens, -1 where the answer did not say. Inclusive: `input` has the cached parts in it, `output` the reasoning.
+struct usage {
+    int64_t input;
+    int64_t output;
+    int64_t reasoning;
+    int64_t cache_read;
+    int64_t cache_write;
+};
+#define USAGE_UNKNOWN ((struct usage){-1, -1, -1, -1, -1})
+
+enum usage_body { USAGE_BODY_JSON, USAGE_BODY_SSE };
+
+struct usage_tap;
+
+// A tap for one answer. `limit` bounds what it holds of one event or of the usage object; past it the tap goes blind
+// and the answer is not disturbed.
+struct usage_tap *usage_tap_new(enum dialect dialect, enum usage_body body, size_t limit);
+void usage_tap_free(struct usage_tap *tap); // accepts NULL
+void usage_tap_feed(struct usage_tap *tap, struct slice bytes);
+void usage_tap_finish(struct usage_tap *tap); // the body has ended
+
+// What was seen so far; later statements replace earlier ones member by member.
+struct usage usage_tap_usage(const struct usage_tap *tap);
+// Has the dialect's own end of an answer been seen (SSE), or one whole JSON value (JSON)?
+bool usage_tap_is_complete(const struct usage_tap *tap);
+// Has an event with generated content (text, reasoning, tool call) been seen?
+bool usage_tap_has_content(const struct usage_tap *tap);
+// Did the stream itself carry an error event?
+bool usage_tap_has_error(const struct usage_tap *tap);

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// Incremental parser of server-sent events (WHATWG HTML §9.2), resumable at any byte. Lines end in CR, LF or CRLF; a
+// BOM at the start is skipped; comments and unknown fields are ignored; data lines are joined with LF. At the end of
+// the stream a pending event is delivered although the standard would drop it: some providers leave the last blank line
+// out.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
+
+// Slices are good during the callback only; they point into the fed bytes where an event lies within one feed.
+struct sse_event {
+    struct slice name; // of the `event:` field; empty without one
+    struct slice data;
+};
+
+typedef void (*sse_event_fn)(void *arg, const struct sse_event *event);
+
+enum { SSE_EVENT_MAX_DEFAULT = 16 * 1024 * 1024 };
+enum { SSE_EVENT_TOO_LARGE = 1 };
+
+struct sse_parser {
+    struct buf _line; // the part of a line that came before this feed
+    struct buf _data; // data of the event under way, when it could not stay in the input
+    struct buf _name;
+    size_t _event_max;  // bytes of one event
+    uint8_t _bom_bytes; // of a BOM seen so far
+    bool _at_start;     // nothing but a BOM has come
+    bool _after_cr;     // an LF now belongs to the line end before it
+    bool _has_data;
+    bool _failed;
+};
+
+// Owns no memory until an event is split over feeds.
+void sse_parser_init(struct sse_parser *parser, size_t event_max);
+void sse_parser_deinit(struct sse_parser *parser);
+
+// 0, or SSE_EVENT_TOO_LARGE: then the parser stays failed and ignores everything.
+MUST_USE int sse_parser_feed(struct sse_parser *parser, struct slice bytes, sse_event_fn on_event, void *arg);
+MUST_USE int sse_parser_finish(struct sse_parser *parser, sse_event_fn on_event, void *arg);
