@@ -20,20 +20,23 @@ struct usage {
 };
 #define USAGE_UNKNOWN ((struct usage){-1, -1, -1, -1, -1})
 
-enum usage_body { USAGE_BODY_JSON, USAGE_BODY_SSE };
-
 struct usage_tap;
 
-// A tap for one answer. `limit` bounds what it holds of one event or of the usage object; past it the tap goes blind
-// and the answer is not disturbed.
-struct usage_tap *usage_tap_new(enum dialect dialect, enum usage_body body, size_t limit);
+// A tap for one answer. `limit` bounds what it holds of a JSON answer's usage object; past it the tap goes blind and
+// the answer is not disturbed.
+struct usage_tap *usage_tap_new(enum dialect dialect, size_t limit);
 void usage_tap_free(struct usage_tap *tap); // accepts NULL
-void usage_tap_feed(struct usage_tap *tap, struct slice bytes);
-void usage_tap_finish(struct usage_tap *tap); // the body has ended
+
+// A streamed answer: one event after the other (http/sse_parser.h splits them). Cheap for events that say nothing new:
+// an event is parsed as JSON only when a search finds one of the members that matter.
+void usage_tap_event(struct usage_tap *tap, struct slice name, struct slice data);
+// An answer in one JSON value, in pieces as it comes; resumable at any byte.
+void usage_tap_json(struct usage_tap *tap, struct slice bytes);
 
 // What was seen so far; later statements replace earlier ones member by member.
 struct usage usage_tap_usage(const struct usage_tap *tap);
-// Has the dialect's own end of an answer been seen (SSE), or one whole JSON value (JSON)?
+// Has the dialect's own end of a stream been seen (message_stop; a finish_reason; response.completed, .incomplete or
+// .failed; a finishReason), or one whole JSON value?
 bool usage_tap_is_complete(const struct usage_tap *tap);
 // Has an event with generated content (text, reasoning, tool call) been seen?
 bool usage_tap_has_content(const struct usage_tap *tap);
