@@ -23,7 +23,7 @@ static void update_mask(struct stream *stream)
     if (stream->_is_reading && !stream->_has_ended) {
         mask |= UV_READABLE;
     }
-    if (stream_pending(stream) || stream->_wants_drain || stream->_failure) {
+    if ((stream_pending(stream) || stream->_wants_drain || stream->_failure) && !stream->_has_failed) {
         mask |= UV_WRITABLE;
     }
     if (mask == stream->_mask) {
@@ -227,14 +227,17 @@ static void flush_held_back(struct stream *stream)
 
 // ---- events from the loop -------------------------------------------------------------------------------------------
 
+// The peer's orderly end is told once, and an error once, also after it.
 static void end(struct stream *stream, int r)
 {
-    if (stream->_has_ended || stream->_is_closing) {
+    if (stream->_is_closing || stream->_has_failed || (r == 0 && stream->_has_ended)) {
         return;
     }
     stream->_has_ended = true;
-    stream->_failure = 0;
-    stream->_wants_drain = false;
+    if (r != 0) {
+        stream->_has_failed = true;
+        stream->_failure = r;
+    }
     update_mask(stream);
     stream->_events->on_end(stream, r);
 }

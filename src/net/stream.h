@@ -3,7 +3,8 @@
 // buffer; writes go to the kernel at once, and only what it does not take is kept.
 //
 // Happy path: stream_open() → on_data … on_data → on_end; stream_close() → on_closed.
-// Failure modes: a read or write error is on_end(r < 0), once, never from inside a call of ours.
+// Failure modes: a read or write error is on_end(r < 0), once, never from inside a call of ours; it may come after
+// on_end(0).
 // Ends when: on_closed has run; only then may the memory go.
 #pragma once
 
@@ -47,7 +48,8 @@ struct stream {
     int _mask;    // what we poll for
     bool _wants_drain;
     bool _is_reading;
-    bool _has_ended; // on_end has been called
+    bool _has_ended;  // nothing more will be read
+    bool _has_failed; // on_end has told an error
     bool _shuts_down; // FIN once _out is empty
     bool _is_closing;
 };
