@@ -77,8 +77,8 @@ struct config_model {
     enum model_type type;
     enum reasoning_level reasoning;
     bool fast;
-    struct slice provider;       // x-api-provider; empty: by type
-    struct slice upstream_model; // empty: the id
+    struct slice provider;                  // x-api-provider; empty: by type
+    struct slice upstream_model;            // empty: the id
     const struct config_endpoint *endpoint; // of the model's own type; not always an element of config->endpoints
     struct config_timeouts timeouts;        // resolved
 };
@@ -88,7 +88,7 @@ struct config {
     uint32_t _n_refs;
 
     // server
-    uint16_t port;    // 0: a free one
+    uint16_t port;     // 0: a free one
     struct slice host; // an address
     enum node_env node_env;
     uint32_t shutdown_grace_ms;
@@ -135,8 +135,9 @@ struct config_sources {
     bool create_file;        // write config.json with the defaults when it is missing
 };
 
-// Builds a snapshot with one reference; keeps no state between calls. Reads files, so it blocks. On failure returns NULL and `errors` holds one line for each thing wrong: what
-// and where it was, and what it may be; secrets masked. `warnings` gets lines about what is set and not understood.
+// Builds a snapshot with one reference; keeps no state between calls. Reads files, so it blocks. On failure returns
+// NULL and `errors` holds one line for each thing wrong: what and where it was, and what it may be; secrets masked.
+// `warnings` gets lines about what is set and not understood.
 struct config *config_load(const struct config_sources *sources, struct buf *errors, struct buf *warnings);
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); // accepts NULL

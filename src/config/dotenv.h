@@ -6,8 +6,8 @@
 //   KEY='as it is'                   literal, may run over several lines
 //   KEY="tab\tnewline\n \" \\"       \n \r \t \" \\ are replaced, any other escape is an error; may run over lines
 //
-// Variables in values ($OTHER, ${OTHER}) are not expanded: a `$` is a `$`. Line ends may be LF or CRLF, and a byte order
-// mark at the beginning is skipped. Of several lines with one key the last one counts.
+// Variables in values ($OTHER, ${OTHER}) are not expanded: a `$` is a `$`. Line ends may be LF or CRLF, and a byte
+// order mark at the beginning is skipped. Of several lines with one key the last one counts.
 #pragma once
 
 #include <stdint.h>

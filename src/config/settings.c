@@ -150,8 +150,7 @@ const struct setting *settings_find_json(struct slice group, struct slice name)
 {
     for (size_t i = 0; i < N_SETTINGS; i++) {
         struct slice row_name;
-        if (settings[i].json && slice_eq(split_place(settings[i].json, &row_name), group) &&
-            slice_eq(row_name, name)) {
+        if (settings[i].json && slice_eq(split_place(settings[i].json, &row_name), group) && slice_eq(row_name, name)) {
             return &settings[i];
         }
     }

@@ -8,10 +8,10 @@
 #include "config/value.h"
 
 struct setting {
-    const char *env;       // name of the environment variable; NULL: only in config.json
-    const char *json;      // place in config.json, "name" or "group.name"; NULL: only in the environment
-    const char *fallback;  // default as text; NULL: none
-    const char *help;      // meaning, one line
+    const char *env;      // name of the environment variable; NULL: only in config.json
+    const char *json;     // place in config.json, "name" or "group.name"; NULL: only in the environment
+    const char *fallback; // default as text; NULL: none
+    const char *help;     // meaning, one line
     struct value_rule rule;
     size_t field; // offset in struct config; 0: known, but this version does not act on it yet
 };

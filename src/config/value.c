@@ -220,9 +220,9 @@ static void append_url(struct buf *out, struct slice url)
     }
     if (at > 0) {
         bool is_http = slice_starts_with_nocase(url, SLICE("http://"));
-        buf_append(out, is_http                                           ? SLICE("http://…@")
+        buf_append(out, is_http                                            ? SLICE("http://…@")
                         : slice_starts_with_nocase(url, SLICE("https://")) ? SLICE("https://…@")
-                                                                          : SLICE("…@"));
+                                                                           : SLICE("…@"));
     }
     append_shortened(out, slice_of(url.ptr + at, end > at ? end - at : 0));
     if (end < url.len) {
