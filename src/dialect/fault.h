@@ -8,22 +8,30 @@
 
 // X(NAME, name, status, OpenAI type, OpenAI code or NULL, Anthropic type, Gemini status)
 #define FAULTS(X)                                                                                                      \
-    X(INVALID_JSON, "invalid_json", 400, "invalid_request_error", "invalid_json", "invalid_request_error", "INVALID_ARGUMENT")         \
-    X(INVALID_REQUEST, "invalid_request", 400, "invalid_request_error", NULL, "invalid_request_error", "INVALID_ARGUMENT")                \
-    X(MISSING_MODEL, "missing_model", 400, "invalid_request_error", "missing_model", "invalid_request_error", "INVALID_ARGUMENT")       \
-    X(INVALID_API_KEY, "invalid_api_key", 401, "invalid_request_error", "invalid_api_key", "authentication_error", "UNAUTHENTICATED")     \
-    X(MODEL_NOT_FOUND, "model_not_found", 404, "invalid_request_error", "model_not_found", "not_found_error", "NOT_FOUND")                \
-    X(ROUTE_NOT_FOUND, "route_not_found", 404, "invalid_request_error", "not_found", "not_found_error", "NOT_FOUND")                      \
-    X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "invalid_request_error", "method_not_allowed", "invalid_request_error",                 \
+    X(INVALID_JSON, "invalid_json", 400, "invalid_request_error", "invalid_json", "invalid_request_error",             \
       "INVALID_ARGUMENT")                                                                                              \
-    X(REQUEST_TOO_LARGE, "request_too_large", 413, "invalid_request_error", "request_too_large", "request_too_large", "INVALID_ARGUMENT")   \
-    X(INTERNAL, "internal", 500, "server_error", "internal_error", "api_error", "INTERNAL")                                        \
-    X(NOT_IMPLEMENTED, "not_implemented", 501, "invalid_request_error", "not_implemented", "invalid_request_error", "UNIMPLEMENTED")      \
-    X(UPSTREAM_UNREACHABLE, "upstream_unreachable", 502, "server_error", "upstream_unreachable", "api_error", "UNAVAILABLE")                   \
-    X(UPSTREAM_PROTOCOL, "upstream_protocol", 502, "server_error", "upstream_protocol_error", "api_error", "INTERNAL")                      \
-    X(UPSTREAM_TRUNCATED, "upstream_truncated", 502, "server_error", "upstream_truncated", "api_error", "INTERNAL")                          \
-    X(NO_CREDENTIALS, "no_credentials", 503, "server_error", "no_credentials", "api_error", "UNAVAILABLE")                               \
-    X(OVERLOADED, "overloaded", 503, "server_error", "overloaded", "overloaded_error", "UNAVAILABLE")                                \
+    X(INVALID_REQUEST, "invalid_request", 400, "invalid_request_error", NULL, "invalid_request_error",                 \
+      "INVALID_ARGUMENT")                                                                                              \
+    X(MISSING_MODEL, "missing_model", 400, "invalid_request_error", "missing_model", "invalid_request_error",          \
+      "INVALID_ARGUMENT")                                                                                              \
+    X(INVALID_API_KEY, "invalid_api_key", 401, "invalid_request_error", "invalid_api_key", "authentication_error",     \
+      "UNAUTHENTICATED")                                                                                               \
+    X(MODEL_NOT_FOUND, "model_not_found", 404, "invalid_request_error", "model_not_found", "not_found_error",          \
+      "NOT_FOUND")                                                                                                     \
+    X(ROUTE_NOT_FOUND, "route_not_found", 404, "invalid_request_error", "not_found", "not_found_error", "NOT_FOUND")   \
+    X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "invalid_request_error", "method_not_allowed",                    \
+      "invalid_request_error", "INVALID_ARGUMENT")                                                                     \
+    X(REQUEST_TOO_LARGE, "request_too_large", 413, "invalid_request_error", "request_too_large", "request_too_large",  \
+      "INVALID_ARGUMENT")                                                                                              \
+    X(INTERNAL, "internal", 500, "server_error", "internal_error", "api_error", "INTERNAL")                            \
+    X(NOT_IMPLEMENTED, "not_implemented", 501, "invalid_request_error", "not_implemented", "invalid_request_error",    \
+      "UNIMPLEMENTED")                                                                                                 \
+    X(UPSTREAM_UNREACHABLE, "upstream_unreachable", 502, "server_error", "upstream_unreachable", "api_error",          \
+      "UNAVAILABLE")                                                                                                   \
+    X(UPSTREAM_PROTOCOL, "upstream_protocol", 502, "server_error", "upstream_protocol_error", "api_error", "INTERNAL") \
+    X(UPSTREAM_TRUNCATED, "upstream_truncated", 502, "server_error", "upstream_truncated", "api_error", "INTERNAL")    \
+    X(NO_CREDENTIALS, "no_credentials", 503, "server_error", "no_credentials", "api_error", "UNAVAILABLE")             \
+    X(OVERLOADED, "overloaded", 503, "server_error", "overloaded", "overloaded_error", "UNAVAILABLE")                  \
     X(UPSTREAM_TIMEOUT, "upstream_timeout", 504, "server_error", "upstream_timeout", "api_error", "DEADLINE_EXCEEDED")
 
 enum fault {

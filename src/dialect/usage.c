@@ -5,7 +5,7 @@
 #include "dialect/usage_scan.h"
 
 // More than anybody can use: what is over it is not a count.
-static const int64_t FIGURE_MAX = 1000 * 1000 * 1000 * INT64_C(1000 * 1000);
+static const int64_t FIGURE_MAX = INT64_C(1000) * 1000 * 1000 * 1000;
 
 // Deep enough for everything that read_event() of a dialect looks at; what is deeper is only validated.
 static const struct json_options EVENT_OPTIONS = {.record_depth = 6, .max_nodes = 512 * 1024};

@@ -36,8 +36,8 @@ void usage_tap_json(struct usage_tap *tap, struct slice bytes);
 // What was seen so far; later statements replace earlier ones member by member.
 struct usage usage_tap_usage(const struct usage_tap *tap);
 // Has the dialect's own end of a stream been seen (message_stop; a finish_reason or, without one, "[DONE]";
-// response.completed, .incomplete or .failed; a finishReason or the reason why the prompt was blocked), or one whole JSON
-// value? An error may still come with it: ask for that first.
+// response.completed, .incomplete or .failed; a finishReason or the reason why the prompt was blocked), or one whole
+// JSON value? An error may still come with it: ask for that first.
 bool usage_tap_is_complete(const struct usage_tap *tap);
 // Has an event with generated content (text, reasoning, tool call) been seen? Of an answer in one JSON value: the whole
 // answer, or the first element of an array of answers.

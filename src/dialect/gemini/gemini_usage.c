@@ -14,8 +14,8 @@ static const struct usage_row ROWS[] = {
 static bool is_telling(struct slice name, struct slice data, const struct usage_seen *seen)
 {
     return !seen->has_content || slice_eq(name, SLICE("error")) || usage_states(data, SLICE("\"usageMetadata\"")) ||
-           (!seen->is_complete && (usage_states(data, SLICE("\"finishReason\"")) ||
-                                   usage_states(data, SLICE("\"blockReason\"")))) ||
+           (!seen->is_complete &&
+            (usage_states(data, SLICE("\"finishReason\"")) || usage_states(data, SLICE("\"blockReason\"")))) ||
            usage_states(data, SLICE("\"error\""));
 }
 

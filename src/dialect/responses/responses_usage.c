@@ -14,12 +14,13 @@ static const struct usage_row ROWS[] = {
 static const struct slice ENDS[] = {SLICE_INIT("response.completed"), SLICE_INIT("response.incomplete"),
                                     SLICE_INIT("response.failed"), SLICE_INIT("response.done")};
 
-// Events that come before anything has been generated, or without it.
+// Events without anything generated. The first three echo the whole request, so they are better not parsed.
 static const struct slice EMPTY_EVENTS[] = {
-    SLICE_INIT("response.created"),            SLICE_INIT("response.queued"),
-    SLICE_INIT("response.in_progress"),        SLICE_INIT("response.content_part.added"),
-    SLICE_INIT("response.output_item.added"),  SLICE_INIT("response.reasoning_summary_part.added"),
-    SLICE_INIT("response.output_item.done"),
+    SLICE_INIT("response.created"),
+    SLICE_INIT("response.queued"),
+    SLICE_INIT("response.in_progress"),
+    SLICE_INIT("response.content_part.added"),
+    SLICE_INIT("response.reasoning_summary_part.added"),
 };
 #define N_OF(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -52,13 +53,14 @@ static bool has_end_in_text(struct slice data)
 static bool is_telling(struct slice name, struct slice data, const struct usage_seen *seen)
 {
     struct slice type = usage_peek_type(data);
-    if (!seen->has_content || slice_eq(name, SLICE("error"))) {
+    if (slice_eq(name, SLICE("error"))) {
         return true;
     }
     if (type.len) {
-        return is_end(type) || slice_eq(type, SLICE("error"));
+        bool may_be_content = !seen->has_content && !is_one_of(type, EMPTY_EVENTS, N_OF(EMPTY_EVENTS));
+        return may_be_content || is_end(type) || slice_eq(type, SLICE("error"));
     }
-    return is_end(name) || has_end_in_text(data);
+    return !seen->has_content || is_end(name) || has_end_in_text(data);
 }
 
 static void read_end(const struct usage_event *event, struct usage_seen *seen)
@@ -84,10 +86,10 @@ static void read_event(const struct usage_event *event, struct usage_seen *seen)
         read_end(event, seen);
     } else if (slice_eq(event->kind, SLICE("error")) || usage_has_error_member(event)) {
         seen->has_error = true;
-    } else if (!is_one_of(event->kind, EMPTY_EVENTS, N_OF(EMPTY_EVENTS))) {
-        seen->has_content = seen->has_content || slice_starts_with(event->kind, SLICE("response."));
     } else if (slice_starts_with(event->kind, SLICE("response.output_item."))) {
         seen->has_content = seen->has_content || is_item_filled(event);
+    } else if (slice_starts_with(event->kind, SLICE("response."))) {
+        seen->has_content = seen->has_content || !is_one_of(event->kind, EMPTY_EVENTS, N_OF(EMPTY_EVENTS));
     }
 }
 
