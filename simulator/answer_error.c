@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Errors in each provider's own form, and the list of models.
+#include <stdio.h>
+
 #include "simulator/composer.h"
 
 struct error_row {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "simulator/composer.h"
 
-#include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 
-#include "http/sse_writer.h"
 #include "simulator/prose.h"
 
 const struct slice composer_signature = SLICE_INIT("c2lnbmVkIGJ5IHRoZSBzaW11bGF0b3I=");
@@ -41,10 +40,10 @@ static void append_framed(struct composer *c, struct slice name, struct slice da
     } else if (c->ask->is_array) {
         buf_append(out, out->len == 0 ? SLICE("[") : SLICE(",\r\n"));
         buf_append(out, data);
-    } else if (c->script->crlf || c->ask->provider == PROVIDER_GEMINI) {
-        append_lines(out, name, data, SLICE("\r\n"));
     } else {
-        sse_write_event(out, name, data);
+        // Gemini always ends its lines this way.
+        bool has_crlf = c->script->crlf || c->ask->provider == PROVIDER_GEMINI;
+        append_lines(out, name, data, has_crlf ? SLICE("\r\n") : SLICE("\n"));
     }
 }
 

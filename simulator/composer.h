@@ -10,13 +10,15 @@ struct composer_call {
     struct slice arguments; // JSON
 };
 
-// Text of a giant answer travels in pieces of this size.
-enum { COMPOSER_GIANT_PIECE = 16 * 1024 };
+enum {
+    COMPOSER_GIANT_PIECE = 16 * 1024, // text of a giant answer travels in pieces of this size
+    COMPOSER_FRAGMENT = 6,            // bytes of a call's arguments in one delta
+};
 
 struct composer {
-    const struct ask *ask;
-    const struct script *script;
-    const struct answer_context *context;
+    const struct ask *ask;                // NULL for an error
+    const struct script *script;          // borrowed, as all of these
+    const struct answer_context *context; // NULL for an error
     struct answer *answer;
     struct answer_usage usage;
     // What is to be said.
@@ -25,12 +27,12 @@ struct composer {
     uint64_t n_text;      // deltas; 0 when there are calls
     struct composer_call calls[2];
     unsigned n_calls;
-    struct buf reasoning; // all of it
-    struct buf text;      // all of it
+    struct buf reasoning; // owned: all of it
+    struct buf text;      // owned: all of it
     // How it is written.
-    struct buf data;      // the JSON of the event under way
+    struct buf data;      // owned: the JSON of the event under way
     struct json_writer w; // into `data`
-    struct buf token;     // the text of the delta under way
+    struct buf token;     // owned: the text of the delta under way
     uint64_t sequence;    // of Responses events
 };
 
@@ -39,7 +41,7 @@ void composer_begin(struct composer *c);
 void composer_end(struct composer *c, struct slice name);
 void composer_add_raw(struct composer *c, struct slice data); // an event that is no object: "[DONE]"
 
-// The next texts to be sent as deltas. The slices are good until the next call.
+// The text of a delta; good until the next call.
 struct slice composer_text_delta(struct composer *c, uint64_t index);
 struct slice composer_reasoning_delta(struct composer *c, uint64_t index);
 
@@ -47,8 +49,7 @@ struct slice composer_reasoning_delta(struct composer *c, uint64_t index);
 typedef void (*composer_delta_fn)(struct composer *c, uint64_t index, struct slice text);
 void composer_text_deltas(struct composer *c, uint64_t from, uint64_t to, composer_delta_fn write);
 
-// Cuts a call's arguments into a few fragments.
-// Walks over them: start with *at = 0; false at the end.
+// Walks over the fragments of a call's arguments: start with *at = 0; false at the end.
 bool composer_next_fragment(struct slice arguments, size_t *at, struct slice *fragment_r);
 
 // A member whose value is `prefix` and the unique part of this answer's ids.
