@@ -104,7 +104,7 @@ static enum log_level level_of(const struct exchange *x, const struct metrics_re
     if (x->route.group == ROUTE_GROUP_SERVICE && request->status < 400) {
         return LOG_DEBUG; // probes and scrapes come all the time
     }
-    return request->status >= 500 || x->has_fault ? LOG_WARN : LOG_INFO;
+    return request->status >= 500 ? LOG_WARN : LOG_INFO;
 }
 
 static void write_access_line(struct exchange *x, const struct metrics_request *request)
