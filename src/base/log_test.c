@@ -16,19 +16,21 @@ struct sink {
     char area[32];
     char text[9000];
     size_t len;
+    size_t short_len;
     int64_t wall_ms;
 };
 
-static void remember(void *arg, enum log_level level, const char *area, int64_t wall_ms, struct slice text)
+static void remember(void *arg, const struct log_message *message)
 {
     struct sink *sink = arg;
-    assert_true(text.len < sizeof(sink->text) && strlen(area) < sizeof(sink->area));
+    assert_true(message->text.len < sizeof(sink->text) && strlen(message->area) < sizeof(sink->area));
     sink->n++;
-    sink->level = level;
-    memcpy(sink->area, area, strlen(area) + 1);
-    memcpy(sink->text, text.ptr, text.len);
-    sink->len = text.len;
-    sink->wall_ms = wall_ms;
+    sink->level = message->level;
+    memcpy(sink->area, message->area, strlen(message->area) + 1);
+    memcpy(sink->text, message->text.ptr, message->text.len);
+    sink->len = message->text.len;
+    sink->short_len = message->short_len;
+    sink->wall_ms = message->wall_ms;
 }
 
 static int plug_in(void **state)
@@ -70,6 +72,16 @@ static void what_is_off_is_not_even_evaluated(void **state)
     assert_int_equal(n_evaluated, 0);
     log_info("test", "%d", ++n_evaluated);
     assert_int_equal(n_evaluated, 1);
+}
+
+static void a_made_line_arrives_with_its_short_part(void **state)
+{
+    struct sink *sink = *state;
+    log_emit(LOG_INFO, "access", SLICE("GET / 200 and more"), 9);
+    assert_int_equal(sink->len, 18);
+    assert_int_equal(sink->short_len, 9);
+    log_info("access", "a formatted line is short as a whole");
+    assert_int_equal(sink->short_len, sink->len);
 }
 
 static void a_message_arrives_with_all_its_parts(void **state)
@@ -140,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(only_levels_that_are_on_reach_the_sink, plug_in, unplug),
         cmocka_unit_test_setup_teardown(what_is_off_is_not_even_evaluated, plug_in, unplug),
+        cmocka_unit_test_setup_teardown(a_made_line_arrives_with_its_short_part, plug_in, unplug),
         cmocka_unit_test_setup_teardown(a_message_arrives_with_all_its_parts, plug_in, unplug),
         cmocka_unit_test_setup_teardown(control_characters_are_replaced, plug_in, unplug),
         cmocka_unit_test_setup_teardown(long_messages_are_cut, plug_in, unplug),
