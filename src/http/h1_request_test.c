@@ -17,7 +17,7 @@ static enum h1_result parse_split(struct h1_request *req, const char *head, size
 {
     struct h1_scan scan = {0};
     size_t head_len = 0;
-    char *first = malloc(split + 1);
+    char *first = calloc(1, split + 1);
     memcpy(first, head, split);
     enum h1_result r = h1_scan(&scan, first, split, &limits, &head_len);
     free(first);
