@@ -24,7 +24,8 @@ function cellsOf(row) {
   const ratio = row.nginx > 0 ? (row.ours / row.nginx).toFixed(2) : '';
   const targets = row.targets ?? [];
   const verdict = targets.map((t) => (t.isMet(row) ? 'ok' : 'MISS')).join(', ');
-  return [row.scenario, row.figure, number(row.ours), number(row.nginx), ratio, number(row.direct), targets.map((t) => t.text).join(', '), verdict];
+  const figures = [number(row.ours), number(row.nginx), ratio, number(row.direct)];
+  return [row.scenario, row.figure, ...figures, targets.map((t) => t.text).join(', '), verdict];
 }
 
 const HEAD = ['scenario', 'figure', 'droid2api', 'nginx', 'ratio', 'direct', 'target', ''];
@@ -33,14 +34,16 @@ export function table(rows) {
   const lines = [HEAD, ...rows.map(cellsOf)];
   const widths = HEAD.map((_, i) => Math.max(3, ...lines.map((cells) => cells[i].length)));
   const isNumber = (i) => i >= 2 && i <= 5;
-  const toLine = (cells) => `| ${cells.map((c, i) => (isNumber(i) ? c.padStart(widths[i]) : c.padEnd(widths[i]))).join(' | ')} |`;
+  const pad = (cell, i) => (isNumber(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]));
+  const toLine = (cells) => `| ${cells.map(pad).join(' | ')} |`;
   const rule = `|${widths.map((w, i) => '-'.repeat(w + 1) + (isNumber(i) ? ':' : '-')).join('|')}|`;
   return [toLine(lines[0]), rule, ...lines.slice(1).map(toLine)].join('\n');
 }
 
 function versionOf(pkg) {
   try {
-    return execFileSync('dpkg-query', ['-W', '-f', '${Version}', pkg], { stdio: ['ignore', 'pipe', 'ignore'] }).toString();
+    const options = { stdio: ['ignore', 'pipe', 'ignore'] };
+    return execFileSync('dpkg-query', ['-W', '-f', '${Version}', pkg], options).toString();
   } catch {
     return 'unknown';
   }
@@ -49,8 +52,10 @@ function versionOf(pkg) {
 export function conditions(versions) {
   const packages = ['nginx', 'libuv1', 'libssl3', 'libc6'].map((name) => `${name} ${versionOf(name)}`);
   const memory = /MemTotal:\s+(\d+)/.exec(readFileSync('/proc/meminfo', 'latin1'))[1] / 1048576;
+  const date = new Date().toISOString().slice(0, 10);
+  const machine = `${cpus().length} × ${cpus()[0].model.trim()}, ${memory.toFixed(0)} GB`;
   return [
-    `${new Date().toISOString().slice(0, 10)}; Linux ${release().replace(/-.*/, '')}; ${cpus().length} × ${cpus()[0].model.trim()}; ${memory.toFixed(0)} GB`,
+    `${date}; Linux ${release().replace(/-.*/, '')}; ${machine}`,
     `${versions}; ${packages.join(', ')}`,
     `load average before the run ${loadavg()[0].toFixed(2)}`,
   ];

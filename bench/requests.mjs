@@ -2,7 +2,7 @@
 // The request bodies of the scenarios, one builder per dialect.
 
 const SENTENCE =
-  'The harbour was quiet that morning; "not a sail", said the keeper, and wrote it down\tin the book.\nÜber dem Wasser lag Nebel. ';
+  'The harbour was quiet; "not a sail", said the keeper, and wrote it down\tin the book.\nÜber dem Wasser lag Nebel. ';
 
 function messagesOf(bytes) {
   const messages = [];

@@ -20,7 +20,8 @@ function mediansOf(results) {
 
 function refuseErrors(side, result) {
   if (result.errors > 0 || result.lost > 0) {
-    throw new Error(`${side}: ${result.errors} wrong answers ${JSON.stringify(result.error_kinds)}, ${result.lost} connections lost`);
+    const kinds = JSON.stringify(result.error_kinds);
+    throw new Error(`${side}: ${result.errors} wrong answers ${kinds}, ${result.lost} connections lost`);
   }
   return result;
 }
@@ -72,8 +73,8 @@ export class Bench {
     return (await answer.json()).requests;
   }
 
-  // Runs one load against one server; the result carries the server's CPU time. Every answer must be as long as `like`, the
-  // one that came without a proxy, and every request must have reached the upstream.
+  // Runs one load against one server; the result carries the server's CPU time. Every answer must be as long as `like`,
+  // the one that came without a proxy, and every request must have reached the upstream.
   async measure(side, server, mode, core, options, like) {
     const shape = like === undefined ? {} : { bytes: like.bytes, ...(mode === 'sse' ? { events: like.events } : {}) };
     const seenBefore = await this.requestsSeenUpstream();
@@ -81,7 +82,7 @@ export class Bench {
     const result = refuseErrors(side, await this.load(mode, core, { ...options, ...shape }));
     const cpu = (server.cpuNanoseconds() - cpuBefore) / 1000;
     const seen = (await this.requestsSeenUpstream()) - seenBefore;
-    if (seen !== result.requests) throw new Error(`${side}: ${result.requests} answers, but ${seen} requests reached the upstream`);
+    if (seen !== result.requests) throw new Error(`${side}: ${result.requests} answers to ${seen} upstream requests`);
     return { ...result, cpu: cpu / result.requests };
   }
 
@@ -96,16 +97,17 @@ export class Bench {
         body,
         connections,
       });
-      const like = (await this.measure('direct', servers.direct, mode, core, { ...optionsFor(servers.direct), requests: 1 })).answer;
+      const run = (side, n, like) =>
+        this.measure(side, servers[side], mode, core, { ...optionsFor(servers[side]), requests: n }, like);
+      const like = (await run('direct', 1)).answer;
       const results = { direct: [], nginx: [], gateway: [] };
-      const warmUp = Math.max(connections, Math.ceil(requests / 10));
       for (const side of Object.keys(results)) {
-        await this.measure(side, servers[side], mode, core, { ...optionsFor(servers[side]), requests: warmUp }, like);
+        await run(side, Math.max(connections, Math.ceil(requests / 10)), like);
       }
       for (let round = 0; round < rounds; round++) {
         const order = round % 2 === 0 ? ['direct', 'nginx', 'gateway'] : ['gateway', 'nginx', 'direct'];
         for (const side of order) {
-          const r = await this.measure(side, servers[side], mode, core, { ...optionsFor(servers[side]), requests }, like);
+          const r = await run(side, requests, like);
           results[side].push({
             cpu: r.cpu,
             perSecond: r.per_second,
@@ -120,15 +122,16 @@ export class Bench {
     });
   }
 
-  // One run of concurrent paced streams. CPU and memory are taken between the moment when all streams flow and the end of
-  // the first one.
+  // One run of concurrent paced streams. CPU and memory are taken between the moment when all streams flow and the end
+  // of the first one.
   async streamsOnce(side, server, core, options) {
     const residentBefore = server.residentBytes();
     const marks = {};
     const result = refuseErrors(
       side,
       await this.load('streams', core, options, (name, { events }) => {
-        marks[name] = { events, time: process.hrtime.bigint(), cpu: server.cpuNanoseconds(), resident: server.residentBytes() };
+        const time = process.hrtime.bigint();
+        marks[name] = { events, time, cpu: server.cpuNanoseconds(), resident: server.residentBytes() };
       }),
     );
     const { all_open: from, first_end: to } = marks;

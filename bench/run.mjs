@@ -33,18 +33,24 @@ function readArguments() {
     console.log(unknown.length > 0 ? `unknown scenario ${unknown.join(', ')}\n${HELP}` : HELP);
     process.exit(values.help ? 0 : 2);
   }
-  return { ...values, names: positionals.length > 0 ? positionals : Object.keys(SCENARIOS), isWhole: positionals.length === 0 };
+  const isWhole = positionals.length === 0;
+  return { ...values, isWhole, names: isWhole ? Object.keys(SCENARIOS) : positionals };
 }
 
 function programsIn(build) {
   const at = (name) => resolve(build, name);
-  return { gateway: at('droid2api'), simulator: at('droid2api-simulator'), load: at('bench/bench-load'), json: at('src/json/json_bench') };
+  return {
+    gateway: at('droid2api'),
+    simulator: at('droid2api-simulator'),
+    load: at('bench/bench-load'),
+    json: at('src/json/json_bench'),
+  };
 }
 
 const RESULTS_HEAD = `# Benchmark
 
-Written by \`./bench.sh\`; how it measures is in [README.md](README.md). The ratio is droid2api's figure over nginx's from the
-same run. droid2api runs with everything on: access key, upstream credential, metering, metrics, access log; nginx only
+Written by \`./bench.sh\`; how it measures is in [README.md](README.md). The ratio is droid2api's figure over nginx's from
+the same run. droid2api runs with everything on: access key, upstream credential, metering, metrics, access log; nginx only
 passes through and writes no log.
 `;
 

@@ -12,8 +12,8 @@ const CORES = cpus().length;
 
 export const ACCESS_KEY = 'access-one';
 
-// Which core runs what. Where one request is in flight at a time, all share one core: then nothing waits for another core
-// to wake up, which in a virtual machine costs more than all that is to be measured.
+// Which core runs what. Where one request is in flight at a time, all share one core: then nothing waits for another
+// core to wake up, which in a virtual machine costs more than all that is to be measured.
 export const LAYOUT = {
   shared: { gateway: 1 % CORES, load: 1 % CORES },
   apart: { gateway: 0, load: Math.min(2, CORES - 1) },
