@@ -1,6 +1,6 @@
-#!/bin/sh
+#!/bin/bash
 # Measures the gateway beside Debian's nginx. ./bench.sh --help; bench/README.md says how.
-set -eu
+set -eu -o pipefail
 cd "$(dirname "$0")"
 
 need() { # COMMAND PACKAGE
@@ -41,10 +41,8 @@ ninja -C build >&2
 # Ten thousand streams need two descriptors each.
 wanted=24576
 ulimit -n "$wanted" 2>/dev/null || ulimit -n "$(ulimit -Hn)"
-BENCH_DESCRIPTORS=$(ulimit -n)
-export BENCH_DESCRIPTORS
-if [ "$BENCH_DESCRIPTORS" -lt "$wanted" ]; then
-    echo "note: only $BENCH_DESCRIPTORS file descriptors are allowed here; fewer than 10,000 streams will be measured" >&2
+if [ "$(ulimit -n)" -lt "$wanted" ]; then
+    echo "note: only $(ulimit -n) file descriptors are allowed here; fewer than 10,000 streams will be measured" >&2
 fi
 
 exec node bench/run.mjs "$@"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The gateway beside nginx, in one run; see README.md. Started by ../bench.sh.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -72,7 +72,7 @@ async function main() {
   let status = 0;
   try {
     const lines = conditions(execFileSync(programs.gateway, ['--version']).toString().trim());
-    const descriptors = Number(process.env.BENCH_DESCRIPTORS);
+    const descriptors = Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'latin1'))[1]);
     const simulator = await startSimulator(programs, join(dir, 'simulator'));
     const bench = new Bench({ programs, dir, simulator, descriptors, isQuick: quick, dialect });
     const rows = [];
