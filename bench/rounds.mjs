@@ -138,6 +138,7 @@ export class Bench {
     if (from === undefined || to === undefined || to.events <= from.events) {
       throw new Error(`${side}: the streams were never all open at the same time`);
     }
+    if (result.delay.n === 0) throw new Error(`${side}: no event carries its send time`);
     return {
       cpu: (to.cpu - from.cpu) / 1000 / (to.events - from.events),
       busy: ((to.cpu - from.cpu) / Number(to.time - from.time)) * 100,

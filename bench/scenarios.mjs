@@ -45,7 +45,7 @@ async function smallJson(bench, connections) {
 
 async function eventsAtOnce(bench) {
   const requests = bench.pick(10000, 2000);
-  const model = 'sim~tokens=120~size=40';
+  const model = 'sim~tokens=120';
   const results = await bench.closedLoop({ model, isStream: true, connections: 8, requests, rounds: bench.pick(7, 3) });
   const name = 'SSE, 120 events at once, c=8';
   return [
