@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "http/h1_head.h"
 #include "net/loop.h"
 
@@ -60,7 +61,9 @@ struct server_exchange {
     uint64_t started_ns;        // monotonic: when the first byte of the request was seen
     // Private to server_conn.c
     struct server_conn *_conn;
+    void *_response;
     uint8_t _state;
+    bool _is_announced; // the handler has seen it, so it gets on_finished or on_abort
 };
 
 struct http_server *http_server_new(struct loop *loop, const struct http_server_limits *limits,
@@ -86,6 +89,8 @@ void server_respond(struct server_exchange *ex, unsigned status, struct slice he
 // with the first piece, or with server_flush().
 void server_start(struct server_exchange *ex, unsigned status, struct slice headers, int64_t content_length);
 void server_flush(struct server_exchange *ex);
+// Forgets a started response whose head has not left yet: another one may be started. Else does nothing.
+void server_discard(struct server_exchange *ex);
 // Sends a piece; `last` ends the response (on_finished may come before this returns: do nothing afterwards). 0, or
 // STREAM_PENDING: stop until on_drain.
 int server_write(struct server_exchange *ex, struct slice bytes, bool last);
@@ -97,3 +102,6 @@ bool server_head_is_sent(const struct server_exchange *ex);
 size_t server_pending(const struct server_exchange *ex); // response bytes that the kernel has not taken yet
 // The client's address as text ("203.0.113.7", without a port), and its port.
 struct slice server_peer_address(struct server_exchange *ex);
+// The connected socket, borrowed: for looking at it, or for writing what no server should (a simulator does). Whoever
+// writes here and through server_write() mixes up his own response.
+int server_socket(const struct server_exchange *ex);
