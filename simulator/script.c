@@ -12,12 +12,9 @@ struct word {
 };
 
 static const struct word kind_words[] = {
-    {SLICE_INIT("text"), SCRIPT_KIND_TEXT},
-    {SLICE_INIT("reasoning"), SCRIPT_KIND_REASONING},
-    {SLICE_INIT("tool"), SCRIPT_KIND_TOOL},
-    {SLICE_INIT("tools"), SCRIPT_KIND_TOOLS},
-    {SLICE_INIT("refusal"), SCRIPT_KIND_REFUSAL},
-    {{NULL, 0}, 0},
+    {SLICE_INIT("text"), SCRIPT_KIND_TEXT},       {SLICE_INIT("reasoning"), SCRIPT_KIND_REASONING},
+    {SLICE_INIT("tool"), SCRIPT_KIND_TOOL},       {SLICE_INIT("tools"), SCRIPT_KIND_TOOLS},
+    {SLICE_INIT("refusal"), SCRIPT_KIND_REFUSAL}, {{NULL, 0}, 0},
 };
 
 static const struct word hang_words[] = {
@@ -79,7 +76,8 @@ static const struct directive directives[] = {
      "must be a number of events or bytes"},
     {SLICE_INIT("badevent"), VALUE_NUMBER, true, FIELD(badevent), 0, 1, EVENTS_MAX, NULL,
      "must be the number of an event, from 1"},
-    {SLICE_INIT("giant"), VALUE_NUMBER, false, FIELD(giant), 0, 1, bytes_max, NULL, "must be a number of bytes, from 1"},
+    {SLICE_INIT("giant"), VALUE_NUMBER, false, FIELD(giant), 0, 1, bytes_max, NULL,
+     "must be a number of bytes, from 1"},
     {SLICE_INIT("split"), VALUE_NUMBER, false, FIELD(split), 0, 1, 1024 * 1024, NULL,
      "must be a number of bytes from 1 to 1048576"},
     {SLICE_INIT("fail"), VALUE_NUMBER, false, FIELD(fail), 0, 1, EVENTS_MAX, NULL,
@@ -202,7 +200,8 @@ int script_check(const struct script *script, struct script_error *error_r)
     } else if (script->gzip && script->stamp) {
         *error_r = (struct script_error){SLICE("gzip, stamp"), "do not go together"};
     } else if (script->giant && (script->gzip || script->stamp || script->badevent || script_is_raw(script))) {
-        *error_r = (struct script_error){SLICE("giant"), "goes with none of gzip, stamp, badevent, split, close, http10"};
+        *error_r =
+            (struct script_error){SLICE("giant"), "goes with none of gzip, stamp, badevent, split, close, http10"};
     } else if (script->giant && (has_fault_point || script->pace_ms)) {
         *error_r = (struct script_error){SLICE("giant"), "goes with none of pace, hang, cut, reset"};
     } else {
