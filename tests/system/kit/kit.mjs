@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+// Everything a system test needs, under one name.
+export * from './dialects.mjs';
+export * from './listen.mjs';
+export * from './program.mjs';
+export * from './recorder.mjs';
+export * from './stack.mjs';
+export * from './wait.mjs';
+export * from './wire.mjs';
