@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Everything a system test needs, under one name.
+export * from './abort.mjs';
 export * from './dialects.mjs';
 export * from './listen.mjs';
 export * from './program.mjs';
