@@ -145,6 +145,12 @@ export class Gateway {
     return Number(pages) * 4096;
   }
 
+  // CPU time so far, user and system, in ticks of 10 ms.
+  get cpuTicks() {
+    const fields = readFileSync(`/proc/${this.program.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return Number(fields[11]) + Number(fields[12]);
+  }
+
   logFiles() {
     try {
       return readdirSync(join(this.directory, 'logs')).map((name) => join(this.directory, 'logs', name));
