@@ -3,6 +3,7 @@
 
 #include <stdalign.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -10,6 +11,7 @@ enum { ARENA_BLOCK_MAX = 64 * 1024 };
 
 struct arena_block {
     struct arena_block *older; // owned
+    size_t len;
     alignas(max_align_t) char bytes[];
 };
 
@@ -35,6 +37,7 @@ static char *add_block(struct arena *arena, size_t size)
     bool is_large = size > arena->_block_size / 2;
     size_t block_size = is_large ? size : arena->_block_size;
     struct arena_block *block = mem_alloc(sizeof(*block) + block_size);
+    block->len = block_size;
     if (is_large && arena->_blocks) {
         block->older = arena->_blocks->older;
         arena->_blocks->older = block;
@@ -77,6 +80,24 @@ void *arena_alloc(struct arena *arena, size_t size)
 void *arena_zalloc(struct arena *arena, size_t size)
 {
     return memset(arena_alloc(arena, size), 0, size);
+}
+
+void *arena_grow(struct arena *arena, void *ptr, size_t size, size_t new_size)
+{
+    bool is_newest = (char *)ptr + size == arena->_next;
+    if (is_newest && (size_t)(arena->_end - (char *)ptr) >= new_size) {
+        arena->_next = (char *)ptr + new_size;
+        return ptr;
+    }
+    // What has a block of its own, the one behind the newest, moves with it.
+    struct arena_block *own = arena->_blocks ? arena->_blocks->older : NULL;
+    if (own && own->bytes == ptr && own->len == size) {
+        own = mem_realloc(own, sizeof(*own) + new_size);
+        own->len = new_size;
+        arena->_blocks->older = own;
+        return own->bytes;
+    }
+    return memcpy(arena_alloc(arena, new_size), ptr, size);
 }
 
 struct slice arena_dup(struct arena *arena, struct slice s)

@@ -24,6 +24,9 @@ void arena_deinit(struct arena *arena); // leaves it as after arena_init; every 
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((returns_nonnull));
 void *arena_zalloc(struct arena *arena, size_t size) __attribute__((returns_nonnull));
 
+// Enlarges what arena_alloc() returned, like realloc: in place when it is the newest allocation, else by copying.
+void *arena_grow(struct arena *arena, void *ptr, size_t size, size_t new_size) __attribute__((returns_nonnull));
+
 // Bytes without alignment, for text.
 char *arena_text(struct arena *arena, size_t len) __attribute__((returns_nonnull));
 struct slice arena_dup(struct arena *arena, struct slice s);

@@ -19,7 +19,7 @@
 struct http_client;
 struct client_call;
 
-// Where to connect. Compared by content: equal origins share connections.
+// Where to connect.
 struct http_origin {
     struct slice host; // name or address, without brackets
     uint16_t port;
@@ -38,6 +38,11 @@ struct http_client_limits {
 };
 extern const struct http_client_limits http_client_limits_default;
 
+// Where to connect, as the client keeps it, with its pool of idle connections. Equal origins are the same handle; it
+// lives as long as the client.
+struct client_origin;
+struct client_origin *http_client_origin(struct http_client *client, const struct http_origin *origin);
+
 enum client_failure {
     CLIENT_FAIL_RESOLVE,         // the name has no address
     CLIENT_FAIL_CONNECT,         // refused, unreachable, …
@@ -54,7 +59,7 @@ enum client_failure {
 const char *client_failure_text(enum client_failure failure); // "connection refused or unreachable", …
 
 struct client_request {
-    const struct http_origin *origin; // borrowed until the call ends
+    struct client_origin *origin;
     enum http_method method;
     struct slice head;        // the whole head with its empty line; borrowed until the call ends
     const struct slice *body; // pieces; array and bytes borrowed until the call ends
@@ -74,27 +79,32 @@ struct client_call_events {
 };
 
 struct client_conn;
+struct dial;
+
 // Embedded in the caller's object.
 struct client_call {
     const struct client_call_events *events; // borrowed, static
     struct client_request req;
+    bool has_response_bytes; // something of the response had come
+    bool is_reused;          // it ran on a kept connection
+    // Private to client.c and client_conn.c
     struct http_client *_client;
-    struct client_conn *_conn; // NULL while resolving and after the end
-    void *_dial;               // under way, else NULL
-    bool has_response_bytes;   // something of the response had come
-    bool is_reused;            // it ran on a kept connection
+    struct client_conn *_conn; // while it runs on one
+    struct dial *_dial;        // while one is being made
+    size_t _sent;              // bytes of head and body that the kernel has
     bool _has_retried;
 };
 
 struct http_client *http_client_new(struct loop *loop, const struct http_client_limits *limits);
-void http_client_close(struct http_client *client); // no call may be running; loop_run() or loop_deinit(), then free
+void http_client_close(struct http_client *client); // no call may be running; loop_deinit(), then free
 void http_client_free(struct http_client *client);
 
 // Callbacks never come from inside. Every failure comes through on_fail.
 void client_call_start(struct http_client *client, struct client_call *call, const struct client_request *req,
                        const struct client_call_events *events);
 void client_call_cancel(struct client_call *call); // the connection is closed at once; harmless after the end
-void client_call_pause(struct client_call *call);  // no on_body until resumed; the idle time-out is suspended
+// Nothing more is read until resumed, and the idle time-out is suspended. What was read already is still delivered.
+void client_call_pause(struct client_call *call);
 void client_call_resume(struct client_call *call);
 
 struct http_client_counts {

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "http/h1_head.h"
 #include "net/loop.h"
 
@@ -60,7 +61,9 @@ struct server_exchange {
     uint64_t started_ns;        // monotonic: when the first byte of the request was seen
     // Private to server_conn.c
     struct server_conn *_conn;
+    void *_response;
     uint8_t _state;
+    bool _is_announced; // the handler has seen it, so it gets on_finished or on_abort
 };
 
 struct http_server *http_server_new(struct loop *loop, const struct http_server_limits *limits,

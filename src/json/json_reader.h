@@ -36,11 +36,11 @@ struct json_doc {
     struct json_node *nodes; // arena; nodes[0] is the root
     uint32_t n_nodes;
     size_t error_offset; // where the text stops being JSON, after a failure
-    const char *error;   // static text: what was wrong ("unexpected character", …)
+    const char *error;   // static text: what was wrong ("unexpected character", …); NULL after success
 };
 
 struct json_options {
-    uint32_t max_depth;    // 0: JSON_MAX_DEPTH
+    uint32_t max_depth;    // 0, and at most: JSON_MAX_DEPTH
     uint32_t record_depth; // 0: everything; N: children of arrays and objects nested deeper than N are only validated
     uint32_t max_nodes;    // 0: JSON_MAX_NODES
 };
@@ -54,7 +54,7 @@ enum {
     JSON_E_SIZE = 3,   // more nodes than max_nodes, or a text of 4 GiB and more
 };
 
-// Parses exactly one value with white space around it. `options` may be NULL.
+// Parses exactly one value with white space around it. `options` may be NULL. After a failure there are no nodes.
 MUST_USE int json_parse(struct json_doc *doc, struct arena *arena, struct slice text,
                         const struct json_options *options);
 
@@ -96,11 +96,15 @@ struct slice json_escaped(const struct json_doc *doc, const struct json_node *st
 // Empty with ptr NULL when `node` is NULL or no string.
 struct slice json_string(const struct json_doc *doc, const struct json_node *node, struct arena *arena);
 
+// The same for any escaped text that has been validated: what json_escaped() gives.
+struct slice json_unescape(struct slice escaped, struct arena *arena);
+
 // Is this a string that equals `text` once decoded?
 bool json_string_is(const struct json_doc *doc, const struct json_node *node, struct slice text);
 
 // A number that is a whole number in the range of the type (1, 1.0 and 1e2 are); false for anything else.
 bool json_int64(const struct json_doc *doc, const struct json_node *node, int64_t *value_r);
+// The nearest double; false when that is not finite (1e999), or for anything but a number.
 bool json_double(const struct json_doc *doc, const struct json_node *node, double *value_r);
 
 // Line and column (both from 1, columns in bytes) of an offset: for error messages about files.

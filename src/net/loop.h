@@ -8,12 +8,13 @@
 
 #include "net/timer.h"
 
-enum { LOOP_READ_BUFFER_SIZE = 64 * 1024 };
+enum { LOOP_READ_BUFFER_SIZE = 64 * 1024, LOOP_WRITE_BUFFER_SIZE = 16 * 1024 };
 
 struct loop {
     uv_loop_t uv;
     struct timer_wheel timers;
-    char *read_buffer; // owned; filled anew by every read, so an idle connection owns no buffer
+    char *read_buffer;  // owned; filled anew by every read, so an idle connection owns no buffer
+    char *write_buffer; // owned; where TLS gathers small pieces into one record; NULL until then
 };
 
 void loop_init(struct loop *loop);

@@ -3,7 +3,8 @@
 // buffer; writes go to the kernel at once, and only what it does not take is kept.
 //
 // Happy path: stream_open() → on_data … on_data → on_end; stream_close() → on_closed.
-// Failure modes: a read or write error is on_end(r < 0), once, never from inside a call of ours.
+// Failure modes: a read or write error is on_end(r < 0), once, never from inside a call of ours; it may come after
+// on_end(0).
 // Ends when: on_closed has run; only then may the memory go.
 #pragma once
 
@@ -39,6 +40,7 @@ struct stream {
     const struct stream_events *_events; // borrowed, static
     struct tls_session *_tls;            // owned; NULL in the clear
     struct buf _out;                     // accepted by stream_write(), not yet taken by the kernel
+    size_t _out_sent;                    // how much of it the kernel has
     char *_into;                         // borrowed from the user: where the next bytes go, see stream_read_into()
     size_t _into_len;
     int _fd;
@@ -46,7 +48,9 @@ struct stream {
     int _mask;    // what we poll for
     bool _wants_drain;
     bool _is_reading;
-    bool _has_ended; // on_end has been called
+    bool _has_ended;  // nothing more will be read
+    bool _has_failed; // on_end has told an error
+    bool _shuts_down; // FIN once _out is empty
     bool _is_closing;
 };
 
@@ -67,8 +71,11 @@ MUST_USE ssize_t stream_send(struct stream *stream, const struct iovec *iov, siz
 // Bytes accepted and not yet with the kernel.
 static inline size_t stream_pending(const struct stream *stream)
 {
-    return stream->_out.len;
+    return stream->_out.len - stream->_out_sent;
 }
+
+// on_drain will come, soon, even if nothing is held back: a way to go on outside of the call under way.
+void stream_kick(struct stream *stream);
 
 // Pausing stops reading from the kernel, so that the peer is slowed down by TCP. While paused the end of the peer goes
 // unnoticed too.

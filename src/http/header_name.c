@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#include "http/header_name.h"
+
+static const struct slice texts[HEADER_NAME_COUNT] = {[HEADER_OTHER] = {NULL, 0},
+#define X(enumerator, text) [HEADER_##enumerator] = SLICE_INIT(text),
+                                                      HEADER_NAMES(X)
+#undef X
+};
+
+// The names of each length; a test finds every name through it.
+enum { LENGTH_MAX = 30, SAME_LENGTH_MAX = 6 };
+static const unsigned char by_length[LENGTH_MAX + 1][SAME_LENGTH_MAX] = {
+    [2] = {HEADER_TE},
+    [4] = {HEADER_HOST, HEADER_DATE},
+    [6] = {HEADER_ACCEPT, HEADER_SERVER, HEADER_COOKIE, HEADER_ORIGIN, HEADER_EXPECT},
+    [7] = {HEADER_UPGRADE, HEADER_TRAILER},
+    [9] = {HEADER_X_API_KEY, HEADER_FORWARDED},
+    [10] = {HEADER_CONNECTION, HEADER_USER_AGENT, HEADER_KEEP_ALIVE, HEADER_SET_COOKIE, HEADER_TRACESTATE},
+    [11] = {HEADER_RETRY_AFTER, HEADER_TRACEPARENT, HEADER_X_ADMIN_KEY},
+    [12] = {HEADER_CONTENT_TYPE, HEADER_X_REQUEST_ID, HEADER_X_SESSION_ID},
+    [13] = {HEADER_AUTHORIZATION},
+    [14] = {HEADER_CONTENT_LENGTH, HEADER_ANTHROPIC_BETA, HEADER_X_GOOG_API_KEY},
+    [15] = {HEADER_ACCEPT_ENCODING, HEADER_X_FORWARDED_FOR},
+    [16] = {HEADER_CONTENT_ENCODING, HEADER_PROXY_CONNECTION},
+    [17] = {HEADER_TRANSFER_ENCODING, HEADER_ANTHROPIC_VERSION, HEADER_X_GOOG_API_CLIENT},
+    [18] = {HEADER_PROXY_AUTHENTICATE},
+    [19] = {HEADER_PROXY_AUTHORIZATION, HEADER_X_DROID2API_EXPLAIN},
+    [22] = {HEADER_X_ASSISTANT_MESSAGE_ID},
+    [29] = {HEADER_ACCESS_CONTROL_REQUEST_METHOD},
+    [30] = {HEADER_ACCESS_CONTROL_REQUEST_HEADERS},
+};
+
+// `lower` is of small letters, digits and hyphens: only its letters have bit 0x40, and only there may bit 0x20 differ.
+static bool is_same(const char *name, const char *lower, size_t len)
+{
+    uint64_t difference = 0;
+    for (; len >= 8; len -= 8, name += 8, lower += 8) {
+        uint64_t a;
+        uint64_t b;
+        memcpy(&a, name, sizeof(a));
+        memcpy(&b, lower, sizeof(b));
+        difference |= (a ^ b) & ~((b & 0x4040404040404040) >> 1);
+    }
+    for (; len > 0; len--, name++, lower++) {
+        difference |= (unsigned char)((*name ^ *lower) & ~((*lower & 0x40) >> 1));
+    }
+    return difference == 0;
+}
+
+enum header_name header_name_of(struct slice name)
+{
+    if (name.len > LENGTH_MAX) {
+        return HEADER_OTHER;
+    }
+    const unsigned char *candidates = by_length[name.len];
+    for (size_t i = 0; i < SAME_LENGTH_MAX && candidates[i] != HEADER_OTHER; i++) {
+        if (is_same(name.ptr, texts[candidates[i]].ptr, name.len)) {
+            return (enum header_name)candidates[i];
+        }
+    }
+    return HEADER_OTHER;
+}
+
+struct slice header_name_text(enum header_name id)
+{
+    return texts[id];
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// The inner loop of reading and escaping: runs of string bytes that mean nothing to JSON.
+#pragma once
+
+#include <stdbool.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+static inline bool json_is_plain(char c)
+{
+    return c != '"' && c != '\\' && (unsigned char)c >= 0x20;
+}
+
+static inline const char *json_skip_plain_scalar(const char *at, const char *end)
+{
+    while (at < end && json_is_plain(*at)) {
+        at++;
+    }
+    return at;
+}
+
+static inline const char *json_skip_plain_ascii_scalar(const char *at, const char *end)
+{
+    while (at < end && json_is_plain(*at) && (unsigned char)*at < 0x80) {
+        at++;
+    }
+    return at;
+}
+
+#if defined(__SSE2__)
+
+static inline __m128i json_load_16(const char *at)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)at);
+}
+
+static inline __m128i json_find_marks(__m128i bytes)
+{
+    return _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+}
+
+// The first quote, backslash or control character from `at` on, or `end`.
+static inline const char *json_skip_plain(const char *at, const char *end)
+{
+    const __m128i last_control = _mm_set1_epi8(0x1F);
+    for (; end - at >= 16; at += 16) {
+        __m128i bytes = json_load_16(at);
+        __m128i is_control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
+        unsigned hits = (unsigned)_mm_movemask_epi8(_mm_or_si128(is_control, json_find_marks(bytes)));
+        if (hits) {
+            return at + __builtin_ctz(hits);
+        }
+    }
+    return json_skip_plain_scalar(at, end);
+}
+
+// The same, and it also stops at bytes other than ASCII: as signed numbers those are below the control characters.
+static inline const char *json_skip_plain_ascii(const char *at, const char *end)
+{
+    const __m128i first_plain = _mm_set1_epi8(0x20);
+    for (; end - at >= 16; at += 16) {
+        __m128i bytes = json_load_16(at);
+        __m128i is_other = _mm_cmplt_epi8(bytes, first_plain);
+        unsigned hits = (unsigned)_mm_movemask_epi8(_mm_or_si128(is_other, json_find_marks(bytes)));
+        if (hits) {
+            return at + __builtin_ctz(hits);
+        }
+    }
+    return json_skip_plain_ascii_scalar(at, end);
+}
+
+#else
+
+static inline const char *json_skip_plain(const char *at, const char *end)
+{
+    return json_skip_plain_scalar(at, end);
+}
+
+static inline const char *json_skip_plain_ascii(const char *at, const char *end)
+{
+    return json_skip_plain_ascii_scalar(at, end);
+}
+
+#endif
