@@ -913,3 +913,8 @@ struct slice server_peer_address(struct server_exchange *ex)
     char text[ADDRESS_TEXT_SIZE];
     return arena_dup(&ex->arena, address_text(&ex->_conn->peer, text));
 }
+
+int server_socket(const struct server_exchange *ex)
+{
+    return ex->_conn->stream._fd;
+}

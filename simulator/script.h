@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// What a request asks the simulator to do: directives in the model name or in the credential, as in
+// "sim~tokens=50~pace=20" or "key-one~status=402". Pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/slice.h"
+
+enum script_kind {
+    SCRIPT_KIND_UNSET, // text, unless tool_choice forces a call
+    SCRIPT_KIND_TEXT,
+    SCRIPT_KIND_REASONING,
+    SCRIPT_KIND_TOOL,
+    SCRIPT_KIND_TOOLS, // two parallel calls
+    SCRIPT_KIND_REFUSAL,
+};
+
+enum { SCRIPT_NONE = -1, SCRIPT_HANG_BEFORE = -2 };
+
+// Every figure is an int64_t so that one table of offsets describes them all; flags are 0 or 1.
+struct script {
+    int64_t kind;        // enum script_kind
+    int64_t tokens;      // text deltas, and output tokens
+    int64_t size;        // characters of a token
+    int64_t pace_ms;     // between two events; 0: all at once
+    int64_t first_ms;    // between the head and the first event
+    int64_t head_ms;     // before the head
+    int64_t status;      // of an error answer; 0: none
+    struct slice body;   // of the error answer, decoded; ptr NULL: the dialect's own
+    int64_t retry_after; // seconds; SCRIPT_NONE: no such header
+    int64_t hang;        // silence after so many events; SCRIPT_NONE, SCRIPT_HANG_BEFORE: not even a head
+    int64_t cut;         // FIN after so many events (bytes of a JSON answer); SCRIPT_NONE
+    int64_t reset;       // the same with RST; 0: before the head
+    int64_t badevent;    // this event, counted from 1, is broken; 0: none
+    int64_t giant;       // bytes of text; 0: no giant answer
+    int64_t split;       // bytes per write; 0: as it comes
+    int64_t fail;        // how many requests get the fault part; 0: all
+    int64_t is_garbage;
+    int64_t crlf;
+    int64_t no_usage;
+    int64_t no_done;
+    int64_t gzip;
+    int64_t stamp;
+    int64_t interim;
+    int64_t close;
+    int64_t http10;
+};
+
+// Why a directive is refused. Slices point into the text or are static.
+struct script_error {
+    struct slice directive;
+    const char *reason;
+};
+
+enum { SCRIPT_BAD = 1 };
+
+void script_init(struct script *script); // a healthy default answer
+
+// Applies the directives of `text`, which is everything from a model name or credential; what comes before the first
+// '~' is only a name. Later directives win. 0 or SCRIPT_BAD.
+MUST_USE int script_apply(struct script *script, struct arena *arena, struct slice text, struct script_error *error_r);
+
+// Do the directives make sense together? 0 or SCRIPT_BAD.
+MUST_USE int script_check(const struct script *script, struct script_error *error_r);
+
+// Takes the fault part out: status, body, retry-after, hang, cut, reset, garbage, badevent, nodone, head and first.
+void script_heal(struct script *script);
+
+// Bytes must be composed by hand: what the HTTP library would rightly never send.
+static inline bool script_is_raw(const struct script *script)
+{
+    return script->split || script->close || script->http10;
+}
