@@ -92,9 +92,15 @@ export function textOfEvents(name, events) {
     .join('');
 }
 
-// Does the stream carry its dialect's own end?
+// Does the stream carry its dialect's own end? An event that is no JSON carries nothing.
 export function hasEnd(name, events) {
-  return events.some((event) => event.data !== '[DONE]' && dialects[name].isEnd(JSON.parse(event.data)));
+  return events.some(({ data }) => {
+    try {
+      return data !== '[DONE]' && dialects[name].isEnd(JSON.parse(data));
+    } catch {
+      return false;
+    }
+  });
 }
 
 // Ends with its dialect's error event, and does not look complete.
