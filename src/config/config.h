@@ -12,6 +12,7 @@
 #include "base/slice.h"
 
 enum model_type { MODEL_ANTHROPIC, MODEL_OPENAI, MODEL_COMMON, MODEL_GOOGLE }; // responses = openai, chat = common
+enum { N_MODEL_TYPES = 4 };
 enum reasoning_level {
     REASONING_AUTO,
     REASONING_OFF,
@@ -54,13 +55,20 @@ struct config_endpoint {
     struct slice host;
     uint16_t port;
     bool is_tls;
-    struct slice path; // without a trailing "/" unless it is all
+    // The path of the generation route, complete with what base_url left out ("/v1/messages" and so on). Of type google
+    // it is where the versioned API begins ("/v1beta"): "/models/{model}:{action}" goes behind it, unless
+    // is_generate_route says that it is one route for all models, which are named in the body.
+    struct slice path;
+    bool is_generate_route;
     enum auth_style auth;
     bool is_factory; // one of Factory's: its headers are added
     struct config_header *headers;
     size_t n_headers;
     const struct config_proxy *proxy; // NULL: `proxies` in turn, or none
-    struct config_timeouts timeouts;
+    struct config_timeouts timeouts;  // resolved
+    bool _has_auth;
+    // By type: itself, or a copy of it whose path and auth suit models of another type; NULL until one needs it.
+    const struct config_endpoint *_for_type[N_MODEL_TYPES];
 };
 
 struct config_model {
@@ -69,10 +77,10 @@ struct config_model {
     enum model_type type;
     enum reasoning_level reasoning;
     bool fast;
-    struct slice provider;       // x-api-provider; empty: by type
-    struct slice upstream_model; // empty: the id
-    const struct config_endpoint *endpoint;
-    struct config_timeouts timeouts; // resolved
+    struct slice provider;                  // x-api-provider; empty: by type
+    struct slice upstream_model;            // empty: the id
+    const struct config_endpoint *endpoint; // of the model's own type; not always an element of config->endpoints
+    struct config_timeouts timeouts;        // resolved
 };
 
 struct config {
@@ -80,8 +88,8 @@ struct config {
     uint32_t _n_refs;
 
     // server
-    uint16_t port;
-    struct slice host;
+    uint16_t port;     // 0: a free one
+    struct slice host; // an address
     enum node_env node_env;
     uint32_t shutdown_grace_ms;
     uint64_t max_body_bytes;
@@ -91,20 +99,21 @@ struct config {
     enum log_level log_level;
     enum log_format log_format;
     struct slice log_dir;
-    uint32_t log_retention_days;
+    uint32_t log_retention_days; // 0: for ever
 
     struct slice data_dir;
 
     // access
     struct slice *access_keys;
     size_t n_access_keys;
+    struct slice _access_key_list; // as given
     bool public_models;
     struct slice factory_api_key; // credential level 1; empty: none
     struct slice admin_access_key;
 
     // traffic
     struct config_timeouts timeouts;
-    uint32_t stream_keepalive_ms;
+    uint32_t stream_keepalive_ms; // 0: off
     uint32_t reasoning_budget[3]; // low, medium, high
     struct slice system_prompt;   // empty: none
     struct slice user_agent;
@@ -112,7 +121,7 @@ struct config {
     struct config_model *models;
     size_t n_models;
     struct map _models_by_id; // config_find_model()
-    struct map _redirects;
+    struct map _redirects;    // to the model at the end of each chain
     struct config_endpoint *endpoints;
     size_t n_endpoints;
     struct config_proxy *proxies;
@@ -126,8 +135,9 @@ struct config_sources {
     bool create_file;        // write config.json with the defaults when it is missing
 };
 
-// Builds a snapshot with one reference. On failure returns NULL and `errors` holds one line for each thing wrong: what
-// and where it was, and what it may be; secrets masked. `warnings` gets lines about what is set and not understood.
+// Builds a snapshot with one reference; keeps no state between calls. Reads files, so it blocks. On failure returns
+// NULL and `errors` holds one line for each thing wrong: what and where it was, and what it may be; secrets masked.
+// `warnings` gets lines about what is set and not understood.
 struct config *config_load(const struct config_sources *sources, struct buf *errors, struct buf *warnings);
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); // accepts NULL

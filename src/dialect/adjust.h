@@ -17,10 +17,14 @@ struct adjustments {
     bool has_model_member;      // Gemini bodies of /v1/generate carry `model`
     struct slice system_prompt; // plain text; empty: none. Goes before the client's own
     enum adjust_reasoning reasoning;
-    uint32_t reasoning_budget; // tokens, for a level on dialects that count
+    uint32_t reasoning_budget; // tokens, for a level on dialects that count; 0: leave reasoning alone there
     bool fast;
 };
 
 // Adds the splices. `splice->doc` is the parsed body, an object. Members that the client got wrong (a system that is a
 // number, say) are left alone: the upstream will tell it.
 void adjust_request(enum dialect dialect, const struct adjustments *adjustments, struct json_splice *splice);
+
+// The flag that has to be among those of the header `anthropic-beta`, or empty: what adjust_request() asks for works
+// only with it.
+struct slice adjust_beta_flag(enum dialect dialect, const struct adjustments *adjustments);

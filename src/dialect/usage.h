@@ -35,10 +35,12 @@ void usage_tap_json(struct usage_tap *tap, struct slice bytes);
 
 // What was seen so far; later statements replace earlier ones member by member.
 struct usage usage_tap_usage(const struct usage_tap *tap);
-// Has the dialect's own end of a stream been seen (message_stop; a finish_reason; response.completed, .incomplete or
-// .failed; a finishReason), or one whole JSON value?
+// Has the dialect's own end of a stream been seen (message_stop; a finish_reason or, without one, "[DONE]";
+// response.completed, .incomplete or .failed; a finishReason or the reason why the prompt was blocked), or one whole
+// JSON value? An error may still come with it: ask for that first.
 bool usage_tap_is_complete(const struct usage_tap *tap);
-// Has an event with generated content (text, reasoning, tool call) been seen?
+// Has an event with generated content (text, reasoning, tool call) been seen? Of an answer in one JSON value: the whole
+// answer, or the first element of an array of answers.
 bool usage_tap_has_content(const struct usage_tap *tap);
-// Did the stream itself carry an error event?
+// Did the answer itself say that it failed: an error event, a failed response, an error object?
 bool usage_tap_has_error(const struct usage_tap *tap);

@@ -46,17 +46,6 @@ static bool add_digit(struct chunked_decoder *decoder, int digit)
     return true;
 }
 
-static enum chunked_state on_size(struct chunked_decoder *decoder, char c)
-{
-    switch (c) {
-    case '\r': return SIZE_LF;
-    case ';': return EXTENSION;
-    case ' ':
-    case '\t': return SIZE_SPACE;
-    default: return add_digit(decoder, hex_value(c)) ? SIZE : BAD;
-    }
-}
-
 // The white space counts as extension, so that it has the same limit.
 static enum chunked_state on_size_space(struct chunked_decoder *decoder, char c)
 {
@@ -64,6 +53,17 @@ static enum chunked_state on_size_space(struct chunked_decoder *decoder, char c)
         return BAD;
     }
     return c == ';' ? EXTENSION : c == ' ' || c == '\t' ? SIZE_SPACE : BAD;
+}
+
+static enum chunked_state on_size(struct chunked_decoder *decoder, char c)
+{
+    switch (c) {
+    case '\r': return SIZE_LF;
+    case ';': return EXTENSION;
+    case ' ':
+    case '\t': return on_size_space(decoder, c);
+    default: return add_digit(decoder, hex_value(c)) ? SIZE : BAD;
+    }
 }
 
 static enum chunked_state on_extension(struct chunked_decoder *decoder, char c)

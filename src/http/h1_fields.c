@@ -61,22 +61,6 @@ static void add_connection_options(struct h1_fields *fields, struct slice value)
     }
 }
 
-// By its characters only: whether the host exists is not ours to judge, but no two servers shall read two hosts from
-// it.
-static enum h1_result set_host(struct h1_fields *fields, struct slice value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        if (!h1_is_host_char(value.ptr[i])) {
-            return H1_BAD_SYNTAX;
-        }
-    }
-    if (fields->has_host) {
-        return H1_BAD_SYNTAX;
-    }
-    fields->has_host = true;
-    return H1_OK;
-}
-
 static enum h1_result heed(struct h1_fields *fields, const struct h1_field *field)
 {
     if (field->id == HEADER_CONTENT_LENGTH) {
@@ -86,9 +70,9 @@ static enum h1_result heed(struct h1_fields *fields, const struct h1_field *fiel
         return set_transfer_encoding(fields, field->value);
     }
     if (field->id == HEADER_HOST) {
-        return set_host(fields, field->value);
-    }
-    if (field->id == HEADER_CONNECTION) {
+        fields->host = field->value;
+        fields->n_hosts++;
+    } else if (field->id == HEADER_CONNECTION) {
         add_connection_options(fields, field->value);
     } else if (field->id == HEADER_EXPECT) {
         fields->expects_continue |= slice_eq_nocase(field->value, SLICE("100-continue"));

@@ -12,7 +12,8 @@ struct h1_fields {
     bool is_close;      // Connection: close
     bool is_keep_alive; // Connection: keep-alive
     bool expects_continue;
-    bool has_host;
+    struct slice host; // of the last Host
+    size_t n_hosts;
 };
 
 // Takes the first line of *rest, without its CRLF. False when it is unterminated or has control characters.

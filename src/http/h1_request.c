@@ -58,6 +58,18 @@ static enum h1_result parse_request_line(struct h1_request *req, struct slice li
     return h1_parse_version(rest, &req->minor_version);
 }
 
+// One in HTTP/1.1, at most one in HTTP/1.0. Judged by its characters only: whether the host exists is not ours to say,
+// but no two servers shall read two hosts from it.
+static bool has_proper_host(const struct h1_fields *fields, unsigned minor_version)
+{
+    for (size_t i = 0; i < fields->host.len; i++) {
+        if (!h1_is_host_char(fields->host.ptr[i])) {
+            return false;
+        }
+    }
+    return fields->n_hosts == 1 || (fields->n_hosts == 0 && minor_version == 0);
+}
+
 enum h1_result h1_parse_request(struct h1_request *req, const char *head, size_t head_len,
                                 const struct h1_limits *limits)
 {
@@ -75,7 +87,7 @@ enum h1_result h1_parse_request(struct h1_request *req, const char *head, size_t
     if (r != H1_OK) {
         return r;
     }
-    if (req->minor_version > 0 && !fields.has_host) {
+    if (!has_proper_host(&fields, req->minor_version)) {
         return H1_BAD_SYNTAX;
     }
     req->keep_alive = h1_fields_keep_alive(&fields, req->minor_version);

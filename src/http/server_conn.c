@@ -492,7 +492,7 @@ void server_start(struct server_exchange *ex, unsigned status, struct slice head
     struct response *response = response_of(ex);
     struct server_conn *conn = ex->_conn;
     ex->_state = EX_STARTED;
-    response->has_body = h1_response_has_body(ex->req.method, status);
+    response->has_body = h1_response_has_body(ex->req.method, (uint16_t)status);
     response->is_chunked = content_length == H1_NO_LENGTH && ex->req.minor_version == 1 && response->has_body;
     response->is_close_delimited = content_length == H1_NO_LENGTH && ex->req.minor_version == 0 && response->has_body;
     conn->close_after |= response->is_close_delimited;

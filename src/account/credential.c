@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#include "account/credential.h"
+
+struct credential credential_choose(const struct config *config, struct slice client_secret)
+{
+    if (config->factory_api_key.len) {
+        return (struct credential){CREDENTIAL_FIXED_KEY, config->factory_api_key};
+    }
+    if (client_secret.len) {
+        return (struct credential){CREDENTIAL_CLIENT, client_secret};
+    }
+    return (struct credential){CREDENTIAL_NONE, SLICE_EMPTY};
+}
+
+struct slice credential_advice(void)
+{
+    return SLICE("No upstream credential is available. Configure one of: (1) FACTORY_API_KEY; (2) keys in the key pool; "
+                 "(3) DROID_REFRESH_KEY; (4) data/auth.json or ~/.factory/auth.json; or (5) send your own key in the "
+                 "Authorization or x-api-key header.");
+}
+
+const char *credential_level_name(enum credential_level level)
+{
+    switch (level) {
+    case CREDENTIAL_NONE:
+        return "none";
+    case CREDENTIAL_FIXED_KEY:
+        return "fixed";
+    case CREDENTIAL_CLIENT:
+        return "client";
+    }
+    return "none";
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// Anthropic Messages, as its row in dialect.c needs it.
+#pragma once
+
+#include "dialect/dialect_internal.h"
+
+void anthropic_write_error(struct json_writer *w, const struct fault_report *report);
+void anthropic_write_error_event(struct buf *out, const struct fault_report *report);
+
+extern const struct usage_grammar anthropic_usage;
+
+void anthropic_adjust_system(struct json_splice *splice, struct slice prompt);
+void anthropic_adjust_reasoning(struct json_splice *splice, const struct adjustments *adjustments);
+void anthropic_adjust_fast(struct json_splice *splice);

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// What each dialect brings to the family: one row, filled from its folder. Never included from outside of dialect/.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "dialect/adjust.h"
+#include "dialect/dialect.h"
+#include "dialect/fault.h"
+#include "json/json_writer.h"
+
+// ---- errors
+
+struct fault_info {
+    const char *name;
+    unsigned status;
+    const char *openai_type;
+    const char *openai_code; // NULL: null
+    const char *anthropic_type;
+    const char *gemini_status;
+};
+
+struct fault_report {
+    const struct fault_info *info;
+    struct slice message;    // plain text
+    struct slice request_id; // may be empty
+};
+
+// The error object that both OpenAI dialects use, all four members.
+void fault_write_openai_error(struct json_writer *w, const struct fault_report *report);
+// A member whose value is a text or, for NULL, null.
+void fault_write_member(struct json_writer *w, struct slice name, const char *text_or_null);
+
+// ---- usage
+
+// Token counts as providers state them, before they are made inclusive.
+enum figure {
+    FIGURE_INPUT,
+    FIGURE_TOOL_INPUT, // input that is stated beside the rest of it
+    FIGURE_CACHE_READ,
+    FIGURE_CACHE_WRITE,
+    FIGURE_OUTPUT,
+    FIGURE_REASONING,
+    FIGURE_TOTAL,
+    N_FIGURES
+};
+
+// Where a figure stands in the usage object. Of several rows for one figure the last one that is stated wins.
+struct usage_row {
+    struct slice outer; // empty: `name` is a member of the usage object itself
+    struct slice name;
+    enum figure figure;
+};
+
+// What an answer has said so far.
+struct usage_seen {
+    int64_t figures[N_FIGURES]; // -1: nothing
+    bool is_complete;
+    bool has_content;
+    bool has_error;
+};
+
+// One event, parsed; its root is an object.
+struct usage_event {
+    const struct json_doc *doc;
+    const struct json_node *root;
+    struct slice kind; // the member `type`, else the name of the event
+};
+
+struct usage_grammar {
+    const struct usage_row *rows;
+    size_t n_rows;
+    struct slice usage_member;   // of a whole answer
+    struct slice wrapper_member; // an object around the answer, if there is one
+    struct slice count_member;   // all that the answer to a request for counting says; empty: no such request
+    bool is_cache_beside_input;  // else it is included
+    bool is_reasoning_beside_output;
+    bool is_total_telling; // reasoning that the total has and the output lacks belongs to the output
+    bool ends_with_done;   // "[DONE]" is an end of its own
+    // Could this event say anything new? Called for every event, so it only searches.
+    bool (*is_telling)(struct slice name, struct slice data, const struct usage_seen *seen);
+    void (*read_event)(const struct usage_event *event, struct usage_seen *seen);
+};
+
+// Takes over what a usage object states; `object` may be NULL or anything else.
+void usage_read_rows(const struct usage_grammar *grammar, const struct json_doc *doc, const struct json_node *object,
+                     struct usage_seen *seen);
+
+// Searches over the text of an event, for is_telling().
+// Does it have a member with that name (given in quotes), at any depth, whose value is not null?
+bool usage_states(struct slice data, struct slice quoted_name);
+// The value of `type` where it is the first member, as it is in practice; else empty with ptr NULL.
+struct slice usage_peek_type(struct slice data);
+
+// Checks on a parsed event.
+bool usage_is_filled(const struct json_doc *doc, const struct json_node *value); // a text, list or object not empty
+bool usage_has_error_member(const struct usage_event *event);
+
+// ---- adjustments
+
+enum { N_ADJUST_LEVELS = ADJUST_XHIGH + 1 };
+
+// A plain text as a JSON string, in the arena of the splice.
+struct slice adjust_quote(struct json_splice *splice, struct slice text);
+// `before`, the plain text as a JSON string, `after`.
+struct slice adjust_wrap(struct json_splice *splice, const char *before, struct slice text, const char *after);
+// Puts plain text and an empty line before a string.
+void adjust_prefix_string(struct json_splice *splice, const struct json_node *string, struct slice text);
+// The level as OpenAI says it; only for levels.
+struct slice adjust_effort(enum adjust_reasoning level);
+// Absent or null, so that setting it takes nothing from the client.
+static inline bool adjust_is_unset(const struct json_node *node)
+{
+    return !node || node->type == JSON_NULL;
+}
+
+// ---- the row
+
+struct spoke {
+    const char *name;
+    void (*write_error)(struct json_writer *w, const struct fault_report *report); // a whole body
+    void (*write_error_event)(struct buf *out, const struct fault_report *report);
+    const struct usage_grammar *usage;
+    bool has_model_in_path;
+    void (*adjust_system)(struct json_splice *splice, struct slice prompt);
+    void (*adjust_reasoning)(struct json_splice *splice, const struct adjustments *adjustments);
+    void (*adjust_fast)(struct json_splice *splice); // NULL: the dialect has no such thing
+    struct slice fast_beta;
+};
+
+const struct spoke *dialect_spoke(enum dialect dialect);

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// OpenAI Responses, as its row in dialect.c needs it.
+#pragma once
+
+#include "dialect/dialect_internal.h"
+
+void responses_write_error(struct json_writer *w, const struct fault_report *report);
+void responses_write_error_event(struct buf *out, const struct fault_report *report);
+
+extern const struct usage_grammar responses_usage;
+
+void responses_adjust_system(struct json_splice *splice, struct slice prompt);
+void responses_adjust_reasoning(struct json_splice *splice, const struct adjustments *adjustments);
+void responses_adjust_fast(struct json_splice *splice);

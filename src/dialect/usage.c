@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+#include "dialect/usage.h"
+
+#include "dialect/dialect_internal.h"
+#include "dialect/usage_scan.h"
+
+// More than anybody can use: what is over it is not a count.
+static const int64_t FIGURE_MAX = INT64_C(1000) * 1000 * 1000 * 1000;
+
+// Deep enough for everything that read_event() of a dialect looks at; what is deeper is only validated.
+static const struct json_options EVENT_OPTIONS = {.record_depth = 6, .max_nodes = 512 * 1024};
+enum { SCRATCH_BLOCK = 8 * 1024 };
+
+struct usage_tap {
+    const struct usage_grammar *grammar; // borrowed, static
+    struct usage_seen seen;
+    struct usage_scan scan;
+    bool is_over; // nothing counts any more
+};
+
+struct usage_tap *usage_tap_new(enum dialect dialect, size_t limit)
+{
+    struct usage_tap *tap = mem_zalloc(sizeof(*tap));
+    tap->grammar = dialect_spoke(dialect)->usage;
+    for (size_t i = 0; i < N_FIGURES; i++) {
+        tap->seen.figures[i] = -1;
+    }
+    usage_scan_init(&tap->scan, tap->grammar, limit);
+    return tap;
+}
+
+void usage_tap_free(struct usage_tap *tap)
+{
+    if (tap) {
+        usage_scan_deinit(&tap->scan);
+        mem_free(tap);
+    }
+}
+
+// ---- searches
+
+static size_t skip_spaces(struct slice s, size_t at)
+{
+    while (at < s.len && (s.ptr[at] == ' ' || s.ptr[at] == '\t' || s.ptr[at] == '\n' || s.ptr[at] == '\r')) {
+        at++;
+    }
+    return at;
+}
+
+// Inside of a string the quotes of such a name would be escaped, so what is found is a name or a whole string.
+bool usage_states(struct slice data, struct slice quoted_name)
+{
+    for (;;) {
+        size_t found = slice_find(data, quoted_name);
+        if (found == SLICE_NOT_FOUND) {
+            return false;
+        }
+        data = slice_after(data, found + quoted_name.len);
+        size_t at = skip_spaces(data, 0);
+        if (at < data.len && data.ptr[at] == ':') {
+            at = skip_spaces(data, at + 1);
+            if (at < data.len && data.ptr[at] != 'n') {
+                return true;
+            }
+        }
+    }
+}
+
+// The place behind `token` and spaces before it; SLICE_NOT_FOUND when something else is there.
+static size_t skip_token(struct slice s, size_t at, struct slice token)
+{
+    at = skip_spaces(s, at);
+    return slice_starts_with(slice_after(s, at), token) ? at + token.len : SLICE_NOT_FOUND;
+}
+
+struct slice usage_peek_type(struct slice data)
+{
+    static const struct slice TOKENS[] = {SLICE_INIT("{"), SLICE_INIT("\"type\""), SLICE_INIT(":"), SLICE_INIT("\"")};
+    enum { LONGEST_TYPE = 64 };
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof(TOKENS) / sizeof(TOKENS[0]) && at != SLICE_NOT_FOUND; i++) {
+        at = skip_token(data, at, TOKENS[i]);
+    }
+    struct slice rest = slice_after(data, at);
+    size_t len = slice_find_char(slice_of(rest.ptr, rest.len < LONGEST_TYPE ? rest.len : LONGEST_TYPE), '"');
+    return len == SLICE_NOT_FOUND ? SLICE_EMPTY : slice_of(rest.ptr, len);
+}
+
+// ---- what a parsed event says
+
+bool usage_is_filled(const struct json_doc *doc, const struct json_node *value)
+{
+    if (!value || value->type < JSON_STRING) {
+        return false;
+    }
+    // Between the brackets or quotes; only white space may be there besides content.
+    struct slice raw = json_raw(doc, value);
+    struct slice inside = slice_of(raw.ptr + 1, raw.len - 2);
+    return value->type == JSON_STRING ? inside.len > 0 : skip_spaces(inside, 0) < inside.len;
+}
+
+bool usage_has_error_member(const struct usage_event *event)
+{
+    return usage_is_filled(event->doc, json_get(event->doc, event->root, SLICE("error")));
+}
+
+void usage_read_rows(const struct usage_grammar *grammar, const struct json_doc *doc, const struct json_node *object,
+                     struct usage_seen *seen)
+{
+    for (size_t i = 0; i < grammar->n_rows; i++) {
+        const struct usage_row *row = &grammar->rows[i];
+        const struct json_node *holder = row->outer.len ? json_get(doc, object, row->outer) : object;
+        int64_t value;
+        if (json_int64(doc, json_get(doc, holder, row->name), &value) && value >= 0 && value <= FIGURE_MAX) {
+            seen->figures[row->figure] = value;
+        }
+    }
+}
+
+static struct slice kind_of_event(const struct json_doc *doc, struct slice name, struct arena *scratch)
+{
+    const struct json_node *type = json_get(doc, json_root(doc), SLICE("type"));
+    return json_is(type, JSON_STRING) ? json_string(doc, type, scratch) : name;
+}
+
+static void read_event(struct usage_tap *tap, struct slice name, struct slice data)
+{
+    struct arena scratch;
+    struct json_doc doc;
+    arena_init(&scratch, SCRATCH_BLOCK);
+    if (json_parse(&doc, &scratch, data, &EVENT_OPTIONS) == 0 && json_is(json_root(&doc), JSON_OBJECT)) {
+        struct usage_event event = {&doc, json_root(&doc), kind_of_event(&doc, name, &scratch)};
+        tap->grammar->read_event(&event, &tap->seen);
+    } else if (slice_eq(name, SLICE("error"))) {
+        tap->seen.has_error = true;
+    }
+    arena_deinit(&scratch);
+}
+
+void usage_tap_event(struct usage_tap *tap, struct slice name, struct slice data)
+{
+    if (tap->is_over) {
+        return;
+    }
+    if (slice_starts_with(slice_trim(data), SLICE("[DONE]"))) {
+        tap->is_over = true;
+        tap->seen.is_complete = tap->seen.is_complete || tap->grammar->ends_with_done;
+        return;
+    }
+    if (tap->grammar->is_telling(name, data, &tap->seen)) {
+        read_event(tap, name, data);
+    }
+}
+
+static void read_usage_object(struct usage_tap *tap, struct slice object)
+{
+    struct arena scratch;
+    struct json_doc doc;
+    arena_init(&scratch, SCRATCH_BLOCK);
+    if (json_parse(&doc, &scratch, object, &EVENT_OPTIONS) == 0) {
+        usage_read_rows(tap->grammar, &doc, json_root(&doc), &tap->seen);
+    }
+    arena_deinit(&scratch);
+}
+
+static void on_scanned(void *arg, enum usage_scan_member member, struct slice value)
+{
+    struct usage_tap *tap = arg;
+    uint64_t count;
+    if (member == USAGE_SCAN_USAGE) {
+        read_usage_object(tap, value);
+    } else if (slice_to_u64(value, &count) && count <= (uint64_t)FIGURE_MAX) {
+        tap->seen.figures[FIGURE_INPUT] = (int64_t)count;
+    }
+}
+
+void usage_tap_json(struct usage_tap *tap, struct slice bytes)
+{
+    struct usage_scan *scan = &tap->scan;
+    usage_scan_feed(scan, bytes, on_scanned, tap);
+    tap->seen.is_complete = scan->is_complete;
+    tap->seen.has_content = scan->has_element;
+    tap->seen.has_error = scan->has_error;
+}
+
+// ---- the sum
+
+// Adds what is stated; unknown only where both are.
+static int64_t add(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0) {
+        return a < 0 ? b : a;
+    }
+    return a + b;
+}
+
+struct usage usage_tap_usage(const struct usage_tap *tap)
+{
+    const struct usage_grammar *grammar = tap->grammar;
+    const int64_t *f = tap->seen.figures;
+    struct usage usage = {
+        .input = add(f[FIGURE_INPUT], f[FIGURE_TOOL_INPUT]),
+        .output = f[FIGURE_OUTPUT],
+        .reasoning = f[FIGURE_REASONING],
+        .cache_read = f[FIGURE_CACHE_READ],
+        .cache_write = f[FIGURE_CACHE_WRITE],
+    };
+    if (grammar->is_cache_beside_input) {
+        usage.input = add(usage.input, add(usage.cache_read, usage.cache_write));
+    }
+    bool is_reasoning_left_out = grammar->is_total_telling && usage.input >= 0 && usage.output >= 0 &&
+                                 f[FIGURE_TOTAL] - usage.input - usage.output == usage.reasoning;
+    if (grammar->is_reasoning_beside_output || is_reasoning_left_out) {
+        usage.output = add(usage.output, usage.reasoning);
+    }
+    return usage;
+}
+
+bool usage_tap_is_complete(const struct usage_tap *tap)
+{
+    return tap->seen.is_complete;
+}
+
+bool usage_tap_has_content(const struct usage_tap *tap)
+{
+    return tap->seen.has_content;
+}
+
+bool usage_tap_has_error(const struct usage_tap *tap)
+{
+    return tap->seen.has_error;
+}

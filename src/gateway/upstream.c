@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+#include "gateway/upstream.h"
+
+#include <assert.h>
+
+#include "base/buf.h"
+
+_Static_assert(HEADER_NAME_COUNT <= 64, "struct upstream keeps a bit for each known header");
+
+static enum dialect dialect_of(enum model_type type)
+{
+    switch (type) {
+    case MODEL_ANTHROPIC:
+        return DIALECT_ANTHROPIC;
+    case MODEL_OPENAI:
+        return DIALECT_RESPONSES;
+    case MODEL_COMMON:
+        return DIALECT_CHAT;
+    case MODEL_GOOGLE:
+        return DIALECT_GEMINI;
+    }
+    return DIALECT_CHAT;
+}
+
+static struct slice default_provider(enum model_type type)
+{
+    switch (type) {
+    case MODEL_ANTHROPIC:
+        return SLICE("anthropic");
+    case MODEL_OPENAI:
+        return SLICE("azure_openai");
+    case MODEL_COMMON:
+        return SLICE("baseten");
+    case MODEL_GOOGLE:
+        return SLICE("google");
+    }
+    return SLICE_EMPTY;
+}
+
+static bool is_credential_header(enum header_name name)
+{
+    return name == HEADER_AUTHORIZATION || name == HEADER_X_API_KEY || name == HEADER_X_GOOG_API_KEY;
+}
+
+static bool endpoint_sets(const struct config_endpoint *endpoint, struct slice name)
+{
+    for (size_t i = 0; i < endpoint->n_headers; i++) {
+        if (slice_eq_nocase(endpoint->headers[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_line(struct buf *head, struct slice name, struct slice value)
+{
+    buf_append(head, name);
+    buf_append(head, SLICE(": "));
+    buf_append(head, value);
+    buf_append(head, SLICE("\r\n"));
+}
+
+// A default line, unless the endpoint's configuration has that header.
+static void add_default(struct buf *head, const struct config_endpoint *endpoint, const char *name, struct slice value)
+{
+    if (!endpoint_sets(endpoint, slice_from_cstr(name))) {
+        add_line(head, slice_from_cstr(name), value);
+    }
+}
+
+static void add_host(struct buf *head, const struct config_endpoint *endpoint)
+{
+    bool is_v6 = slice_find_char(endpoint->host, ':') != SLICE_NOT_FOUND;
+    bool is_default_port = endpoint->port == (endpoint->is_tls ? 443 : 80);
+    if (endpoint_sets(endpoint, SLICE("host"))) {
+        return;
+    }
+    buf_printf(head, "host: %s%.*s%s", is_v6 ? "[" : "", SLICE_ARG(endpoint->host), is_v6 ? "]" : "");
+    if (!is_default_port) {
+        buf_printf(head, ":%u", endpoint->port);
+    }
+    buf_append(head, SLICE("\r\n"));
+}
+
+static void write_fixed_head(struct upstream *upstream, const struct config *config, struct buf *head)
+{
+    const struct config_model *model = upstream->model;
+    const struct config_endpoint *endpoint = model->endpoint;
+    add_host(head, endpoint);
+    add_default(head, endpoint, "content-type", SLICE("application/json"));
+    // What passes is read for its usage, so it should come as it is.
+    add_default(head, endpoint, "accept-encoding", SLICE("identity"));
+    add_default(head, endpoint, "user-agent", config->user_agent);
+    if (endpoint->is_factory) {
+        add_default(head, endpoint, "x-factory-client", SLICE("cli"));
+        add_default(head, endpoint, "x-api-provider",
+                    model->provider.len ? model->provider : default_provider(model->type));
+    }
+    for (size_t i = 0; i < endpoint->n_headers; i++) {
+        if (endpoint->headers[i].value.ptr) {
+            add_line(head, endpoint->headers[i].name, endpoint->headers[i].value);
+        }
+    }
+}
+
+static struct slice auth_line_of(const struct config_endpoint *endpoint)
+{
+    for (size_t i = 0; i < endpoint->n_headers; i++) {
+        if (is_credential_header(header_name_of(endpoint->headers[i].name)) && endpoint->headers[i].value.ptr) {
+            return SLICE_EMPTY;
+        }
+    }
+    switch (endpoint->auth) {
+    case AUTH_BEARER:
+        return SLICE("authorization: Bearer ");
+    case AUTH_X_API_KEY:
+        return SLICE("x-api-key: ");
+    case AUTH_X_GOOG_API_KEY:
+        return SLICE("x-goog-api-key: ");
+    }
+    return SLICE_EMPTY;
+}
+
+static struct client_origin *origin_of(struct http_client *client, const struct config_endpoint *endpoint,
+                                       const struct config_proxy *proxy)
+{
+    struct http_origin origin = {.host = endpoint->host, .port = endpoint->port, .is_tls = endpoint->is_tls};
+    if (proxy) {
+        origin.proxy_host = proxy->host;
+        origin.proxy_port = proxy->port;
+        origin.proxy_authorization = proxy->authorization;
+    }
+    return http_client_origin(client, &origin);
+}
+
+static void find_origins(struct routing *routing, struct upstream *upstream, struct http_client *client)
+{
+    const struct config *config = routing->config;
+    const struct config_endpoint *endpoint = upstream->model->endpoint;
+    bool takes_turns = !endpoint->proxy && config->n_proxies;
+    upstream->n_origins = takes_turns ? config->n_proxies : 1;
+    upstream->origins = arena_alloc(&routing->arena, upstream->n_origins * sizeof(*upstream->origins));
+    for (size_t i = 0; i < upstream->n_origins; i++) {
+        upstream->origins[i] = origin_of(client, endpoint, takes_turns ? &config->proxies[i] : endpoint->proxy);
+    }
+}
+
+static void init_upstream(struct routing *routing, struct upstream *upstream, const struct config_model *model,
+                          struct http_client *client)
+{
+    const struct config_endpoint *endpoint = model->endpoint;
+    struct buf head = BUF_EMPTY;
+    upstream->model = model;
+    upstream->dialect = dialect_of(model->type);
+    upstream->is_factory = endpoint->is_factory;
+    for (size_t i = 0; i < endpoint->n_headers; i++) {
+        upstream->overridden |= UINT64_C(1) << header_name_of(endpoint->headers[i].name);
+    }
+    upstream->overridden &= ~(UINT64_C(1) << HEADER_OTHER);
+    write_fixed_head(upstream, routing->config, &head);
+    upstream->fixed_head = arena_dup(&routing->arena, buf_slice(&head));
+    buf_deinit(&head);
+    upstream->auth_line = auth_line_of(endpoint);
+    find_origins(routing, upstream, client);
+}
+
+struct routing *routing_new(struct config *config, struct http_client *client)
+{
+    struct routing *routing = mem_zalloc(sizeof(*routing));
+    routing->config = config_ref(config);
+    routing->n_refs = 1;
+    arena_init(&routing->arena, 4096);
+    routing->upstreams = arena_zalloc(&routing->arena, (config->n_models + 1) * sizeof(*routing->upstreams));
+    for (size_t i = 0; i < config->n_models; i++) {
+        init_upstream(routing, &routing->upstreams[i], &config->models[i], client);
+    }
+    return routing;
+}
+
+struct routing *routing_ref(struct routing *routing)
+{
+    routing->n_refs++;
+    return routing;
+}
+
+void routing_unref(struct routing *routing)
+{
+    assert(routing->n_refs > 0);
+    if (--routing->n_refs == 0) {
+        config_unref(routing->config);
+        arena_deinit(&routing->arena);
+        mem_free(routing);
+    }
+}
+
+struct upstream *routing_find(const struct routing *routing, struct slice model)
+{
+    const struct config_model *found = config_find_model(routing->config, model);
+    return found ? &routing->upstreams[found - routing->config->models] : NULL;
+}
