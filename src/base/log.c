@@ -10,11 +10,10 @@ enum { LOG_LINE_MAX = 8192 };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
 
-static void write_to_stderr(void *arg, enum log_level level, const char *area, int64_t wall_ms, struct slice text)
+static void write_to_stderr(void *arg, const struct log_message *message)
 {
     (void)arg;
-    (void)wall_ms;
-    fprintf(stderr, "%s %s: %.*s\n", level_names[level], area, SLICE_ARG(text));
+    fprintf(stderr, "%s %s: %.*s\n", level_names[message->level], message->area, SLICE_ARG(message->text));
 }
 
 // The log is process-wide, as standard error is.
@@ -58,7 +57,13 @@ void log_write(enum log_level level, const char *area, const char *format, ...)
             line[i] = ' ';
         }
     }
-    the_log.sink(the_log.arg, level, area, clock_wall_ms(), slice_of(line, len));
+    log_emit(level, area, slice_of(line, len), len);
+}
+
+void log_emit(enum log_level level, const char *area, struct slice text, size_t short_len)
+{
+    struct log_message message = {level, area, clock_wall_ms(), text, short_len};
+    the_log.sink(the_log.arg, &message);
 }
 
 const char *log_level_name(enum log_level level)

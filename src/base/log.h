@@ -10,8 +10,16 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF };
 
-// One finished message. `area` names the part that speaks ("config", "upstream", …).
-typedef void (*log_sink_fn)(void *arg, enum log_level level, const char *area, int64_t wall_ms, struct slice text);
+// One finished message. `area` names the part that speaks ("config", "upstream", …). Its first `short_len` bytes are
+// what a terse reader wants; mostly that is all of it.
+struct log_message {
+    enum log_level level;
+    const char *area;
+    int64_t wall_ms;
+    struct slice text;
+    size_t short_len;
+};
+typedef void (*log_sink_fn)(void *arg, const struct log_message *message);
 
 // Without a sink, messages go to standard error. The sink is called on the thread that logs.
 void log_set_sink(log_sink_fn sink, void *arg);
@@ -20,6 +28,8 @@ bool log_is_on(enum log_level level);
 
 // One line; control characters in it are replaced, what is over 8 KB is cut.
 void log_write(enum log_level level, const char *area, const char *format, ...) __attribute__((format(printf, 3, 4)));
+// A line made by the caller, for those that come with every request: without control characters, short part first.
+void log_emit(enum log_level level, const char *area, struct slice text, size_t short_len);
 #define log_debug(area, ...) (log_is_on(LOG_DEBUG) ? log_write(LOG_DEBUG, area, __VA_ARGS__) : (void)0)
 #define log_info(area, ...) (log_is_on(LOG_INFO) ? log_write(LOG_INFO, area, __VA_ARGS__) : (void)0)
 #define log_warn(area, ...) (log_is_on(LOG_WARN) ? log_write(LOG_WARN, area, __VA_ARGS__) : (void)0)

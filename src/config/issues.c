@@ -5,6 +5,9 @@
 #include <stdio.h>
 
 static void append_line(struct buf *out, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0), nonnull(1, 2)));
+
+static void append_line(struct buf *out, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);

@@ -89,10 +89,11 @@ void usage_read_rows(const struct usage_grammar *grammar, const struct json_doc 
                      struct usage_seen *seen);
 
 // Searches over the text of an event, for is_telling().
-// Does it have a member with that name (given in quotes), at any depth, whose value is not null?
-bool usage_states(struct slice data, struct slice quoted_name);
-// The value of `type` where it is the first member, as it is in practice; else empty with ptr NULL.
+// Does it have a member with one of these names, at any depth, whose value is not null?
+bool usage_states(struct slice data, const struct slice *names, size_t n_names);
+// The value of `type` where it is the first member, as it is in practice; else empty.
 struct slice usage_peek_type(struct slice data);
+size_t usage_skip_spaces(struct slice s, size_t at); // the next place that is no JSON white space
 
 // Checks on a parsed event.
 bool usage_is_filled(const struct json_doc *doc, const struct json_node *value); // a text, list or object not empty

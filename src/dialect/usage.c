@@ -37,55 +37,6 @@ void usage_tap_free(struct usage_tap *tap)
     }
 }
 
-// ---- searches
-
-static size_t skip_spaces(struct slice s, size_t at)
-{
-    while (at < s.len && (s.ptr[at] == ' ' || s.ptr[at] == '\t' || s.ptr[at] == '\n' || s.ptr[at] == '\r')) {
-        at++;
-    }
-    return at;
-}
-
-// Inside of a string the quotes of such a name would be escaped, so what is found is a name or a whole string.
-bool usage_states(struct slice data, struct slice quoted_name)
-{
-    for (;;) {
-        size_t found = slice_find(data, quoted_name);
-        if (found == SLICE_NOT_FOUND) {
-            return false;
-        }
-        data = slice_after(data, found + quoted_name.len);
-        size_t at = skip_spaces(data, 0);
-        if (at < data.len && data.ptr[at] == ':') {
-            at = skip_spaces(data, at + 1);
-            if (at < data.len && data.ptr[at] != 'n') {
-                return true;
-            }
-        }
-    }
-}
-
-// The place behind `token` and spaces before it; SLICE_NOT_FOUND when something else is there.
-static size_t skip_token(struct slice s, size_t at, struct slice token)
-{
-    at = skip_spaces(s, at);
-    return slice_starts_with(slice_after(s, at), token) ? at + token.len : SLICE_NOT_FOUND;
-}
-
-struct slice usage_peek_type(struct slice data)
-{
-    static const struct slice TOKENS[] = {SLICE_INIT("{"), SLICE_INIT("\"type\""), SLICE_INIT(":"), SLICE_INIT("\"")};
-    enum { LONGEST_TYPE = 64 };
-    size_t at = 0;
-    for (size_t i = 0; i < sizeof(TOKENS) / sizeof(TOKENS[0]) && at != SLICE_NOT_FOUND; i++) {
-        at = skip_token(data, at, TOKENS[i]);
-    }
-    struct slice rest = slice_after(data, at);
-    size_t len = slice_find_char(slice_of(rest.ptr, rest.len < LONGEST_TYPE ? rest.len : LONGEST_TYPE), '"');
-    return len == SLICE_NOT_FOUND ? SLICE_EMPTY : slice_of(rest.ptr, len);
-}
-
 // ---- what a parsed event says
 
 bool usage_is_filled(const struct json_doc *doc, const struct json_node *value)
@@ -96,7 +47,7 @@ bool usage_is_filled(const struct json_doc *doc, const struct json_node *value)
     // Between the brackets or quotes; only white space may be there besides content.
     struct slice raw = json_raw(doc, value);
     struct slice inside = slice_of(raw.ptr + 1, raw.len - 2);
-    return value->type == JSON_STRING ? inside.len > 0 : skip_spaces(inside, 0) < inside.len;
+    return value->type == JSON_STRING ? inside.len > 0 : usage_skip_spaces(inside, 0) < inside.len;
 }
 
 bool usage_has_error_member(const struct usage_event *event)

@@ -249,13 +249,38 @@ static void step(struct piece *piece)
     piece->at++;
 }
 
+// Where a byte outside of strings matters: in the frame, or deeper than it, where only strings and brackets do.
+enum { IN_FRAME = 1, BELOW = 2 };
+static const unsigned char MATTERS[256] = {
+    ['"'] = IN_FRAME | BELOW, ['{'] = IN_FRAME | BELOW, ['}'] = IN_FRAME | BELOW, ['['] = IN_FRAME | BELOW,
+    [']'] = IN_FRAME | BELOW, [','] = IN_FRAME,         [':'] = IN_FRAME,
+};
+
+// Steps over what does not matter here; the byte at the end of it is for step().
+static void skip_inert(struct piece *piece)
+{
+    const struct usage_scan *scan = piece->scan;
+    unsigned char where = scan->_depth > scan->_frame_depth ? BELOW : IN_FRAME;
+    if (scan->_capture == USAGE_CAPTURE_NUMBER || scan->_member == USAGE_SCAN_COUNT) {
+        return;
+    }
+    const char *at = piece->at;
+    while (at < piece->end && !(MATTERS[(unsigned char)*at] & where)) {
+        at++;
+    }
+    piece->at = at;
+}
+
 void usage_scan_feed(struct usage_scan *scan, struct slice bytes, usage_scan_fn on_value, void *arg)
 {
     struct piece piece = {scan, bytes.ptr, bytes.ptr + bytes.len, bytes.ptr, on_value, arg};
     while (piece.at < piece.end && !scan->is_complete && !scan->_is_broken) {
         if (scan->_is_in_string) {
             skip_string(&piece);
-        } else {
+            continue;
+        }
+        skip_inert(&piece);
+        if (piece.at < piece.end) {
             step(&piece);
         }
     }

@@ -12,7 +12,7 @@ enum { N_BUCKETS = 14, STATUSES_MAX = 32, OUTCOMES_MAX = 16 };
 
 static const double bucket_bounds[N_BUCKETS] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
 // For time spent in the gateway itself.
-static const double overhead_bounds[N_BUCKETS] = {5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4,  5e-4,
+static const double overhead_bounds[N_BUCKETS] = {5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4,
                                                   1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25, 1};
 
 struct histogram {
@@ -207,7 +207,8 @@ void metrics_count_abort(struct metrics *metrics, enum metrics_side side)
     metrics->n_aborts[side]++;
 }
 
-// ---- exposition (Prometheus text format 0.0.4) ------------------------------------------------------------------------
+// ---- exposition (Prometheus text format 0.0.4)
+// ------------------------------------------------------------------------
 
 static void family(struct buf *out, const char *name, const char *type, const char *help)
 {
@@ -388,10 +389,11 @@ static void write_process(const struct metrics_gauges *gauges, struct buf *out)
     getrusage(RUSAGE_SELF, &usage);
     double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                  (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
-    buf_printf(out,
-               "# HELP process_cpu_seconds_total User and system time spent.\n# TYPE process_cpu_seconds_total counter\n"
-               "process_cpu_seconds_total %.6f\n",
-               cpu);
+    buf_printf(
+        out,
+        "# HELP process_cpu_seconds_total User and system time spent.\n# TYPE process_cpu_seconds_total counter\n"
+        "process_cpu_seconds_total %.6f\n",
+        cpu);
     buf_printf(out,
                "# HELP process_resident_memory_bytes Resident memory.\n# TYPE process_resident_memory_bytes gauge\n"
                "process_resident_memory_bytes %zu\n",

@@ -10,13 +10,10 @@ static struct slice owner_of(const struct config_model *model)
         return model->provider;
     }
     switch (model->type) {
-    case MODEL_ANTHROPIC:
-        return SLICE("anthropic");
+    case MODEL_ANTHROPIC: return SLICE("anthropic");
     case MODEL_OPENAI:
-    case MODEL_COMMON:
-        return SLICE("openai");
-    case MODEL_GOOGLE:
-        return SLICE("google");
+    case MODEL_COMMON: return SLICE("openai");
+    case MODEL_GOOGLE: return SLICE("google");
     }
     return SLICE_EMPTY;
 }
@@ -67,16 +64,10 @@ static void write_model(struct json_writer *w, const struct config_model *model,
                         int64_t created_ms)
 {
     switch (dialect) {
-    case DIALECT_ANTHROPIC:
-        write_anthropic(w, model, created_ms);
-        return;
-    case DIALECT_GEMINI:
-        write_gemini(w, model);
-        return;
+    case DIALECT_ANTHROPIC: write_anthropic(w, model, created_ms); return;
+    case DIALECT_GEMINI: write_gemini(w, model); return;
     case DIALECT_CHAT:
-    case DIALECT_RESPONSES:
-        write_openai(w, model, created_ms);
-        return;
+    case DIALECT_RESPONSES: write_openai(w, model, created_ms); return;
     }
 }
 

@@ -64,9 +64,7 @@ static void check_method(struct route *route, enum http_method method, bool is_p
 {
     bool fits = is_post ? method == HTTP_POST : method == HTTP_GET || method == HTTP_HEAD;
     bool is_preflight = method == HTTP_OPTIONS && route->group != ROUTE_GROUP_SERVICE;
-    route->allow = is_post                               ? "POST, OPTIONS"
-                   : route->group == ROUTE_GROUP_SERVICE ? "GET, HEAD"
-                                                         : "GET, HEAD, OPTIONS";
+    route->allow = is_post ? "POST, OPTIONS" : route->group == ROUTE_GROUP_SERVICE ? "GET, HEAD" : "GET, HEAD, OPTIONS";
     route->is_wrong_method = !fits && !is_preflight;
 }
 

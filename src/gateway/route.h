@@ -47,7 +47,8 @@ struct route {
     struct slice query;   // without "?"; ptr NULL when there is none
 };
 
-// Decoded parts live in the arena. Never fails: what is unknown is ROUTE_NOT_FOUND, in the dialect that its path suggests.
+// Decoded parts live in the arena. Never fails: what is unknown is ROUTE_NOT_FOUND, in the dialect that its path
+// suggests.
 struct route route_find(struct arena *arena, const struct h1_request *req);
 
 const char *route_label(enum route_kind kind); // "/v1/messages": for metrics and logs

@@ -5,19 +5,13 @@
 
 #include "base/buf.h"
 
-_Static_assert(HEADER_NAME_COUNT <= 64, "struct upstream keeps a bit for each known header");
-
 static enum dialect dialect_of(enum model_type type)
 {
     switch (type) {
-    case MODEL_ANTHROPIC:
-        return DIALECT_ANTHROPIC;
-    case MODEL_OPENAI:
-        return DIALECT_RESPONSES;
-    case MODEL_COMMON:
-        return DIALECT_CHAT;
-    case MODEL_GOOGLE:
-        return DIALECT_GEMINI;
+    case MODEL_ANTHROPIC: return DIALECT_ANTHROPIC;
+    case MODEL_OPENAI: return DIALECT_RESPONSES;
+    case MODEL_COMMON: return DIALECT_CHAT;
+    case MODEL_GOOGLE: return DIALECT_GEMINI;
     }
     return DIALECT_CHAT;
 }
@@ -25,14 +19,10 @@ static enum dialect dialect_of(enum model_type type)
 static struct slice default_provider(enum model_type type)
 {
     switch (type) {
-    case MODEL_ANTHROPIC:
-        return SLICE("anthropic");
-    case MODEL_OPENAI:
-        return SLICE("azure_openai");
-    case MODEL_COMMON:
-        return SLICE("baseten");
-    case MODEL_GOOGLE:
-        return SLICE("google");
+    case MODEL_ANTHROPIC: return SLICE("anthropic");
+    case MODEL_OPENAI: return SLICE("azure_openai");
+    case MODEL_COMMON: return SLICE("baseten");
+    case MODEL_GOOGLE: return SLICE("google");
     }
     return SLICE_EMPTY;
 }
@@ -111,12 +101,9 @@ static struct slice auth_line_of(const struct config_endpoint *endpoint)
         }
     }
     switch (endpoint->auth) {
-    case AUTH_BEARER:
-        return SLICE("authorization: Bearer ");
-    case AUTH_X_API_KEY:
-        return SLICE("x-api-key: ");
-    case AUTH_X_GOOG_API_KEY:
-        return SLICE("x-goog-api-key: ");
+    case AUTH_BEARER: return SLICE("authorization: Bearer ");
+    case AUTH_X_API_KEY: return SLICE("x-api-key: ");
+    case AUTH_X_GOOG_API_KEY: return SLICE("x-goog-api-key: ");
     }
     return SLICE_EMPTY;
 }
@@ -154,9 +141,9 @@ static void init_upstream(struct routing *routing, struct upstream *upstream, co
     upstream->dialect = dialect_of(model->type);
     upstream->is_factory = endpoint->is_factory;
     for (size_t i = 0; i < endpoint->n_headers; i++) {
-        upstream->overridden |= UINT64_C(1) << header_name_of(endpoint->headers[i].name);
+        upstream->overridden |= HEADER_BIT(header_name_of(endpoint->headers[i].name));
     }
-    upstream->overridden &= ~(UINT64_C(1) << HEADER_OTHER);
+    upstream->overridden &= ~HEADER_BIT(HEADER_OTHER);
     write_fixed_head(upstream, routing->config, &head);
     upstream->fixed_head = arena_dup(&routing->arena, buf_slice(&head));
     buf_deinit(&head);
@@ -164,7 +151,7 @@ static void init_upstream(struct routing *routing, struct upstream *upstream, co
     find_origins(routing, upstream, client);
 }
 
-struct routing *routing_new(struct config *config, struct http_client *client)
+struct routing *routing_new(struct config *config, struct http_client *client, struct metrics *metrics)
 {
     struct routing *routing = mem_zalloc(sizeof(*routing));
     routing->config = config_ref(config);
@@ -172,7 +159,10 @@ struct routing *routing_new(struct config *config, struct http_client *client)
     arena_init(&routing->arena, 4096);
     routing->upstreams = arena_zalloc(&routing->arena, (config->n_models + 1) * sizeof(*routing->upstreams));
     for (size_t i = 0; i < config->n_models; i++) {
-        init_upstream(routing, &routing->upstreams[i], &config->models[i], client);
+        struct upstream *upstream = &routing->upstreams[i];
+        init_upstream(routing, upstream, &config->models[i], client);
+        upstream->series = metrics_model(metrics, upstream->model->id);
+        upstream->endpoint_series = metrics_endpoint(metrics, upstream->model->endpoint->name);
     }
     return routing;
 }

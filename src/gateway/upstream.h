@@ -8,13 +8,14 @@
 
 #include "config/config.h"
 #include "dialect/dialect.h"
+#include "gateway/metrics.h"
 #include "http/client.h"
 #include "http/header_name.h"
 
 // One model's way to its provider.
 struct upstream {
     const struct config_model *model;
-    enum dialect dialect; // that it speaks
+    enum dialect dialect;           // that it speaks
     struct client_origin **origins; // one without proxies, else one for each proxy, used in turn
     size_t n_origins;
     size_t next_origin;
@@ -22,6 +23,8 @@ struct upstream {
     struct slice auth_line;  // "authorization: Bearer " and the like; empty: the endpoint's headers carry a credential
     uint64_t overridden;     // bit for each header_name that the endpoint's configuration sets or removes
     bool is_factory;
+    struct metrics_model *series; // borrowed
+    struct metrics_endpoint *endpoint_series;
 };
 
 // Reference-counted; all memory is its own.
@@ -32,7 +35,7 @@ struct routing {
     struct upstream *upstreams; // of config->models, in the same order
 };
 
-struct routing *routing_new(struct config *config, struct http_client *client);
+struct routing *routing_new(struct config *config, struct http_client *client, struct metrics *metrics);
 struct routing *routing_ref(struct routing *routing);
 void routing_unref(struct routing *routing);
 

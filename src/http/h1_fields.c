@@ -80,14 +80,26 @@ static enum h1_result heed(struct h1_fields *fields, const struct h1_field *fiel
     return H1_OK;
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+// Nearly always there is one space in front and nothing at the end.
+static struct slice trim(struct slice value)
+{
+    if (value.len > 0 && value.ptr[0] == ' ') {
+        value = slice_of(value.ptr + 1, value.len - 1);
+    }
+    bool is_trimmed = value.len == 0 || (!is_space(value.ptr[0]) && !is_space(value.ptr[value.len - 1]));
+    return is_trimmed ? value : slice_trim(value);
+}
+
 // Takes one field line: a token, the colon right behind it, and a value that ends with the line.
 static bool take_field(struct slice *rest, struct h1_field *field)
 {
     const char *end = rest->ptr + rest->len;
-    const char *colon = rest->ptr;
-    while (colon < end && h1_is_token_char(*colon)) {
-        colon++;
-    }
+    const char *colon = h1_find_token_end(rest->ptr, end);
     if (colon == end || *colon != ':' || colon == rest->ptr) {
         return false;
     }
@@ -96,7 +108,7 @@ static bool take_field(struct slice *rest, struct h1_field *field)
     if (!h1_take_line(rest, &field->value)) {
         return false;
     }
-    field->value = slice_trim(field->value);
+    field->value = trim(field->value);
     field->id = header_name_of(field->name);
     return true;
 }

@@ -26,12 +26,7 @@ const char *http_method_text(enum http_method method)
 
 static bool is_token(struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if (!h1_is_token_char(text.ptr[i])) {
-            return false;
-        }
-    }
-    return text.len > 0;
+    return text.len > 0 && h1_find_token_end(text.ptr, text.ptr + text.len) == text.ptr + text.len;
 }
 
 // Printable ASCII without the space: everything else has to be percent-encoded (RFC 3986 §2).

@@ -2,6 +2,8 @@
 // The header fields that this program knows by name.
 #pragma once
 
+#include <stdint.h>
+
 #include "base/slice.h"
 
 // X(enumerator, "name in lower case")
@@ -54,6 +56,10 @@ enum header_name {
 #undef X
         HEADER_NAME_COUNT,
 };
+
+// For sets of known names in one word.
+#define HEADER_BIT(name) (UINT64_C(1) << (name))
+_Static_assert(HEADER_NAME_COUNT <= 64, "a set of names is a 64-bit word");
 
 // Case-insensitive; HEADER_OTHER when unknown.
 enum header_name header_name_of(struct slice name);

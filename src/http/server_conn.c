@@ -535,6 +535,14 @@ void server_flush(struct server_exchange *ex)
     }
 }
 
+void server_discard(struct server_exchange *ex)
+{
+    if (ex->_state == EX_STARTED) {
+        ex->_state = EX_READING;
+        buf_deinit(&response_of(ex)->head);
+    }
+}
+
 static struct iovec iovec_of(struct slice s)
 {
     return (struct iovec){(void *)s.ptr, s.len};

@@ -89,6 +89,8 @@ void server_respond(struct server_exchange *ex, unsigned status, struct slice he
 // with the first piece, or with server_flush().
 void server_start(struct server_exchange *ex, unsigned status, struct slice headers, int64_t content_length);
 void server_flush(struct server_exchange *ex);
+// Forgets a started response whose head has not left yet: another one may be started. Else does nothing.
+void server_discard(struct server_exchange *ex);
 // Sends a piece; `last` ends the response (on_finished may come before this returns: do nothing afterwards). 0, or
 // STREAM_PENDING: stop until on_drain.
 int server_write(struct server_exchange *ex, struct slice bytes, bool last);

@@ -243,3 +243,8 @@ int sse_parser_finish(struct sse_parser *parser, sse_event_fn on_event, void *ar
     sse_parser_init(parser, event_max);
     return 0;
 }
+
+bool sse_parser_is_between_events(const struct sse_parser *parser)
+{
+    return parser->_line.len == 0 && !parser->_has_data && parser->_name.len == 0;
+}

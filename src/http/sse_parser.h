@@ -41,3 +41,6 @@ void sse_parser_deinit(struct sse_parser *parser);
 // 0, or SSE_EVENT_TOO_LARGE: then the parser stays failed and ignores everything.
 MUST_USE int sse_parser_feed(struct sse_parser *parser, struct slice bytes, sse_event_fn on_event, void *arg);
 MUST_USE int sse_parser_finish(struct sse_parser *parser, sse_event_fn on_event, void *arg);
+
+// Is the stream, as far as it was fed, between two events? Only there something else may be put into it.
+bool sse_parser_is_between_events(const struct sse_parser *parser);

@@ -3,6 +3,7 @@
 // of the tape afterwards.
 #include "json/json_reader.h"
 
+#include "json/block.h"
 #include "json/json_scan.h"
 #include "json/utf8.h"
 
@@ -117,33 +118,81 @@ static bool is_hex(char c)
     return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-// `at` is at the backslash.
-static inline const char *read_escape(struct reader *r, const char *at)
+static bool has_four_hex(const struct reader *r, const char *at)
 {
-    switch (peek(r, at + 1)) {
-    case '"':
-    case '\\':
-    case '/':
-    case 'b':
-    case 'f':
-    case 'n':
-    case 'r':
-    case 't': return at + 2;
-    case 'u':
-        for (int i = 2; i < 6; i++) {
-            if (!is_hex(peek(r, at + i))) {
-                return fail_syntax(r, at, "\\u needs four hexadecimal digits");
-            }
-        }
-        return at + 6;
-    default: return fail_syntax(r, at, "unknown escape");
-    }
+    return r->end - at >= 4 && is_hex(at[0]) && is_hex(at[1]) && is_hex(at[2]) && is_hex(at[3]);
 }
 
-static inline const char *read_string(struct reader *r, const char *start)
+// By what follows the backslash: how many bytes an escape has, 0 when it is none.
+static const uint8_t escape_lens[256] = {
+    ['"'] = 2, ['\\'] = 2, ['/'] = 2, ['b'] = 2, ['f'] = 2, ['n'] = 2, ['r'] = 2, ['t'] = 2, ['u'] = 6,
+};
+
+// `at` is at a backslash.
+static inline const char *read_escape(struct reader *r, const char *at)
+{
+    size_t len = escape_lens[(unsigned char)peek(r, at + 1)];
+    if (len == 6 && !has_four_hex(r, at + 2)) {
+        return fail_syntax(r, at, "\\u needs four hexadecimal digits");
+    }
+    return len ? at + len : fail_syntax(r, at, "unknown escape");
+}
+
+// Every second backslash of a run begins an escape. From an even place on, the subtraction borrows all through a run
+// and leaves ones, from an odd place on it leaves zeros; so what differs from the odd bits is every second one of
+// either.
+static inline uint64_t find_escapes(uint64_t backslashes)
+{
+    const uint64_t odd_bits = 0xAAAAAAAAAAAAAAAAU;
+    return backslashes & (((backslashes << 1 | odd_bits) - backslashes) ^ odd_bits);
+}
+
+// The first of the escapes whose second bytes are marked that is none, or NULL.
+static const char *find_bad_escape(const struct reader *r, const char *block, uint64_t escaped)
+{
+    for (; escaped; escaped &= escaped - 1) {
+        const char *at = block + __builtin_ctzll(escaped);
+        size_t len = escape_lens[(unsigned char)*at];
+        if (len == 0 || (len == 6 && !has_four_hex(r, at + 1))) {
+            return at - 1;
+        }
+    }
+    return NULL;
+}
+
+// The long way through a string, a block at a time. Stops at the closing quote, at what does not belong into a string,
+// or between characters where less than a block is left.
+static const char *skip_blocks(const struct reader *r, const char *at, bool *has_escapes)
+{
+    uint64_t escapes = 0;
+    for (; r->end - at >= BLOCK_SIZE; at += BLOCK_SIZE - (escapes >> (BLOCK_SIZE - 1))) {
+        struct block s = block_load(at);
+        uint64_t quotes = block_equal(s, '"');
+        uint64_t controls = block_at_most(s, 0x1F);
+        uint64_t backslashes = block_equal(s, '\\');
+        escapes = find_escapes(backslashes);
+        uint64_t escaped = escapes << 1;
+        uint64_t stops = (quotes & ~escaped) | controls;
+        if (backslashes) {
+            uint64_t is_before_stop = (stops - 1) & ~stops;
+            uint64_t usual = quotes | backslashes | block_equal(s, 'n');
+            const char *bad = find_bad_escape(r, at, escaped & ~usual & is_before_stop);
+            if (bad) {
+                return bad;
+            }
+            *has_escapes |= (backslashes & is_before_stop) != 0;
+        }
+        if (stops) {
+            return at + __builtin_ctzll(stops);
+        }
+    }
+    return at;
+}
+
+static const char *read_long_string(struct reader *r, const char *start, const char *at)
 {
     bool has_escapes = false;
-    const char *at = start + 1;
+    at = skip_blocks(r, at, &has_escapes);
     while ((at = json_skip_plain(at, r->end)) < r->end && *at == '\\') {
         has_escapes = true;
         at = read_escape(r, at);
@@ -155,6 +204,16 @@ static inline const char *read_string(struct reader *r, const char *start)
         return fail_syntax(r, at, "control character in a string");
     }
     return record_leaf(r, JSON_STRING, has_escapes, start, at + 1);
+}
+
+// Most strings are short and plain.
+static inline const char *read_string(struct reader *r, const char *start)
+{
+    const char *at = json_skip_plain_once(start + 1, r->end);
+    if (peek(r, at) == '"') {
+        return record_leaf(r, JSON_STRING, false, start, at + 1);
+    }
+    return read_long_string(r, start, at);
 }
 
 static const char *read_number(struct reader *r, const char *start)
@@ -185,7 +244,7 @@ static const char *read_number(struct reader *r, const char *start)
     return record_leaf(r, JSON_NUMBER, false, start, at);
 }
 
-static const char *read_word(struct reader *r, const char *start, struct slice word, enum json_type type)
+static inline const char *read_word(struct reader *r, const char *start, struct slice word, enum json_type type)
 {
     if (!slice_starts_with(slice_of(start, (size_t)(r->end - start)), word)) {
         return fail(r, JSON_E_SYNTAX, start, "unexpected character");

@@ -41,19 +41,31 @@ static inline __m128i json_find_marks(__m128i bytes)
     return _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
 }
 
+static inline unsigned json_find_stops(__m128i bytes)
+{
+    __m128i is_control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(is_control, json_find_marks(bytes)));
+}
+
 // The first quote, backslash or control character from `at` on, or `end`.
 static inline const char *json_skip_plain(const char *at, const char *end)
 {
-    const __m128i last_control = _mm_set1_epi8(0x1F);
     for (; end - at >= 16; at += 16) {
-        __m128i bytes = json_load_16(at);
-        __m128i is_control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-        unsigned hits = (unsigned)_mm_movemask_epi8(_mm_or_si128(is_control, json_find_marks(bytes)));
-        if (hits) {
-            return at + __builtin_ctz(hits);
+        unsigned stops = json_find_stops(json_load_16(at));
+        if (stops) {
+            return at + __builtin_ctz(stops);
         }
     }
     return json_skip_plain_scalar(at, end);
+}
+
+// The same for a few bytes only: where it stops there may be more plain ones.
+static inline const char *json_skip_plain_once(const char *at, const char *end)
+{
+    if (end - at < 16) {
+        return json_skip_plain_scalar(at, end);
+    }
+    return at + __builtin_ctz(json_find_stops(json_load_16(at)) | 1U << 16);
 }
 
 // The same, and it also stops at bytes other than ASCII: as signed numbers those are below the control characters.
@@ -74,6 +86,11 @@ static inline const char *json_skip_plain_ascii(const char *at, const char *end)
 #else
 
 static inline const char *json_skip_plain(const char *at, const char *end)
+{
+    return json_skip_plain_scalar(at, end);
+}
+
+static inline const char *json_skip_plain_once(const char *at, const char *end)
 {
     return json_skip_plain_scalar(at, end);
 }

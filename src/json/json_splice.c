@@ -10,7 +10,9 @@
 
 #include "json/json_writer.h"
 
-enum { EDITS_CAP_MIN = 8, SLICES_PER_EDIT = 4, NO_PARENT = UINT32_MAX };
+#define NO_PARENT UINT32_MAX
+
+enum { EDITS_CAP_MIN = 8, SLICES_PER_EDIT = 4 };
 
 enum edit_kind {
     EDIT_TEXT,    // text goes and comes, commas do not matter

@@ -3,26 +3,11 @@
 
 #include <stdbool.h>
 
+#include "json/block.h"
+
 static bool is_continuation(const char *at)
 {
     return ((unsigned char)*at & 0xC0) == 0x80;
-}
-
-// The first byte behind a run of ASCII, or one not far before it: eight at a time.
-static const char *skip_ascii(const char *at, const char *end)
-{
-    while (end - at >= 8) {
-        uint64_t word;
-        memcpy(&word, at, sizeof(word));
-        if (word & 0x8080808080808080U) {
-            break;
-        }
-        at += 8;
-    }
-    while (at < end && (unsigned char)*at < 0x80) {
-        at++;
-    }
-    return at;
 }
 
 size_t utf8_char_len(const char *at, const char *end)
@@ -46,11 +31,61 @@ size_t utf8_char_len(const char *at, const char *end)
     return is_overlong || is_surrogate || is_too_high ? 0 : len;
 }
 
+// Are these leads and continuations in their places, given that the block begins with a lead or ASCII? What is cut off
+// at its end is not looked at.
+static bool is_valid_block(struct block s)
+{
+    uint64_t is_lead = block_at_least(s, 0xC0);
+    uint64_t is_lead_of_3 = block_at_least(s, 0xE0);
+    uint64_t is_lead_of_4 = block_at_least(s, 0xF0);
+    uint64_t is_continuation = block_at_least(s, 0x80) & ~is_lead;
+    uint64_t due = is_lead << 1 | is_lead_of_3 << 2 | is_lead_of_4 << 3;
+    if (due != is_continuation || is_lead != block_at_least(s, 0xC2)) {
+        return false;
+    }
+    // Four leads and those above them leave only some of the continuations.
+    uint64_t low = block_equal(s, 0xE0) << 1;
+    uint64_t high = block_equal(s, 0xED) << 1;
+    uint64_t is_wrong = (low & block_at_most(s, 0x9F)) | (high & block_at_least(s, 0xA0));
+    if (is_lead_of_4) {
+        low = block_equal(s, 0xF0) << 1;
+        high = block_equal(s, 0xF4) << 1;
+        is_wrong |= (low & block_at_most(s, 0x8F)) | (high & block_at_least(s, 0x90)) | block_at_least(s, 0xF5);
+    }
+    return is_wrong == 0;
+}
+
+// Where the character begins that may go on behind a valid block.
+static const char *last_boundary(const char *block)
+{
+    const char *at = block + BLOCK_SIZE;
+    do {
+        at--;
+    } while (is_continuation(at));
+    return (unsigned char)*at < 0x80 ? block + BLOCK_SIZE : at;
+}
+
+// Goes on while whole blocks are valid; stops between characters.
+static const char *skip_valid_blocks(const char *at, const char *end)
+{
+    while (end - at >= BLOCK_SIZE) {
+        struct block s = block_load(at);
+        if (block_is_ascii(s)) {
+            at += BLOCK_SIZE;
+        } else if (is_valid_block(s)) {
+            at = last_boundary(at);
+        } else {
+            break;
+        }
+    }
+    return at;
+}
+
 size_t utf8_valid_len(struct slice text)
 {
-    const char *at = text.ptr;
     const char *end = text.ptr + text.len;
-    while ((at = skip_ascii(at, end)) < end) {
+    const char *at = skip_valid_blocks(text.ptr, end);
+    while (at < end) {
         size_t len = utf8_char_len(at, end);
         if (len == 0) {
             break;

@@ -21,7 +21,7 @@ static bool is_telling(struct slice name, struct slice data, const struct usage_
         return slice_starts_with(type, SLICE("message_")) || slice_eq(type, SLICE("error"));
     }
     return slice_starts_with(name, SLICE("message_")) || slice_find(data, SLICE("\"message_")) != SLICE_NOT_FOUND ||
-           usage_states(data, SLICE("\"error\""));
+           usage_states(data, &SLICE("error"), 1);
 }
 
 // A block begins empty unless it is a tool call or something else that comes whole.

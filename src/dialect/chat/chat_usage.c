@@ -21,9 +21,9 @@ static const struct slice CONTENT_MEMBERS[] = {
 
 static bool is_telling(struct slice name, struct slice data, const struct usage_seen *seen)
 {
-    return !seen->has_content || slice_eq(name, SLICE("error")) || usage_states(data, SLICE("\"usage\"")) ||
-           (!seen->is_complete && usage_states(data, SLICE("\"finish_reason\""))) ||
-           usage_states(data, SLICE("\"error\""));
+    static const struct slice MEMBERS[] = {SLICE_INIT("usage"), SLICE_INIT("error"), SLICE_INIT("finish_reason")};
+    return !seen->has_content || slice_eq(name, SLICE("error")) ||
+           usage_states(data, MEMBERS, seen->is_complete ? 2 : 3);
 }
 
 static bool is_delta_filled(const struct json_doc *doc, const struct json_node *delta)

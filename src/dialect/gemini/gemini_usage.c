@@ -13,10 +13,10 @@ static const struct usage_row ROWS[] = {
 
 static bool is_telling(struct slice name, struct slice data, const struct usage_seen *seen)
 {
-    return !seen->has_content || slice_eq(name, SLICE("error")) || usage_states(data, SLICE("\"usageMetadata\"")) ||
-           (!seen->is_complete &&
-            (usage_states(data, SLICE("\"finishReason\"")) || usage_states(data, SLICE("\"blockReason\"")))) ||
-           usage_states(data, SLICE("\"error\""));
+    static const struct slice MEMBERS[] = {SLICE_INIT("usageMetadata"), SLICE_INIT("error"), SLICE_INIT("finishReason"),
+                                           SLICE_INIT("blockReason")};
+    return !seen->has_content || slice_eq(name, SLICE("error")) ||
+           usage_states(data, MEMBERS, seen->is_complete ? 2 : 4);
 }
 
 // A part is text, or an object under the name of its kind (functionCall, inlineData, …).

@@ -47,7 +47,7 @@ static bool has_end_in_text(struct slice data)
             return true;
         }
     }
-    return usage_states(data, SLICE("\"error\""));
+    return usage_states(data, &SLICE("error"), 1);
 }
 
 static bool is_telling(struct slice name, struct slice data, const struct usage_seen *seen)

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// What remains of a request when it is over: its numbers in the metrics and its line in the access log.
+#include "base/clock.h"
+#include "base/log.h"
+#include "gateway/gateway_internal.h"
+
+enum { LINE_MAX_BYTES = 2048, CLIENT_LEFT_STATUS = 499 };
+
+// A fixed line that truncates: no allocation for something that comes with every request.
+struct line {
+    char text[LINE_MAX_BYTES];
+    size_t len;
+};
+
+// Text from outside: what is not printable becomes '?'.
+static void put(struct line *line, struct slice s)
+{
+    size_t room = sizeof(line->text) - line->len;
+    size_t n = s.len < room ? s.len : room;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        line->text[line->len + i] = (char)(c < 0x20 || c == 0x7f ? '?' : c);
+    }
+    line->len += n;
+}
+
+static void put_number(struct line *line, struct slice name, uint64_t value)
+{
+    char digits[20];
+    put(line, name);
+    put(line, slice_of(digits, format_u64(digits, value)));
+}
+
+// Milliseconds with one decimal.
+static void put_ms(struct line *line, struct slice name, uint64_t ns)
+{
+    put_number(line, name, ns / 1000000);
+    put_number(line, SLICE("."), ns / 100000 % 10);
+    put(line, SLICE("ms"));
+}
+
+static void put_tokens(struct line *line, struct slice name, int64_t value)
+{
+    if (value >= 0) {
+        put_number(line, name, (uint64_t)value);
+    }
+}
+
+// The access log shows where a request went, never its query: a key may be in it.
+static struct slice path_of(struct slice target)
+{
+    size_t end = slice_find_char(target, '?');
+    return end == SLICE_NOT_FOUND ? target : slice_of(target.ptr, end);
+}
+
+static size_t write_short(struct line *line, const struct exchange *x, const struct metrics_request *request)
+{
+    put(line, x->ex->req.method_text);
+    put(line, SLICE(" "));
+    put(line, path_of(x->ex->req.target));
+    put_number(line, SLICE(" "), request->status);
+    put_ms(line, SLICE(" "), request->duration_ns);
+    if (x->model_id.len) {
+        put(line, SLICE(" model="));
+        put(line, x->model_id);
+    }
+    put_tokens(line, SLICE(" in="), request->usage.input);
+    put_tokens(line, SLICE(" out="), request->usage.output);
+    if (x->has_fault) {
+        put(line, SLICE(" fault="));
+        put(line, slice_from_cstr(fault_name(x->fault)));
+    }
+    return line->len;
+}
+
+static void write_rest(struct line *line, struct exchange *x, const struct metrics_request *request)
+{
+    if (x->upstream) {
+        put(line, SLICE(" endpoint="));
+        put(line, x->upstream->model->endpoint->name);
+        put(line, SLICE(" credential="));
+        put(line, slice_from_cstr(credential_level_name(x->credential.level)));
+        put_number(line, SLICE(" attempts="), x->n_attempts);
+    }
+    if (request->first_token_ns) {
+        put_ms(line, SLICE(" ttft="), request->first_token_ns);
+    }
+    put_tokens(line, SLICE(" reasoning="), request->usage.reasoning);
+    put_tokens(line, SLICE(" cache_read="), request->usage.cache_read);
+    put_tokens(line, SLICE(" cache_write="), request->usage.cache_write);
+    put_number(line, SLICE(" bytes="), x->n_body_bytes);
+    put(line, SLICE(" client="));
+    put(line, server_peer_address(x->ex));
+    put(line, SLICE(" id="));
+    put(line, x->request_id);
+    if (x->detail) {
+        put(line, SLICE(" detail="));
+        put(line, slice_from_cstr(x->detail));
+    }
+}
+
+static enum log_level level_of(const struct exchange *x, const struct metrics_request *request)
+{
+    if (x->route.group == ROUTE_GROUP_SERVICE && request->status < 400) {
+        return LOG_DEBUG; // probes and scrapes come all the time
+    }
+    return request->status >= 500 ? LOG_WARN : LOG_INFO;
+}
+
+static void write_access_line(struct exchange *x, const struct metrics_request *request)
+{
+    enum log_level level = level_of(x, request);
+    if (!log_is_on(level)) {
+        return;
+    }
+    struct line line;
+    line.len = 0;
+    size_t short_len = write_short(&line, x, request);
+    write_rest(&line, x, request);
+    log_emit(level, "access", slice_of(line.text, line.len), short_len);
+}
+
+static uint64_t overhead_of(const struct exchange *x, uint64_t now)
+{
+    if (!x->sent_ns || !x->head_ns || x->is_sse) {
+        return 0;
+    }
+    uint64_t before = x->sent_ns - x->complete_ns;
+    uint64_t after = now - x->head_ns;
+    return before + after;
+}
+
+void accounting_finish(struct exchange *x, bool client_has_left)
+{
+    uint64_t now = clock_monotonic_ns();
+    struct metrics_request request = {
+        .model = x->upstream ? x->upstream->series : NULL,
+        .route = x->route.kind,
+        .status = client_has_left && !x->status ? CLIENT_LEFT_STATUS : x->status,
+        .duration_ns = now - x->ex->started_ns,
+        .first_token_ns = x->first_ns ? x->first_ns - x->ex->started_ns : 0,
+        .overhead_ns = overhead_of(x, now),
+        .usage = x->tap ? usage_tap_usage(x->tap) : USAGE_UNKNOWN,
+    };
+    metrics_count_request(x->gateway->metrics, &request);
+    if (x->n_attempts) {
+        metrics_count_attempt(x->upstream->endpoint_series, x->outcome ? x->outcome : "cancelled");
+    }
+    if (client_has_left && x->n_attempts) {
+        metrics_count_abort(x->gateway->metrics, METRICS_CLIENT);
+        x->detail = x->detail ? x->detail : "the client left";
+    } else if (x->has_fault && x->upstream_status) {
+        metrics_count_abort(x->gateway->metrics, METRICS_UPSTREAM);
+    }
+    write_access_line(x, &request);
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+// One attempt at an upstream: the request as it goes out, and what became of it.
+#include <assert.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "dialect/adjust.h"
+#include "gateway/gateway_internal.h"
+
+enum { UPSTREAM_HEAD_RESERVE = 1024 };
+
+// ---- the body -------------------------------------------------------------------------------------------------------
+
+static uint32_t budget_of(const struct config *config, enum reasoning_level level)
+{
+    switch (level) {
+    case REASONING_AUTO:
+    case REASONING_OFF: return 0;
+    case REASONING_LOW: return config->reasoning_budget[0];
+    case REASONING_MEDIUM: return config->reasoning_budget[1];
+    case REASONING_HIGH:
+    case REASONING_XHIGH: return config->reasoning_budget[2];
+    }
+    return 0;
+}
+
+static struct adjustments adjustments_of(const struct exchange *x)
+{
+    const struct config_model *model = x->upstream->model;
+    struct slice sent_as = model->upstream_model.len ? model->upstream_model : model->id;
+    bool counts = x->route.kind == ROUTE_COUNT_TOKENS || x->route.kind == ROUTE_GEMINI_COUNT;
+    struct adjustments adjustments = {
+        .has_model_member = x->upstream->dialect != DIALECT_GEMINI || model->endpoint->is_generate_route,
+        .reasoning = counts ? ADJUST_AUTO : (enum adjust_reasoning)model->reasoning,
+        .reasoning_budget = budget_of(exchange_config(x), model->reasoning),
+        .fast = !counts && model->fast,
+        .system_prompt = exchange_config(x)->system_prompt,
+    };
+    // The client's spelling stays when it names the same model: then nothing of the body changes.
+    bool is_in_body = x->route.model.ptr == NULL;
+    if (!is_in_body || !slice_eq(x->model_id, sent_as)) {
+        adjustments.model = sent_as;
+    }
+    return adjustments;
+}
+
+static size_t make_body(struct exchange *x, const struct adjustments *adjustments)
+{
+    struct json_splice splice;
+    size_t len;
+    json_splice_init(&splice, exchange_arena(x), &x->doc);
+    adjust_request(x->upstream->dialect, adjustments, &splice);
+    x->body = json_splice_result(&splice, &x->n_body, &len);
+    return len;
+}
+
+// ---- the head -------------------------------------------------------------------------------------------------------
+
+static struct slice action_of(const struct exchange *x)
+{
+    if (x->route.kind == ROUTE_GEMINI_COUNT) {
+        return SLICE("countTokens");
+    }
+    return x->wants_stream ? SLICE("streamGenerateContent") : SLICE("generateContent");
+}
+
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~/@", c));
+}
+
+static void append_encoded(struct buf *out, struct slice text)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (is_unreserved((char)c)) {
+            buf_append_char(out, (char)c);
+        } else {
+            char encoded[3] = {'%', hex[c >> 4], hex[c & 15]};
+            buf_append(out, slice_of(encoded, sizeof(encoded)));
+        }
+    }
+}
+
+// The client's query travels on, but for the key that it may hold.
+static void append_query(struct buf *head, struct slice query)
+{
+    char separator = '?';
+    while (query.ptr && query.len) {
+        struct slice pair = slice_split(&query, '&');
+        if (pair.len && !slice_eq(pair, SLICE("key")) && !slice_starts_with(pair, SLICE("key="))) {
+            buf_append_char(head, separator);
+            buf_append(head, pair);
+            separator = '&';
+        }
+    }
+}
+
+static void append_target(struct exchange *x, struct buf *head)
+{
+    const struct config_model *model = x->upstream->model;
+    const struct config_endpoint *endpoint = model->endpoint;
+    buf_append(head, endpoint->path);
+    if (x->upstream->dialect == DIALECT_GEMINI && !endpoint->is_generate_route) {
+        buf_append(head, SLICE("/models/"));
+        append_encoded(head, model->upstream_model.len ? model->upstream_model : model->id);
+        buf_append_char(head, ':');
+        buf_append(head, action_of(x));
+        if (x->route.kind == ROUTE_GENERATE && x->wants_stream) {
+            buf_append(head, SLICE("?alt=sse"));
+            return;
+        }
+    } else if (x->route.kind == ROUTE_COUNT_TOKENS) {
+        buf_append(head, SLICE("/count_tokens"));
+    }
+    append_query(head, x->route.query);
+}
+
+// `anthropic-beta` travels too, but is written apart because of the flags that configuration adds.
+static bool travels(const struct upstream *upstream, const struct h1_field *field)
+{
+    static const uint64_t known = HEADER_BIT(HEADER_ACCEPT) | HEADER_BIT(HEADER_ANTHROPIC_VERSION) |
+                                  HEADER_BIT(HEADER_TRACEPARENT) | HEADER_BIT(HEADER_TRACESTATE) |
+                                  HEADER_BIT(HEADER_X_GOOG_API_CLIENT);
+    static const struct slice prefixes[] = {SLICE_INIT("x-stainless-"), SLICE_INIT("openai-"), SLICE_INIT("anthropic-"),
+                                            SLICE_INIT("x-claude-code-")};
+    if (field->id != HEADER_OTHER) {
+        return (HEADER_BIT(field->id) & known & ~upstream->overridden) != 0;
+    }
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
+        if (slice_starts_with_nocase(field->name, prefixes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void append_line(struct buf *head, struct slice name, struct slice value)
+{
+    buf_append(head, name);
+    buf_append(head, SLICE(": "));
+    buf_append(head, value);
+    buf_append(head, SLICE("\r\n"));
+}
+
+static void append_client_headers(struct exchange *x, struct buf *head)
+{
+    const struct h1_request *req = &x->ex->req;
+    for (size_t i = 0; i < req->n_fields; i++) {
+        if (travels(x->upstream, &req->fields[i])) {
+            append_line(head, req->fields[i].name, req->fields[i].value);
+        }
+    }
+}
+
+static void append_beta(struct exchange *x, struct buf *head, struct slice flag)
+{
+    const struct h1_request *req = &x->ex->req;
+    bool has_any = false;
+    if (upstream_overrides(x->upstream, HEADER_ANTHROPIC_BETA)) {
+        return;
+    }
+    for (size_t i = 0; i < req->n_fields; i++) {
+        if (req->fields[i].id == HEADER_ANTHROPIC_BETA && req->fields[i].value.len) {
+            buf_append(head, has_any ? SLICE(",") : SLICE("anthropic-beta: "));
+            buf_append(head, req->fields[i].value);
+            has_any = true;
+            flag = slice_find(req->fields[i].value, flag) == SLICE_NOT_FOUND ? flag : SLICE_EMPTY;
+        }
+    }
+    if (flag.len) {
+        buf_append(head, has_any ? SLICE(",") : SLICE("anthropic-beta: "));
+        buf_append(head, flag);
+        has_any = true;
+    }
+    if (has_any) {
+        buf_append(head, SLICE("\r\n"));
+    }
+}
+
+static void append_anthropic(struct exchange *x, struct buf *head, struct slice beta_flag)
+{
+    const struct h1_request *req = &x->ex->req;
+    bool has_version = h1_find_field(req->fields, req->n_fields, HEADER_ANTHROPIC_VERSION) != NULL;
+    if (!has_version && !upstream_overrides(x->upstream, HEADER_ANTHROPIC_VERSION)) {
+        append_line(head, SLICE("anthropic-version"), SLICE("2023-06-01"));
+    }
+    append_beta(x, head, beta_flag);
+}
+
+// The client's id, or a fresh one.
+static void append_id(struct exchange *x, struct buf *head, enum header_name name)
+{
+    const struct h1_field *given = h1_find_field(x->ex->req.fields, x->ex->req.n_fields, name);
+    char id[RANDOM_UUID_SIZE];
+    if (upstream_overrides(x->upstream, name)) {
+        return;
+    }
+    if (!given) {
+        random_uuid(id);
+    }
+    append_line(head, header_name_text(name), given ? given->value : slice_of(id, RANDOM_UUID_SIZE - 1));
+}
+
+static struct slice make_head(struct exchange *x, size_t body_len, struct slice beta_flag)
+{
+    struct buf head = BUF_EMPTY;
+    buf_reserve(&head, UPSTREAM_HEAD_RESERVE);
+    buf_append(&head, SLICE("POST "));
+    append_target(x, &head);
+    buf_append(&head, SLICE(" HTTP/1.1\r\n"));
+    buf_append(&head, x->upstream->fixed_head);
+    if (x->upstream->auth_line.len) {
+        buf_append(&head, x->upstream->auth_line);
+        buf_append(&head, x->credential.secret);
+        buf_append(&head, SLICE("\r\n"));
+    }
+    append_client_headers(x, &head);
+    if (x->upstream->dialect == DIALECT_ANTHROPIC) {
+        append_anthropic(x, &head, beta_flag);
+    }
+    if (x->upstream->is_factory) {
+        append_id(x, &head, HEADER_X_SESSION_ID);
+        append_id(x, &head, HEADER_X_ASSISTANT_MESSAGE_ID);
+    }
+    buf_append(&head, SLICE("content-length: "));
+    buf_append_u64(&head, body_len);
+    buf_append(&head, SLICE("\r\n\r\n"));
+    struct slice text = arena_dup(exchange_arena(x), buf_slice(&head));
+    buf_deinit(&head);
+    return text;
+}
+
+// ---- what became of it ----------------------------------------------------------------------------------------------
+
+static struct exchange *exchange_of(struct client_call *call)
+{
+    return CONTAINER_OF(call, struct exchange, call);
+}
+
+static void on_head(struct client_call *call, const struct h1_response *resp)
+{
+    relay_on_head(exchange_of(call), resp);
+}
+
+static void on_body(struct client_call *call, char *bytes, size_t len, bool last)
+{
+    struct exchange *x = exchange_of(call);
+    x->call_is_running = !last;
+    relay_on_body(x, bytes, len, last);
+}
+
+// One row for each way in which a call fails.
+static const struct {
+    enum fault fault;
+    const char *outcome;
+} failures[] = {
+    [CLIENT_FAIL_RESOLVE] = {FAULT_UPSTREAM_UNREACHABLE, "resolve"},
+    [CLIENT_FAIL_CONNECT] = {FAULT_UPSTREAM_UNREACHABLE, "connect"},
+    [CLIENT_FAIL_CONNECT_TIMEOUT] = {FAULT_UPSTREAM_TIMEOUT, "connect_timeout"},
+    [CLIENT_FAIL_PROXY] = {FAULT_UPSTREAM_UNREACHABLE, "proxy"},
+    [CLIENT_FAIL_TLS] = {FAULT_UPSTREAM_UNREACHABLE, "tls"},
+    [CLIENT_FAIL_SEND] = {FAULT_UPSTREAM_UNREACHABLE, "send"},
+    [CLIENT_FAIL_CLOSED] = {FAULT_UPSTREAM_UNREACHABLE, "closed"},
+    [CLIENT_FAIL_HEADER_TIMEOUT] = {FAULT_UPSTREAM_TIMEOUT, "header_timeout"},
+    [CLIENT_FAIL_PROTOCOL] = {FAULT_UPSTREAM_PROTOCOL, "protocol"},
+    [CLIENT_FAIL_TRUNCATED] = {FAULT_UPSTREAM_TRUNCATED, "truncated"},
+    [CLIENT_FAIL_IDLE_TIMEOUT] = {FAULT_UPSTREAM_TIMEOUT, "idle_timeout"},
+};
+
+static void on_fail(struct client_call *call, enum client_failure failure, const char *detail)
+{
+    struct exchange *x = exchange_of(call);
+    const char *text = client_failure_text(failure);
+    x->call_is_running = false;
+    x->outcome = failures[failure].outcome;
+    // The log gets the detail; the client gets what happened without names of our network.
+    struct slice log_text = arena_printf(exchange_arena(x), "%s (%s)", text, detail);
+    x->detail = arena_cstr(exchange_arena(x), log_text);
+    exchange_fail(x, failures[failure].fault, slice_from_cstr(text));
+}
+
+void attempt_cancel(struct exchange *x)
+{
+    if (x->call_is_running) {
+        x->call_is_running = false;
+        x->outcome = x->outcome ? x->outcome : "cancelled";
+        client_call_cancel(&x->call);
+    }
+}
+
+static struct client_origin *next_origin(struct upstream *upstream)
+{
+    struct client_origin *origin = upstream->origins[upstream->next_origin];
+    upstream->next_origin = (upstream->next_origin + 1) % upstream->n_origins;
+    return origin;
+}
+
+void attempt_start(struct exchange *x)
+{
+    static const struct client_call_events events = {on_head, on_body, on_fail};
+    const struct config_timeouts *timeouts = &x->upstream->model->timeouts;
+    struct adjustments adjustments = adjustments_of(x);
+    size_t body_len = make_body(x, &adjustments);
+    struct client_request req = {
+        .origin = next_origin(x->upstream),
+        .method = HTTP_POST,
+        .head = make_head(x, body_len, adjust_beta_flag(x->upstream->dialect, &adjustments)),
+        .body = x->body,
+        .n_body = x->n_body,
+        .connect_timeout_ms = timeouts->connect_ms,
+        .header_timeout_ms = timeouts->header_ms,
+        .idle_timeout_ms = timeouts->idle_ms,
+    };
+    x->n_attempts++;
+    x->call_is_running = true;
+    x->sent_ns = clock_monotonic_ns();
+    client_call_start(x->gateway->client, &x->call, &req, &events);
+}

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: MIT
+// The table of contents of a request:
+//
+//   head complete ─▶ identify ─▶ route ─▶ authenticate ─▶ (body comes)
+//   body complete ─▶ decode ─▶ choose a model ─▶ lease a credential ─▶ attempt ─▶ relay ─▶ account
+//
+// Each step answers NEXT, or DONE when it has ended the exchange or handed it to the upstream.
+#include "gateway/gateway_internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+
+enum step_result { NEXT, DONE };
+typedef enum step_result (*step_fn)(struct exchange *x);
+
+/* Steps, in the order they happen */
+static enum step_result step_identify(struct exchange *x);
+static enum step_result step_route(struct exchange *x);
+static enum step_result step_authenticate(struct exchange *x);
+static enum step_result step_serve(struct exchange *x);
+static enum step_result step_decode(struct exchange *x);
+static enum step_result step_choose_model(struct exchange *x);
+static enum step_result step_lease(struct exchange *x);
+static enum step_result step_attempt(struct exchange *x);
+
+static const step_fn steps_of_head[] = {step_identify, step_route, step_authenticate};
+static const step_fn steps_of_request[] = {step_serve, step_decode, step_choose_model, step_lease, step_attempt};
+
+static void run(struct exchange *x, const step_fn *steps, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (steps[i](x) == DONE) {
+            return;
+        }
+    }
+}
+
+// ---- the head -------------------------------------------------------------------------------------------------------
+
+static bool is_visible_text(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < 0x21 || s.ptr[i] > 0x7e) {
+            return false;
+        }
+    }
+    return s.len > 0 && s.len <= REQUEST_ID_MAX;
+}
+
+static enum step_result step_identify(struct exchange *x)
+{
+    const struct h1_field *given = h1_find_field(x->ex->req.fields, x->ex->req.n_fields, HEADER_X_REQUEST_ID);
+    if (given && is_visible_text(given->value)) {
+        x->request_id = given->value;
+        return NEXT;
+    }
+    char *id = arena_text(exchange_arena(x), RANDOM_UUID_SIZE);
+    random_uuid(id);
+    x->request_id = slice_of(id, RANDOM_UUID_SIZE - 1);
+    return NEXT;
+}
+
+static void answer_preflight(struct exchange *x)
+{
+    const struct h1_field *asked =
+        h1_find_field(x->ex->req.fields, x->ex->req.n_fields, HEADER_ACCESS_CONTROL_REQUEST_HEADERS);
+    struct buf headers = BUF_EMPTY;
+    exchange_write_headers(x, &headers);
+    buf_append(&headers, SLICE("access-control-allow-methods: GET, POST, OPTIONS\r\naccess-control-max-age: 86400\r\n"
+                               "access-control-allow-headers: "));
+    buf_append(&headers, asked ? asked->value : SLICE("*"));
+    buf_append(&headers, SLICE("\r\n"));
+    x->status = 204;
+    server_respond(x->ex, x->status, buf_slice(&headers), SLICE_EMPTY);
+    buf_deinit(&headers);
+}
+
+static enum step_result step_route(struct exchange *x)
+{
+    x->route = route_find(exchange_arena(x), &x->ex->req);
+    if (x->route.kind == ROUTE_NOT_FOUND) {
+        exchange_fail(x, FAULT_ROUTE_NOT_FOUND, SLICE("There is no such route."));
+        return DONE;
+    }
+    if (x->route.is_wrong_method) {
+        exchange_fail(x, FAULT_METHOD_NOT_ALLOWED, SLICE("This route does not take this method."));
+        return DONE;
+    }
+    if (x->ex->req.method == HTTP_OPTIONS) {
+        answer_preflight(x);
+        return DONE;
+    }
+    return NEXT;
+}
+
+static enum step_result step_authenticate(struct exchange *x)
+{
+    const struct config *config = exchange_config(x);
+    bool is_public =
+        x->route.group == ROUTE_GROUP_SERVICE || (x->route.group == ROUTE_GROUP_LIST && config->public_models);
+    if (is_public) {
+        return NEXT;
+    }
+    x->access = access_check(exchange_arena(x), config, &x->ex->req, x->route.query);
+    if (!x->access.is_allowed) {
+        exchange_fail(
+            x, FAULT_INVALID_API_KEY,
+            SLICE("The access key is missing or wrong. Send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."));
+        return DONE;
+    }
+    return NEXT;
+}
+
+static struct exchange *exchange_new(struct gateway *gateway, struct server_exchange *ex)
+{
+    struct exchange *x = arena_zalloc(&ex->arena, sizeof(*x));
+    x->gateway = gateway;
+    x->ex = ex;
+    x->routing = routing_ref(gateway->routing);
+    timer_init(&x->first_content);
+    ex->user = x;
+    return x;
+}
+
+void exchange_on_head(void *gateway, struct server_exchange *ex)
+{
+    run(exchange_new(gateway, ex), steps_of_head, sizeof(steps_of_head) / sizeof(*steps_of_head));
+}
+
+// ---- the request ----------------------------------------------------------------------------------------------------
+
+void exchange_on_request(void *gateway, struct server_exchange *ex)
+{
+    struct exchange *x = ex->user;
+    (void)gateway;
+    x->complete_ns = clock_monotonic_ns();
+    run(x, steps_of_request, sizeof(steps_of_request) / sizeof(*steps_of_request));
+}
+
+static enum step_result step_serve(struct exchange *x)
+{
+    if (x->route.group == ROUTE_GROUP_MODEL) {
+        x->counts_inflight = true;
+        x->gateway->n_inflight++;
+        return NEXT;
+    }
+    service_answer(x);
+    return DONE;
+}
+
+static void fail_decode(struct exchange *x, int r)
+{
+    char text[160];
+    size_t line = 1;
+    size_t column = 1;
+    json_position(x->doc.text, x->doc.error_offset, &line, &column);
+    if (r == JSON_E_SYNTAX) {
+        snprintf(text, sizeof(text), "The request body is not valid JSON: %s at line %zu, column %zu.",
+                 x->doc.error ? x->doc.error : "syntax error", line, column);
+    } else {
+        snprintf(text, sizeof(text), "The request body is JSON of too many %s.",
+                 r == JSON_E_DEPTH ? "levels" : "parts");
+    }
+    exchange_fail(x, FAULT_INVALID_JSON, slice_from_cstr(text));
+}
+
+static enum step_result step_decode(struct exchange *x)
+{
+    // Deep enough for every member that is read or replaced; what lies deeper is only checked.
+    static const struct json_options options = {.record_depth = 4};
+    int r = json_parse(&x->doc, exchange_arena(x), x->ex->body, &options);
+    if (r != 0) {
+        fail_decode(x, r);
+        return DONE;
+    }
+    if (!json_is(json_root(&x->doc), JSON_OBJECT)) {
+        exchange_fail(x, FAULT_INVALID_JSON, SLICE("The request body must be a JSON object."));
+        return DONE;
+    }
+    const struct json_node *stream = json_get(&x->doc, json_root(&x->doc), SLICE("stream"));
+    x->wants_stream = json_is(stream, JSON_TRUE) || x->route.kind == ROUTE_GEMINI_STREAM;
+    return NEXT;
+}
+
+static bool find_model_id(struct exchange *x)
+{
+    if (x->route.model.ptr) {
+        x->model_id = x->route.model;
+        return true;
+    }
+    const struct json_node *model = json_get(&x->doc, json_root(&x->doc), SLICE("model"));
+    x->model_id = json_string(&x->doc, model, exchange_arena(x));
+    return x->model_id.len > 0;
+}
+
+static void fail_unknown_model(struct exchange *x)
+{
+    struct slice shown = x->model_id.len > 200 ? slice_of(x->model_id.ptr, 200) : x->model_id;
+    struct slice text =
+        arena_printf(exchange_arena(x), "The model '%.*s' does not exist here. GET /v1/models lists those that do.",
+                     SLICE_ARG(shown));
+    exchange_fail(x, FAULT_MODEL_NOT_FOUND, text);
+}
+
+static enum step_result step_choose_model(struct exchange *x)
+{
+    if (!find_model_id(x)) {
+        exchange_fail(x, FAULT_MISSING_MODEL, SLICE("The request names no model: 'model' must be a non-empty string."));
+        return DONE;
+    }
+    x->upstream = routing_find(x->routing, x->model_id);
+    if (!x->upstream) {
+        fail_unknown_model(x);
+        return DONE;
+    }
+    if (x->upstream->dialect != x->route.dialect) {
+        struct slice text =
+            arena_printf(exchange_arena(x),
+                         "The model '%.*s' is served by an upstream that speaks another API dialect (%s); "
+                         "translation is not available in this version.",
+                         SLICE_ARG(x->upstream->model->id), dialect_name(x->upstream->dialect));
+        exchange_fail(x, FAULT_NOT_IMPLEMENTED, text);
+        return DONE;
+    }
+    bool is_count = x->route.kind == ROUTE_COUNT_TOKENS || x->route.kind == ROUTE_GEMINI_COUNT;
+    if (is_count && x->upstream->model->endpoint->is_generate_route) {
+        exchange_fail(x, FAULT_NOT_IMPLEMENTED, SLICE("This model's upstream cannot count tokens."));
+        return DONE;
+    }
+    return NEXT;
+}
+
+static enum step_result step_lease(struct exchange *x)
+{
+    if (x->upstream->auth_line.len == 0) {
+        return NEXT; // the endpoint's own headers carry the credential
+    }
+    x->credential = credential_choose(exchange_config(x), x->access.client_secret);
+    if (x->credential.level == CREDENTIAL_NONE) {
+        exchange_fail(x, FAULT_NO_CREDENTIALS, credential_advice());
+        return DONE;
+    }
+    return NEXT;
+}
+
+static enum step_result step_attempt(struct exchange *x)
+{
+    attempt_start(x);
+    return DONE;
+}
+
+// ---- answers --------------------------------------------------------------------------------------------------------
+
+void exchange_write_headers(struct exchange *x, struct buf *headers)
+{
+    buf_append(headers, SLICE("x-request-id: "));
+    buf_append(headers, x->request_id);
+    buf_append(headers, SLICE("\r\n"));
+    if (x->route.group != ROUTE_GROUP_SERVICE) {
+        buf_append(headers, SLICE("access-control-allow-origin: *\r\n"));
+    }
+    if (x->route.kind != ROUTE_NOT_FOUND && x->route.is_wrong_method) {
+        buf_printf(headers, "allow: %s\r\n", x->route.allow);
+    }
+    if (x->n_attempts) {
+        buf_append(headers, SLICE("x-droid2api-attempts: "));
+        buf_append_u64(headers, x->n_attempts);
+        buf_append(headers, SLICE("\r\n"));
+    }
+}
+
+void exchange_respond(struct exchange *x, unsigned status, struct slice content_type, struct slice body)
+{
+    struct buf headers = BUF_EMPTY;
+    exchange_write_headers(x, &headers);
+    buf_append(&headers, SLICE("content-type: "));
+    buf_append(&headers, content_type);
+    buf_append(&headers, SLICE("\r\n"));
+    if (status == 503) {
+        buf_append(&headers, SLICE("retry-after: 1\r\n"));
+    }
+    x->status = status;
+    server_respond(x->ex, status, buf_slice(&headers), body);
+    buf_deinit(&headers);
+}
+
+// The answer to a wrong path or method also says which ones there are.
+static void add_route_list(struct buf *body)
+{
+    if (body->len && body->ptr[body->len - 1] == '}') {
+        body->len--;
+        buf_append(body, SLICE(",\"available_endpoints\":"));
+        buf_append(body, route_list_json());
+        buf_append_char(body, '}');
+    }
+}
+
+static void end_stream(struct exchange *x, struct slice message)
+{
+    if (x->is_sse) {
+        struct buf event = BUF_EMPTY;
+        // An event that was cut is closed first, so that ours is not taken for a part of it.
+        if (!sse_parser_is_between_events(&x->sse)) {
+            buf_append(&event, SLICE("\n\n"));
+        }
+        fault_write_event(x->fault, x->route.dialect, message, x->request_id, &event);
+        server_write(x->ex, buf_slice(&event), false);
+        buf_deinit(&event);
+    }
+    server_break(x->ex);
+}
+
+void exchange_fail(struct exchange *x, enum fault fault, struct slice message)
+{
+    x->has_fault = true;
+    x->fault = fault;
+    if (!x->detail) {
+        x->detail = arena_cstr(exchange_arena(x), message);
+    }
+    if (server_head_is_sent(x->ex)) {
+        end_stream(x, message);
+        return;
+    }
+    server_discard(x->ex); // a head of the upstream's that has not left
+    struct buf body = BUF_EMPTY;
+    fault_write_body(fault, x->route.dialect, message, x->request_id, &body);
+    if (fault == FAULT_ROUTE_NOT_FOUND || fault == FAULT_METHOD_NOT_ALLOWED) {
+        add_route_list(&body);
+    }
+    exchange_respond(x, fault_status(fault), SLICE("application/json"), buf_slice(&body));
+    buf_deinit(&body);
+}
+
+void exchange_on_reject(void *gateway, struct server_exchange *ex, const struct http_reject *reject, struct buf *body,
+                        struct slice *content_type_r)
+{
+    (void)gateway;
+    enum dialect dialect = DIALECT_CHAT;
+    char id[RANDOM_UUID_SIZE];
+    random_uuid(id);
+    struct slice request_id = slice_of(id, RANDOM_UUID_SIZE - 1);
+    if (ex) {
+        struct exchange *x = ex->user;
+        dialect = x ? x->route.dialect : route_find(&ex->arena, &ex->req).dialect;
+        request_id = x ? x->request_id : request_id;
+        if (x) {
+            x->status = reject->status;
+            x->detail = reject->text;
+        }
+    }
+    *content_type_r = SLICE("application/json");
+    fault_write_body(fault_of_status(reject->status), dialect, slice_from_cstr(reject->text), request_id, body);
+}
+
+// ---- the end --------------------------------------------------------------------------------------------------------
+
+void exchange_on_drain(void *gateway, struct server_exchange *ex)
+{
+    (void)gateway;
+    relay_on_drain(ex->user);
+}
+
+static void end(struct exchange *x, bool client_has_left)
+{
+    attempt_cancel(x);
+    accounting_finish(x, client_has_left);
+    relay_deinit(x);
+    timer_cancel(&x->first_content);
+    if (x->counts_inflight) {
+        x->gateway->n_inflight--;
+    }
+    routing_unref(x->routing);
+}
+
+void exchange_on_finished(void *gateway, struct server_exchange *ex)
+{
+    (void)gateway;
+    end(ex->user, false);
+}
+
+void exchange_on_abort(void *gateway, struct server_exchange *ex)
+{
+    (void)gateway;
+    end(ex->user, true);
+}

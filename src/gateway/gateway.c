@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#include "base/clock.h"
+#include "gateway/gateway_internal.h"
+
+static struct http_server_limits limits_of(const struct config *config)
+{
+    struct http_server_limits limits = http_server_limits_default;
+    limits.body_max = config->max_body_bytes;
+    limits.connections_max = config->max_connections;
+    return limits;
+}
+
+static const struct http_server_handler handler = {
+    .on_head = exchange_on_head,
+    .on_request = exchange_on_request,
+    .on_drain = exchange_on_drain,
+    .on_finished = exchange_on_finished,
+    .on_abort = exchange_on_abort,
+    .on_reject = exchange_on_reject,
+};
+
+struct gateway *gateway_new(struct loop *loop, struct config *config, uint64_t (*log_dropped)(void))
+{
+    struct gateway *gateway = mem_zalloc(sizeof(*gateway));
+    struct http_server_limits limits = limits_of(config);
+    gateway->loop = loop;
+    gateway->log_dropped = log_dropped;
+    gateway->started_wall_ms = clock_wall_ms();
+    gateway->started_ns = clock_monotonic_ns();
+    gateway->metrics = metrics_new();
+    gateway->client = http_client_new(loop, &http_client_limits_default);
+    gateway->routing = routing_new(config, gateway->client, gateway->metrics);
+    gateway->server = http_server_new(loop, &limits, &handler, gateway);
+    return gateway;
+}
+
+void gateway_listen_take(struct gateway *gateway, int fd)
+{
+    http_server_listen_take(gateway->server, fd);
+}
+
+void gateway_set_config(struct gateway *gateway, struct config *config)
+{
+    struct http_server_limits limits = limits_of(config);
+    struct routing *before = gateway->routing;
+    gateway->routing = routing_new(config, gateway->client, gateway->metrics);
+    routing_unref(before);
+    http_server_set_limits(gateway->server, &limits);
+}
+
+void gateway_drain(struct gateway *gateway, void (*on_drained)(void *arg), void *arg)
+{
+    gateway->is_draining = true;
+    http_server_drain(gateway->server, on_drained, arg);
+}
+
+void gateway_close(struct gateway *gateway)
+{
+    gateway->is_draining = true;
+    http_server_abort_all(gateway->server);
+    http_client_close(gateway->client);
+}
+
+void gateway_free(struct gateway *gateway)
+{
+    http_server_free(gateway->server);
+    http_client_free(gateway->client);
+    routing_unref(gateway->routing);
+    metrics_free(gateway->metrics);
+    mem_free(gateway);
+}
+
+size_t gateway_n_inflight(const struct gateway *gateway)
+{
+    return gateway->n_inflight;
+}

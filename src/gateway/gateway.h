@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// The gateway as one object: what a process that carries traffic starts, reconfigures and drains.
+#pragma once
+
+#include "config/config.h"
+#include "net/loop.h"
+
+struct gateway;
+
+// `log_dropped` is asked at each scrape of the metrics.
+struct gateway *gateway_new(struct loop *loop, struct config *config, uint64_t (*log_dropped)(void));
+// `fd` is a listening socket.
+void gateway_listen_take(struct gateway *gateway, int fd);
+// Requests that begin from now on see the new configuration; those under way keep theirs.
+void gateway_set_config(struct gateway *gateway, struct config *config);
+
+// No new connections; /ready says so; `on_drained` comes when the last response is out.
+void gateway_drain(struct gateway *gateway, void (*on_drained)(void *arg), void *arg);
+// Ends everything that is still under way. Then loop_deinit(), then gateway_free().
+void gateway_close(struct gateway *gateway);
+void gateway_free(struct gateway *gateway);
+
+size_t gateway_n_inflight(const struct gateway *gateway);

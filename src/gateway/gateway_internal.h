@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// The objects that the files of this folder share. Never included from outside of it.
+#pragma once
+
+#include "account/credential.h"
+#include "base/arena.h"
+#include "dialect/fault.h"
+#include "dialect/usage.h"
+#include "gateway/access.h"
+#include "gateway/gateway.h"
+#include "gateway/metrics.h"
+#include "gateway/route.h"
+#include "gateway/upstream.h"
+#include "http/client.h"
+#include "http/server_conn.h"
+#include "http/sse_parser.h"
+#include "json/json_splice.h"
+
+struct gateway {
+    struct loop *loop;          // borrowed
+    struct http_server *server; // owned
+    struct http_client *client; // owned
+    struct routing *routing;    // ref: of new requests
+    struct metrics *metrics;    // owned
+    uint64_t (*log_dropped)(void);
+    int64_t started_wall_ms;
+    uint64_t started_ns;
+    size_t n_inflight; // model requests
+    bool is_draining;
+};
+
+enum { REQUEST_ID_MAX = 128 };
+
+// One request and its response, from the complete head to the end. Lives in the arena of its server_exchange.
+struct exchange {
+    struct gateway *gateway;    // borrowed
+    struct server_exchange *ex; // borrowed; its arena is ours
+    struct routing *routing;    // ref
+    struct route route;
+    struct access access;
+    struct slice request_id;
+
+    // decoded request
+    struct json_doc doc;
+    struct slice model_id;     // as the client named it
+    bool wants_stream;         // as the client asked
+    struct upstream *upstream; // borrowed: routing; NULL before it is chosen
+
+    // the attempt
+    struct credential credential;
+    struct client_call call;
+    struct slice *body; // pieces of what is sent
+    size_t n_body;
+    struct timer first_content; // runs from the head to the first content
+    unsigned n_attempts;
+    bool call_is_running;
+
+    // the response
+    unsigned upstream_status;
+    bool is_sse;
+    bool is_paused; // the upstream waits for the client
+    struct sse_parser sse;
+    struct usage_tap *tap; // owned
+    uint64_t n_body_bytes;
+
+    // the account
+    unsigned status;  // what the client got; 0 before
+    enum fault fault; // when has_fault
+    bool has_fault;
+    const char *outcome; // of the attempt, for the metrics; NULL before
+    const char *detail;  // arena: what went wrong, for the log; NULL
+    bool counts_inflight;
+    uint64_t complete_ns; // the request was complete
+    uint64_t sent_ns;     // the attempt began
+    uint64_t head_ns;     // the upstream's head came
+    uint64_t first_ns;    // the first content came
+};
+
+static inline struct arena *exchange_arena(struct exchange *x)
+{
+    return &x->ex->arena;
+}
+
+static inline const struct config *exchange_config(const struct exchange *x)
+{
+    return x->routing->config;
+}
+
+// exchange.c: the events of the server.
+void exchange_on_head(void *gateway, struct server_exchange *ex);
+void exchange_on_request(void *gateway, struct server_exchange *ex);
+void exchange_on_drain(void *gateway, struct server_exchange *ex);
+void exchange_on_finished(void *gateway, struct server_exchange *ex);
+void exchange_on_abort(void *gateway, struct server_exchange *ex);
+void exchange_on_reject(void *gateway, struct server_exchange *ex, const struct http_reject *reject, struct buf *body,
+                        struct slice *content_type_r);
+
+// Ends the exchange with an error in the client's dialect: a response, or the event that ends a stream which has begun.
+// Nothing of the exchange may be touched afterwards.
+void exchange_fail(struct exchange *x, enum fault fault, struct slice message);
+// Answers with a whole response of our own.
+void exchange_respond(struct exchange *x, unsigned status, struct slice content_type, struct slice body);
+// Header lines that every answer to this request carries.
+void exchange_write_headers(struct exchange *x, struct buf *headers);
+
+// attempt.c: sends the request upstream. What becomes of it ends the exchange.
+void attempt_start(struct exchange *x);
+void attempt_cancel(struct exchange *x);
+
+// relay.c: passes the answer on.
+void relay_on_head(struct exchange *x, const struct h1_response *resp);
+void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last);
+void relay_on_drain(struct exchange *x);
+void relay_deinit(struct exchange *x);
+
+// service.c: everything that needs no upstream.
+void service_answer(struct exchange *x);
+
+// accounting.c: metrics and the access log, once, at the end.
+void accounting_finish(struct exchange *x, bool client_has_left);

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+// Passes an answer on as it comes, with the metering tap beside it. The client's pace is the upstream's: what the
+// client does not take pauses the upstream.
+#include "base/clock.h"
+#include "gateway/gateway_internal.h"
+
+enum { TAP_LIMIT = 64 * 1024, TAP_EVENT_MAX = SSE_EVENT_MAX_DEFAULT };
+
+// ---- the head -------------------------------------------------------------------------------------------------------
+
+// Headers of the upstream that are about its connection, its clients' browsers, or that we write ourselves.
+static const uint64_t dropped_headers =
+    HEADER_BIT(HEADER_CONNECTION) | HEADER_BIT(HEADER_CONTENT_LENGTH) | HEADER_BIT(HEADER_DATE) |
+    HEADER_BIT(HEADER_KEEP_ALIVE) | HEADER_BIT(HEADER_PROXY_AUTHENTICATE) | HEADER_BIT(HEADER_PROXY_CONNECTION) |
+    HEADER_BIT(HEADER_SET_COOKIE) | HEADER_BIT(HEADER_TE) | HEADER_BIT(HEADER_TRAILER) |
+    HEADER_BIT(HEADER_TRANSFER_ENCODING) | HEADER_BIT(HEADER_UPGRADE) | HEADER_BIT(HEADER_X_REQUEST_ID);
+
+static void append_upstream_headers(struct buf *headers, const struct h1_response *resp)
+{
+    for (size_t i = 0; i < resp->n_fields; i++) {
+        const struct h1_field *field = &resp->fields[i];
+        bool is_cors = slice_starts_with_nocase(field->name, SLICE("access-control-"));
+        if (!(HEADER_BIT(field->id) & dropped_headers) && !is_cors) {
+            buf_append(headers, field->name);
+            buf_append(headers, SLICE(": "));
+            buf_append(headers, field->value);
+            buf_append(headers, SLICE("\r\n"));
+        }
+    }
+}
+
+static bool is_event_stream(const struct h1_response *resp)
+{
+    const struct h1_field *type = h1_find_field(resp->fields, resp->n_fields, HEADER_CONTENT_TYPE);
+    return type && slice_starts_with_nocase(type->value, SLICE("text/event-stream"));
+}
+
+// A body that is compressed although we asked for identity passes unread.
+static bool is_readable(const struct h1_response *resp)
+{
+    const struct h1_field *encoding = h1_find_field(resp->fields, resp->n_fields, HEADER_CONTENT_ENCODING);
+    return !encoding || slice_eq_nocase(encoding->value, SLICE("identity"));
+}
+
+static void on_first_content_timeout(struct timer *timer)
+{
+    struct exchange *x = CONTAINER_OF(timer, struct exchange, first_content);
+    x->outcome = "first_token_timeout";
+    attempt_cancel(x);
+    exchange_fail(x, FAULT_UPSTREAM_TIMEOUT, SLICE("the upstream began no answer in time"));
+}
+
+static void attach_tap(struct exchange *x, const struct h1_response *resp)
+{
+    if (resp->status >= 300 || !is_readable(resp)) {
+        x->is_sse = false;
+        return;
+    }
+    x->tap = usage_tap_new(x->upstream->dialect, TAP_LIMIT);
+    sse_parser_init(&x->sse, TAP_EVENT_MAX);
+    uint32_t first_token_ms = x->upstream->model->timeouts.first_token_ms;
+    if (x->is_sse && first_token_ms) {
+        timer_start(&x->gateway->loop->timers, &x->first_content, first_token_ms, on_first_content_timeout);
+    }
+}
+
+static const char *outcome_of(unsigned status)
+{
+    return status < 300 ? "ok" : status < 400 ? "http_3xx" : status < 500 ? "http_4xx" : "http_5xx";
+}
+
+void relay_on_head(struct exchange *x, const struct h1_response *resp)
+{
+    x->head_ns = clock_monotonic_ns();
+    x->upstream_status = resp->status;
+    x->outcome = outcome_of(resp->status);
+    if (resp->status >= 300 && resp->status < 400) {
+        // Following it would take the credential to another place; passing it on would send the client there.
+        attempt_cancel(x);
+        exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream answered with a redirect"));
+        return;
+    }
+    x->is_sse = is_event_stream(resp);
+    attach_tap(x, resp);
+    struct buf headers = BUF_EMPTY;
+    buf_reserve(&headers, 512);
+    exchange_write_headers(x, &headers);
+    append_upstream_headers(&headers, resp);
+    if (x->is_sse) {
+        buf_append(&headers, SLICE("x-accel-buffering: no\r\n"));
+    }
+    x->status = resp->status;
+    // The head is made here and leaves with the first piece of the body.
+    server_start(x->ex, resp->status, buf_slice(&headers), resp->content_length);
+    buf_deinit(&headers);
+}
+
+// ---- the body -------------------------------------------------------------------------------------------------------
+
+static void on_event(void *arg, const struct sse_event *event)
+{
+    struct exchange *x = arg;
+    usage_tap_event(x->tap, event->name, event->data);
+}
+
+static void feed_tap(struct exchange *x, struct slice bytes, bool last)
+{
+    if (!x->tap) {
+        return;
+    }
+    int r = 0;
+    if (x->is_sse) {
+        r = sse_parser_feed(&x->sse, bytes, on_event, x);
+        r = last && r == 0 ? sse_parser_finish(&x->sse, on_event, x) : r;
+    } else {
+        usage_tap_json(x->tap, bytes);
+    }
+    if (r != 0) {
+        // An event larger than any that we read: the answer goes on unread.
+        usage_tap_free(x->tap);
+        x->tap = NULL;
+        timer_cancel(&x->first_content);
+        return;
+    }
+    if (!x->first_ns && usage_tap_has_content(x->tap)) {
+        x->first_ns = clock_monotonic_ns();
+        timer_cancel(&x->first_content);
+    }
+}
+
+// Did the stream end before its own protocol says so?
+static bool is_cut(const struct exchange *x)
+{
+    return x->is_sse && x->tap && !usage_tap_is_complete(x->tap) && !usage_tap_has_error(x->tap);
+}
+
+void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
+{
+    struct slice piece = slice_of(bytes, len);
+    x->n_body_bytes += len;
+    if (last) {
+        feed_tap(x, piece, true);
+        if (is_cut(x)) {
+            x->outcome = "truncated";
+            server_write(x->ex, piece, false);
+            exchange_fail(x, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
+            return;
+        }
+        server_write(x->ex, piece, true);
+        return;
+    }
+    // Out first, read afterwards: the tap delays nothing.
+    if (server_write(x->ex, piece, false) != 0 && !x->is_paused) {
+        x->is_paused = true;
+        client_call_pause(&x->call);
+    }
+    feed_tap(x, piece, false);
+}
+
+void relay_on_drain(struct exchange *x)
+{
+    if (x->is_paused) {
+        x->is_paused = false;
+        client_call_resume(&x->call);
+    }
+}
+
+void relay_deinit(struct exchange *x)
+{
+    usage_tap_free(x->tap);
+    x->tap = NULL;
+    sse_parser_deinit(&x->sse);
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+// Happy path: listen → serve … → SIGTERM → drain → all handles closed → exit 0.
+// Failure modes: the address is taken (told, exit 1); the drain takes longer than SHUTDOWN_GRACE_MS (what is left is
+// broken off).
+#include "process/solo.h"
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "gateway/gateway.h"
+#include "net/listener.h"
+#include "process/log_sink.h"
+
+enum { N_SIGNALS = 3 };
+static const int handled_signals[N_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+
+struct solo {
+    struct loop loop;
+    struct config *config; // ref
+    const struct config_sources *sources;
+    struct gateway *gateway;
+    struct log_sink *log;
+    uv_signal_t signals[N_SIGNALS];
+    struct timer grace;
+    bool is_stopping;
+    bool is_closed;
+};
+
+// ---- stopping -------------------------------------------------------------------------------------------------------
+
+static void close_all(struct solo *solo)
+{
+    if (solo->is_closed) {
+        return;
+    }
+    solo->is_closed = true;
+    timer_cancel(&solo->grace);
+    gateway_close(solo->gateway);
+    for (size_t i = 0; i < N_SIGNALS; i++) {
+        uv_close((uv_handle_t *)&solo->signals[i], NULL);
+    }
+    log_info("process", "stopped");
+    log_sink_close(solo->log);
+    loop_stop(&solo->loop);
+}
+
+static void on_drained(void *arg)
+{
+    close_all(arg);
+}
+
+static void on_grace_over(struct timer *timer)
+{
+    struct solo *solo = CONTAINER_OF(timer, struct solo, grace);
+    log_warn("process", "%zu requests did not end within %u ms and are broken off", gateway_n_inflight(solo->gateway),
+             solo->config->shutdown_grace_ms);
+    close_all(solo);
+}
+
+static void stop(struct solo *solo)
+{
+    if (solo->is_stopping) {
+        close_all(solo);
+        return;
+    }
+    solo->is_stopping = true;
+    log_info("process", "stopping: %zu requests under way", gateway_n_inflight(solo->gateway));
+    timer_start(&solo->loop.timers, &solo->grace, solo->config->shutdown_grace_ms, on_grace_over);
+    gateway_drain(solo->gateway, on_drained, solo);
+}
+
+// ---- reloading ------------------------------------------------------------------------------------------------------
+
+static void log_lines(enum log_level level, struct slice lines)
+{
+    while (lines.ptr) {
+        struct slice line = slice_split(&lines, '\n');
+        if (line.len) {
+            log_write(level, "config", "%.*s", SLICE_ARG(line));
+        }
+    }
+}
+
+static void reload(struct solo *solo)
+{
+    struct buf errors = BUF_EMPTY;
+    struct buf warnings = BUF_EMPTY;
+    struct config *config = config_load(solo->sources, &errors, &warnings);
+    log_lines(LOG_WARN, buf_slice(&warnings));
+    if (!config) {
+        log_lines(LOG_ERROR, buf_slice(&errors));
+        log_error("config", "not reloaded: the configuration in force stays");
+    } else {
+        if (config->port != solo->config->port || !slice_eq(config->host, solo->config->host)) {
+            log_warn("config", "a new HOST or PORT takes effect after a restart");
+        }
+        gateway_set_config(solo->gateway, config);
+        log_sink_set_config(solo->log, config);
+        config_unref(solo->config);
+        solo->config = config;
+        log_info("config", "reloaded: %zu models", config->n_models);
+    }
+    buf_deinit(&errors);
+    buf_deinit(&warnings);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct solo *solo = handle->data;
+    if (number == SIGHUP) {
+        reload(solo);
+    } else {
+        stop(solo);
+    }
+}
+
+// ---- starting -------------------------------------------------------------------------------------------------------
+
+static int listen_or_explain(const struct config *config)
+{
+    char host[64];
+    snprintf(host, sizeof(host), "%.*s", SLICE_ARG(config->host));
+    int fd = listener_open(host, config->port);
+    if (fd < 0) {
+        fprintf(stderr, "droid2api: cannot listen on %s port %u: %s\n", host, config->port, uv_strerror(fd));
+        if (fd == UV_EADDRINUSE) {
+            fprintf(stderr, "Another program has this port. Stop it, or set PORT to another one.\n");
+        }
+    }
+    return fd;
+}
+
+static void watch_signals(struct solo *solo)
+{
+    for (size_t i = 0; i < N_SIGNALS; i++) {
+        uv_signal_init(&solo->loop.uv, &solo->signals[i]);
+        solo->signals[i].data = solo;
+        uv_signal_start(&solo->signals[i], on_signal, handled_signals[i]);
+    }
+}
+
+static void tell_start(const struct solo *solo, int fd)
+{
+    const struct config *config = solo->config;
+    log_info("process", "droid2api %s listening on %.*s port %u, %zu models", DROID2API_VERSION,
+             SLICE_ARG(config->host), listener_port(fd), config->n_models);
+    if (config->factory_api_key.len) {
+        char masked[LOG_MASK_SIZE];
+        log_info("process", "upstream credential: FACTORY_API_KEY %s", log_mask(config->factory_api_key, masked));
+    } else {
+        log_info("process", "upstream credential: the client's own (no FACTORY_API_KEY is set)");
+    }
+    if (config->n_access_keys == 0) {
+        log_warn("process", "API_ACCESS_KEY is not set: whoever reaches this port can use it");
+    }
+}
+
+int solo_run_take(struct config *config, const struct config_sources *sources)
+{
+    int fd = listen_or_explain(config);
+    if (fd < 0) {
+        config_unref(config);
+        return 1;
+    }
+    struct solo *solo = mem_zalloc(sizeof(*solo));
+    solo->config = config;
+    solo->sources = sources;
+    timer_init(&solo->grace);
+    loop_init(&solo->loop);
+    solo->log = log_sink_new(&solo->loop, config);
+    solo->gateway = gateway_new(&solo->loop, config, log_sink_dropped);
+    watch_signals(solo);
+    tell_start(solo, fd);
+    gateway_listen_take(solo->gateway, fd);
+    loop_run(&solo->loop);
+    loop_deinit(&solo->loop);
+    gateway_free(solo->gateway);
+    log_sink_free(solo->log);
+    config_unref(solo->config);
+    mem_free(solo);
+    return 0;
+}
