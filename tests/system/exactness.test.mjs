@@ -221,7 +221,7 @@ test('an answer leaves as it came', async (t) => {
     return { response, upstream: parseResponse(received) };
   };
   const kinds = ['kind=text~tokens=30', 'kind=reasoning~tokens=9', 'kind=tool', 'kind=tools', 'kind=refusal'];
-  const shapes = ['', 'split=1', 'split=7~pace=1~tokens=3', 'crlf=1', 'pace=2', 'close=1', 'interim=1',
+  const shapes = ['', 'split=1', 'split=7~pace=1~tokens=3', 'crlf=1', 'giant=1000000', 'pace=2', 'close=1', 'interim=1',
     'nousage=1'];
   try {
     for (const name of dialectNames) {
@@ -269,7 +269,7 @@ test('an event leaves when it comes', async (t) => {
       for (const n of [1, 2, 7]) {
         const key = uniqueKey(`tokens=50~hang=${n}`);
         const wire = await Wire.connect(stack.port);
-        wire.send(requestBytes(modelRequest(name, { key, stream: true })));
+        wire.send(requestBytes(modelRequest(name, { key, stream: true, close: false })));
         const response = await wire.head();
         assert.equal(response.status, 200);
         let seen = 0;
@@ -310,7 +310,7 @@ test('an event leaves when it comes', async (t) => {
     for (let i = 0; i < 20; i++) {
       const wire = await Wire.connect(stack.port);
       const key = uniqueKey('tokens=3~pace=20~stamp=1');
-      wire.send(requestBytes(modelRequest('chat', { key, stream: true })));
+      wire.send(requestBytes(modelRequest('chat', { key, stream: true, close: false })));
       for await (const { data, at } of wire.events(await wire.head())) {
         const stamp = /"(?:content)":"\D*(\d{9,})/.exec(data ?? '');
         if (stamp) {

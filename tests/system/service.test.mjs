@@ -166,7 +166,7 @@ test('/metrics', async (t) => {
     };
     const [inflight, connections] = await gauges();
     const wire = await Wire.connect(stack.port);
-    wire.send(requestBytes(modelRequest('chat', { model: 'm-hang', stream: true })));
+    wire.send(requestBytes(modelRequest('chat', { model: 'm-hang', stream: true, close: false })));
     await wire.head();
     assert.deepEqual(await gauges(), [inflight + 1, connections + 1]);
     wire.close();

@@ -174,13 +174,16 @@ class BodyReader {
   }
 }
 
-// Parses one whole response out of recorded bytes.
+// Parses one whole response out of recorded bytes; interim ones before it are passed over.
 export function parseResponse(bytes, { isHead = false } = {}) {
   const at = bytes.indexOf(CRLF + CRLF);
   if (at < 0) {
     throw new Error(`no complete head in ${bytes.length} bytes`);
   }
   const response = new Response(bytes.subarray(0, at).toString('latin1'));
+  if (response.status < 200) {
+    return parseResponse(bytes.subarray(at + 4), { isHead });
+  }
   const reader = new BodyReader(response, isHead);
   response.body = Buffer.concat(reader.feed(bytes.subarray(at + 4)));
   response.isComplete = reader.rest !== null || reader.framing === 'close';
