@@ -34,8 +34,8 @@ enum { ANSWER_STAMP_DIGITS = 19 };
 struct answer {
     unsigned status;
     bool is_stream;
-    struct buf headers; // owned: complete lines, without framing
-    struct buf bytes;   // owned: all events, or the whole body
+    struct buf headers;          // owned: complete lines, without framing
+    struct buf bytes;            // owned: all events, or the whole body
     struct answer_event *events; // owned; a body without events is one event
     size_t n_events;
     size_t events_cap;
@@ -54,8 +54,7 @@ struct answer_context {
 struct answer *answer_compose(const struct ask *ask, const struct script *script, const struct answer_context *context);
 
 // An error in the provider's own form; `message` may be empty. For any status.
-struct answer *answer_error(enum provider provider, unsigned status, struct slice message,
-                            const struct script *script);
+struct answer *answer_error(enum provider provider, unsigned status, struct slice message, const struct script *script);
 
 struct answer *answer_list_models(enum provider provider);
 

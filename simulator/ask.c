@@ -97,7 +97,8 @@ void ask_headers(struct ask *ask, const struct h1_field *fields, size_t n_fields
     for (size_t i = 0; i < n_fields; i++) {
         struct slice value = fields[i].value;
         if (fields[i].id == HEADER_AUTHORIZATION) {
-            ask->credential = slice_starts_with_nocase(value, SLICE("bearer ")) ? slice_trim(slice_after(value, 7)) : value;
+            ask->credential =
+                slice_starts_with_nocase(value, SLICE("bearer ")) ? slice_trim(slice_after(value, 7)) : value;
         } else if (fields[i].id == HEADER_X_API_KEY) {
             ask->credential = value;
         } else if (fields[i].id == HEADER_X_GOOG_API_KEY) {

@@ -27,12 +27,12 @@ struct ask {
     struct slice credential;
     uint64_t body_len;
     bool is_stream;
-    bool is_array;       // a Gemini stream without alt=sse: a JSON array
-    bool wants_usage;    // stream_options.include_usage
-    bool takes_model;    // the model is in the path, not in the body
-    bool forces_call;    // tool_choice demands a call
-    bool has_result;     // the last message is a tool result
-    unsigned n_tools;    // names in `tools`, at most ASK_TOOLS_MAX
+    bool is_array;    // a Gemini stream without alt=sse: a JSON array
+    bool wants_usage; // stream_options.include_usage
+    bool takes_model; // the model is in the path, not in the body
+    bool forces_call; // tool_choice demands a call
+    bool has_result;  // the last message is a tool result
+    unsigned n_tools; // names in `tools`, at most ASK_TOOLS_MAX
     struct slice tools[ASK_TOOLS_MAX];
     const char *error; // what was wrong with the body
 };

@@ -2,8 +2,8 @@
 // Between answer.c and the four dialects: what is to be said, and the means to write it down event by event.
 #pragma once
 
-#include "json/json_writer.h"
 #include "simulator/answer.h"
+#include "json/json_writer.h"
 
 struct composer_call {
     struct slice name;

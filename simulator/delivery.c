@@ -13,6 +13,7 @@ enum {
     LEAVE_MS = 5000,           // how long a client may take to leave after our FIN
     RETRY_MS = 4,              // when the kernel takes no more of a message composed by hand
     GIANT_BURST = 1024 * 1024, // bytes of one turn
+    SPLIT_GAP_NS = 50 * 1000,  // between two pieces, so that a reader who is awake gets them one by one
 };
 
 /* Steps, in the order they happen */
@@ -93,11 +94,26 @@ static void on_leave_late(struct timer *timer)
 
 // ---- messages composed by hand --------------------------------------------------------------------------------------
 
-// Sends what the kernel takes: all of it, or at most `split` bytes a turn. False: resume_raw() comes later.
+// May the next piece go? There is always one turn of the loop between two pieces, and a little time.
+static bool is_piece_due(struct delivery *d)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    if (now_ns - d->split_ns < SPLIT_GAP_NS) {
+        return false;
+    }
+    d->split_ns = now_ns;
+    return true;
+}
+
+// Sends what the kernel takes: all of it, or `split` bytes at a time. False: resume_raw() comes later.
 static bool flush_raw(struct delivery *d)
 {
     size_t split = (size_t)d->answer->script.split;
     while (d->raw_sent < d->raw.len) {
+        if (split && !is_piece_due(d)) {
+            go_on_next_turn(d);
+            return false;
+        }
         size_t len = d->raw.len - d->raw_sent;
         len = split && len > split ? split : len;
         ssize_t n = send(server_socket(d->ex), d->raw.ptr + d->raw_sent, len, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -106,10 +122,6 @@ static bool flush_raw(struct delivery *d)
             return false;
         }
         d->raw_sent += (size_t)n;
-        if (split && d->raw_sent < d->raw.len) {
-            go_on_next_turn(d);
-            return false;
-        }
     }
     buf_deinit(&d->raw);
     d->raw_sent = 0;

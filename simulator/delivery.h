@@ -40,13 +40,14 @@ struct delivery {
     struct journal_entry *entry; // of journal_begin(); may be NULL
     struct timer timer;
     struct list pump_link;
-    struct buf raw;    // owned: a message composed by hand
-    size_t raw_sent;   // of it
-    uint64_t due_ms;   // when the next event goes
-    uint64_t n_pieces; // of a giant, sent
-    uint64_t sent_bytes; // of bodies
-    size_t n_events;     // sent
-    size_t limit;        // events (bytes of a body) until the fault; all of them when there is none
+    struct buf raw;           // owned: a message composed by hand
+    size_t raw_sent;          // of it
+    uint64_t split_ns;        // monotonic: when the last piece of a split message went
+    uint64_t due_ms;          // when the next event goes
+    uint64_t n_pieces;        // of a giant, sent
+    uint64_t sent_bytes;      // of bodies
+    size_t n_events;          // sent
+    size_t limit;             // events (bytes of a body) until the fault; all of them when there is none
     enum delivery_goal fault; // what happens there; DELIVERY_GO_ON: nothing
     enum delivery_goal goal;
     bool is_raw;

@@ -29,9 +29,12 @@ static const char usage[] = "usage: droid2api-simulator [--host ADDRESS] [--port
 static int read_arguments(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"host", required_argument, NULL, 'h'},      {"port", required_argument, NULL, 'p'},
-        {"port-file", required_argument, NULL, 'f'}, {"quiet", no_argument, NULL, 'q'},
-        {"no-record", no_argument, NULL, 'n'},       {"help", no_argument, NULL, '?'},
+        {"host", required_argument, NULL, 'h'},
+        {"port", required_argument, NULL, 'p'},
+        {"port-file", required_argument, NULL, 'f'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"no-record", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, '?'},
         {NULL, 0, NULL, 0},
     };
     uint64_t port = 0;

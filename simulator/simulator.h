@@ -15,5 +15,5 @@ struct simulator_options {
 
 struct simulator *simulator_new(struct loop *loop, const struct simulator_options *options);
 void simulator_listen_take(struct simulator *simulator, int fd); // a listening socket
-void simulator_close(struct simulator *simulator);               // breaks everything; loop_run() or loop_deinit(), then free
+void simulator_close(struct simulator *simulator); // breaks everything; loop_run() or loop_deinit(), then free
 void simulator_free(struct simulator *simulator);

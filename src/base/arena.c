@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/arena.h"
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -17,7 +18,7 @@ struct arena_block {
 
 void arena_init(struct arena *arena, size_t first_block)
 {
-    *arena = (struct arena){._block_size = first_block};
+    *arena = (struct arena){._first_size = first_block, ._block_size = first_block};
 }
 
 void arena_deinit(struct arena *arena)
@@ -28,7 +29,7 @@ void arena_deinit(struct arena *arena)
         mem_free(block);
         block = older;
     }
-    *arena = (struct arena){._block_size = arena->_block_size};
+    arena_init(arena, arena->_first_size);
 }
 
 // A large request gets a block of its own behind the newest, so that the free space of that one is not lost.
@@ -138,6 +139,7 @@ struct slice arena_printf(struct arena *arena, const char *format, ...)
     va_start(args, format);
     int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
+    assert(len >= 0);
     char *text = arena_text(arena, (size_t)len + 1);
     va_start(args, format);
     vsnprintf(text, (size_t)len + 1, format, args);

@@ -13,6 +13,7 @@ struct arena {
     struct arena_block *_blocks; // owned; the newest first
     char *_next;                 // free space of the newest block
     char *_end;
+    size_t _first_size;
     size_t _block_size; // of the next block; doubles up to 64 KB
 };
 
@@ -32,4 +33,5 @@ char *arena_text(struct arena *arena, size_t len) __attribute__((returns_nonnull
 struct slice arena_dup(struct arena *arena, struct slice s);
 char *arena_cstr(struct arena *arena, struct slice s); // with a NUL behind it
 struct slice arena_concat(struct arena *arena, const struct slice *parts, size_t n_parts);
-struct slice arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct slice arena_printf(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3), nonnull(2)));

@@ -57,6 +57,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
     va_start(args, format);
     int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
+    assert(len >= 0);
     buf_reserve(buf, (size_t)len + 1);
     va_start(args, format);
     vsnprintf(buf->ptr + buf->len, (size_t)len + 1, format, args);

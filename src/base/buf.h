@@ -23,7 +23,7 @@ char *buf_reserve(struct buf *buf, size_t extra) __attribute__((returns_nonnull)
 void buf_append(struct buf *buf, struct slice s);
 void buf_append_char(struct buf *buf, char c);
 void buf_append_u64(struct buf *buf, uint64_t value);
-void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
 
 // Drops the first `n` bytes.
 void buf_consume(struct buf *buf, size_t n);

@@ -28,6 +28,9 @@ static void put_digits(char *out, int n, int64_t value)
 
 void clock_format_iso8601(char out[CLOCK_ISO8601_SIZE], int64_t wall_ms)
 {
+    const int64_t first_ms = -62167219200000; // 0000-01-01T00:00:00.000Z
+    const int64_t last_ms = 253402300799999;  // 9999-12-31T23:59:59.999Z
+    wall_ms = wall_ms < first_ms ? first_ms : wall_ms > last_ms ? last_ms : wall_ms;
     int64_t ms = wall_ms % 1000;
     int64_t seconds = wall_ms / 1000;
     if (ms < 0) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/random.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,9 @@ static void fill(unsigned char *out, size_t len)
 {
     while (len) {
         ssize_t n = getrandom(out, len, 0);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
         if (n <= 0) {
             perror("getrandom");
             abort();

@@ -20,8 +20,8 @@ struct slice {
 #define SLICE(literal) ((struct slice)SLICE_INIT(literal))
 #define SLICE_EMPTY ((struct slice){NULL, 0})
 
-// For printf: "%.*s", SLICE_ARG(s)
-#define SLICE_ARG(s) (int)(s).len, (s).ptr ? (s).ptr : ""
+// For printf: "%.*s", SLICE_ARG(s). A negative precision would mean: up to a NUL.
+#define SLICE_ARG(s) (int)((s).len < INT32_MAX ? (s).len : INT32_MAX), (s).ptr ? (s).ptr : ""
 
 static inline struct slice slice_of(const char *ptr, size_t len)
 {

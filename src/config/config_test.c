@@ -293,8 +293,7 @@ static void secrets_are_never_shown(void **state)
         "{\"endpoint\": [{\"name\": \"a\", \"base_url\": \"https://user:MARKER@host\"}]}",
         "{\"endpoint\": [{\"name\": \"a\", \"base_url\": \"https://host?key=MARKER\"}]}",
         "{\"endpoint\": [{\"name\": \"a\", \"base_url\": \"https://host#MARKER\"}]}",
-        "{\"endpoint\": [{\"name\": \"a\", \"base_url\": \"https://h\", \"headers\": {\"x\": "
-        "\"key\\nMARKERkeykey\"}}]}",
+        "{\"endpoint\": [{\"name\": \"a\", \"base_url\": \"https://h\", \"headers\": {\"x\": \"k\\nMARKER\"}}]}",
         "{\"endpoint\": [{\"name\": \"a\", \"base_url\": \"https://h\", \"headers\": {\"x\": [\"MARKER\"]}}]}",
         "{\"endpoint\": [{\"name\": \"a\", \"base_url\": \"https://h\", \"headers\": \"MARKER\"}]}",
         "{\"endpoint\": [{\"name\": \"a\", \"base_url\": \"https://h\", \"headers\": {\"host\": \"MARKER\"}}]}",

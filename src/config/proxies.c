@@ -22,7 +22,11 @@ static struct slice base64(struct arena *arena, struct slice s)
             group = group << 8 | (i + j < s.len ? (unsigned char)s.ptr[i + j] : 0);
         }
         for (size_t j = 0; j < 4; j++) {
-            out[at + j] = i + j <= s.len ? digits[group >> (18 - 6 * j) & 63] : '=';
+            char digit = digits[group >> (18 - 6 * j) & 63];
+            out[at + j] = '=';
+            if (i + j <= s.len) {
+                out[at + j] = digit;
+            }
         }
     }
     return slice_of(out, len);

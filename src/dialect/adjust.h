@@ -21,6 +21,9 @@ struct adjustments {
     bool fast;
 };
 
+// The body must be on the tape to this depth at least (json_options.record_depth).
+enum { ADJUST_RECORD_DEPTH = 3 };
+
 // Adds the splices. `splice->doc` is the parsed body, an object. Members that the client got wrong (a system that is a
 // number, say) are left alone: the upstream will tell it.
 void adjust_request(enum dialect dialect, const struct adjustments *adjustments, struct json_splice *splice);

@@ -209,7 +209,7 @@ static void check_stream(const struct fixture *fixture, struct slice bytes)
 
 static void check_json(const struct fixture *fixture, struct slice bytes)
 {
-    enum { EVERY_BYTE_UP_TO = 3000 };
+    enum { EVERY_BYTE_UP_TO = 1500 };
     struct finding finding = meter_json(fixture->dialect, bytes, bytes.len, 1);
     struct finding bytewise = meter_json(fixture->dialect, bytes, 0, 1);
     check_usage(fixture, &finding);

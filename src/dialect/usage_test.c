@@ -282,6 +282,26 @@ static void test_streams(void **state)
     }
 }
 
+// The search goes over blocks of bytes: a member is found wherever it stands in them, and where the event ends.
+static void test_members_are_found_at_every_offset(void **state)
+{
+    enum { PADDING = 40 };
+    static const char *const FORMS[] = {"\"usage\":{\"prompt_tokens\":7}", "\"usage\" \n:\t{\"prompt_tokens\":7}"};
+    struct buf event = BUF_EMPTY;
+    for (size_t i = 0; i < 2 * (PADDING + 1) * (PADDING + 1); i++) {
+        static const struct usage EXPECTED = {7, -1, -1, -1, -1};
+        struct usage_tap *tap = usage_tap_new(DIALECT_CHAT, LIMIT);
+        usage_tap_event(tap, SLICE_EMPTY, SLICE("{\"choices\":[{\"delta\":{\"content\":\"a\"}}]}"));
+        buf_clear(&event);
+        buf_printf(&event, "{%*s%s%*s}", (int)(i / 2 % (PADDING + 1)), "", FORMS[i % 2], (int)(i / 2 / (PADDING + 1)),
+                   "");
+        usage_tap_event(tap, SLICE_EMPTY, buf_slice(&event));
+        check("offset", tap, &EXPECTED, CONTENT);
+        usage_tap_free(tap);
+    }
+    buf_deinit(&event);
+}
+
 // ---- answers in one JSON value
 
 struct json_case {
@@ -412,6 +432,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_members_are_found_at_every_offset),
         cmocka_unit_test(test_answers_at_every_split),
         cmocka_unit_test(test_limit_blinds_but_does_not_confuse),
         cmocka_unit_test(test_free_accepts_null),

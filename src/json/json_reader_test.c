@@ -417,6 +417,7 @@ static void strings_are_decoded(void **state)
         {"\"\\ud800\"", SLICE_INIT("\xEF\xBF\xBD")},
         {"\"\\udc00\\ud800x\"", SLICE_INIT("\xEF\xBF\xBD\xEF\xBF\xBDx")},
         {"\"\\ud800\\ud801\\udc01\"", SLICE_INIT("\xEF\xBF\xBD\xF0\x90\x90\x81")},
+        {"\"\\ud800\\ue000\"", SLICE_INIT("\xEF\xBF\xBD\xEE\x80\x80")},
         {"\"\\ud800\\n\"", SLICE_INIT("\xEF\xBF\xBD\n")},
         {"\"\\ud800\\u0041\"", SLICE_INIT("\xEF\xBF\xBD"
                                           "A")},
@@ -452,6 +453,13 @@ static void a_plain_string_is_not_copied(void **state)
     parse(&doc, &arena, text);
     struct slice string = json_string(&doc, json_root(&doc) + 1, &arena);
     assert_ptr_equal(string.ptr, text.ptr + 2);
+    // Nor a long one, though a backslash follows soon.
+    text = SLICE(
+        "[\"plain and long enough for a block to reach into the next\",\"\\n\",\"xxxxxxxxxxxxxxxxxxxxxxxxxxxx\"]");
+    struct json_doc other;
+    assert_int_equal(json_parse(&other, &arena, text, NULL), 0);
+    assert_ptr_equal(json_string(&other, json_root(&other) + 1, &arena).ptr, text.ptr + 2);
+    assert_true(other.nodes[2].has_escapes);
     assert_null(json_string(&doc, json_root(&doc) + 2, &arena).ptr);
     assert_null(json_string(&doc, NULL, &arena).ptr);
     assert_null(json_escaped(&doc, json_root(&doc)).ptr);
