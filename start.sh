@@ -51,7 +51,7 @@ wait_for() { # pid command…
 }
 
 demo_config() { # address of the simulator
-    local model='sim~tokens=48~pace=40'
+    local model='sim~tokens=47~size=6~pace=40' # as long as three sentences of the simulator
     cat <<END
 {
   "models": [
