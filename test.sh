@@ -161,9 +161,8 @@ fuzz_one() { # program
 run_fuzzing() {
     title "Fuzzing, ${FUZZ_SECONDS:-600} s for each target"
     must "packages for fuzzing" install_missing_packages
-    # Everything is compiled for coverage, not the targets alone: the fuzzer must see into the layers.
     CC=clang must "build for fuzzing" build_in build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
-        -Dbuildtype=debugoptimized -Dunit_tests=disabled -Dc_args=-fsanitize=fuzzer-no-link
+        -Dbuildtype=debugoptimized -Dunit_tests=disabled
     export -f fuzz_one
     local output
     output=$(printf '%s\n' build-fuzz/tests/*_fuzz | xargs -P 2 -I '{}' bash -c 'fuzz_one {}')
