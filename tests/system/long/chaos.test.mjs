@@ -27,7 +27,9 @@ async function oneClient(stack, rng, counts) {
   const directives = rng.pick(upstreams);
   const mark = `mark-${rng.below(2 ** 30)}`;
   const bytes = requestBytes(modelRequest(name, {
-    key: uniqueKey(directives), stream, text: mark.repeat(1 + rng.below(200)), headers: { 'x-request-id': mark }, close: false,
+    key: uniqueKey(directives), stream, text: mark.repeat(1 + rng.below(200)), headers: { 'x-request-id': mark },
+    // A client that may ask more on its connection and ends it has left; one that has asked its last still listens.
+    close: kind === 'half-closer',
   }));
   const wire = await Wire.connect(stack.port);
   try {
@@ -62,6 +64,8 @@ async function oneClient(stack, rng, counts) {
       assert.ok(dialects[name].errorOf(response.json).message.length > 0);
     }
     counts[response.status] = (counts[response.status] ?? 0) + 1;
+  } catch (error) {
+    throw new Error(`${kind} client, ${name}, ${stream ? 'stream' : 'whole'}, upstream ${directives}`, { cause: error });
   } finally {
     wire.close();
   }
