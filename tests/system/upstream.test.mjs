@@ -138,6 +138,38 @@ test('a stream that breaks off ends with an error event', async (t) => {
   }
 });
 
+test('each timer of an attempt bites', async (t) => {
+  // Connect, head and idle have their places in the tests above.
+  await t.test('first token', async () => {
+    const timed = await Stack.start({ env: { UPSTREAM_FIRST_TOKEN_TIMEOUT_MS: '300' } });
+    try {
+      for (const name of dialectNames) {
+        const response = await ask(name, 'first=5000', { stream: true }, timed);
+        if (response.status === 200) {
+          assertBroken(name, response);
+        } else {
+          assertFault(name, response, 504, /^upstream_timeout$/);
+        }
+      }
+    } finally {
+      await timed.stop();
+    }
+  });
+  await t.test('a model may have its own', async () => {
+    const timed = await Stack.start({
+      config: (simulator) => {
+        const { models } = simulatorConfig(simulator.url);
+        return { models: models.map((model) => ({ ...model, timeouts: { header_ms: 300 } })) };
+      },
+    });
+    try {
+      assertFault('chat', await ask('chat', 'hang=before', {}, timed), 504, /^upstream_timeout$/);
+    } finally {
+      await timed.stop();
+    }
+  });
+});
+
 test('one malformed event is passed over', async (t) => {
   for (const name of dialectNames) {
     await t.test(name, async () => {
