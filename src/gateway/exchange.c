@@ -121,6 +121,8 @@ static struct exchange *exchange_new(struct gateway *gateway, struct server_exch
     x->ex = ex;
     x->routing = routing_ref(gateway->routing);
     timer_init(&x->first_content);
+    timer_init(&x->total);
+    timer_init(&x->heartbeat);
     ex->user = x;
     return x;
 }
@@ -369,6 +371,8 @@ static void end(struct exchange *x, bool client_has_left)
     accounting_finish(x, client_has_left);
     relay_deinit(x);
     timer_cancel(&x->first_content);
+    timer_cancel(&x->total);
+    timer_cancel(&x->heartbeat);
     if (x->counts_inflight) {
         x->gateway->n_inflight--;
     }
