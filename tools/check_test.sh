@@ -18,7 +18,7 @@ plant() {
     printf '// a\n#pragma once\nint one_value(void);\n' >"$tree/src/high/one/one.h"
     printf '// a\n#include "low/low.h"\n' >"$tree/src/low/low.c"
     printf '// a\n#include "high/one/one.h"\n#include "low/low.h"\n' >"$tree/src/high/high.c"
-    printf '// a\n#include "side/side.h"\n' >"$tree/src/high/high_test.c"
+    printf '// a\n#include "kit/kit.h"\n#include "side/side.h"\n' >"$tree/src/high/high_test.c"
     printf '// a\n#include "high/one/one.h"\n' >"$tree/src/high/one/one.c"
     printf '// a\n' >"$tree/src/main.c"
 }
@@ -49,6 +49,7 @@ rejects check_layers "an include that points sideways" src/high/high.c '#include
 rejects check_layers "an exception for one file is for that file" src/high/one/one.c '#include "side/side.h"'
 rejects check_layers "a private folder, from its sibling" src/high/two/two.c '#include "high/one/one.h"'
 rejects check_layers "a private folder, from another layer" src/main.c '#include "high/one/one.h"'
+rejects check_layers "the kit of the tests, from what is no test" src/high/high.c '#include "kit/kit.h"'
 rejects check_layers "an include without its folder" src/low/low.c '#include "low.h"'
 rejects check_layers "an include through .." src/low/low.c '#include "../high/high.h"'
 rejects check_layers "a folder that is in no layer" src/new/new.c '// a'

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import {
-  Authority, dialectNames, dialects, endsWithError, freePort, Gateway, hasEnd, listen, modelRequest, requestBytes,
-  Simulator, simulatorConfig, Stack, startConnectProxy, startTlsFront, uniqueKey, waitFor,
+  Authority, dialectNames, dialects, endsWithError, freePort, Gateway, hasEnd, listen, modelRequest, parseEvents,
+  requestBytes, Simulator, simulatorConfig, Stack, startConnectProxy, startTlsFront, uniqueKey, waitFor,
   waitStable, Wire,
 } from './kit/kit.mjs';
 
@@ -140,21 +140,28 @@ test('a stream that breaks off ends with an error event', async (t) => {
 
 test('each timer of an attempt bites', async (t) => {
   // Connect, head and idle have their places in the tests above.
-  await t.test('first token', async () => {
-    const timed = await Stack.start({ env: { UPSTREAM_FIRST_TOKEN_TIMEOUT_MS: '300' } });
-    try {
-      for (const name of dialectNames) {
-        const response = await ask(name, 'first=5000', { stream: true }, timed);
-        if (response.status === 200) {
-          assertBroken(name, response);
-        } else {
-          assertFault(name, response, 504, /^upstream_timeout$/);
+  const rows = {
+    'first token': ['UPSTREAM_FIRST_TOKEN_TIMEOUT_MS', 'first=5000'],
+    'total, within a stream': ['UPSTREAM_TOTAL_TIMEOUT_MS', 'tokens=1000~pace=20'],
+    'total, before the head': ['UPSTREAM_TOTAL_TIMEOUT_MS', 'hang=before'],
+  };
+  for (const [what, [variable, directives]] of Object.entries(rows)) {
+    await t.test(what, async () => {
+      const timed = await Stack.start({ env: { [variable]: '300' } });
+      try {
+        for (const name of dialectNames) {
+          const response = await ask(name, directives, { stream: true }, timed);
+          if (response.status === 200) {
+            assertBroken(name, response);
+          } else {
+            assertFault(name, response, 504, /^upstream_timeout$/);
+          }
         }
+      } finally {
+        await timed.stop();
       }
-    } finally {
-      await timed.stop();
-    }
-  });
+    });
+  }
   await t.test('a model may have its own', async () => {
     const timed = await Stack.start({
       config: (simulator) => {
@@ -167,6 +174,60 @@ test('each timer of an attempt bites', async (t) => {
     } finally {
       await timed.stop();
     }
+  });
+});
+
+test('a silent stream gets its dialect\'s heartbeat', async (t) => {
+  const env = { STREAM_KEEPALIVE_MS: '100' };
+  const beating = await Stack.start({ env });
+  const beat = { anthropic: /^event: ping\r?\ndata: .*"ping"/m, chat: /^:/m, responses: /^:/m };
+  try {
+    for (const name of dialectNames) {
+      await t.test(`${name}: before the first event`, async () => {
+        const wire = await Wire.connect(beating.port);
+        wire.send(requestBytes(modelRequest(name, { key: uniqueKey('tokens=3~first=800'), stream: true })));
+        const started = Date.now();
+        let text = '';
+        let firstAfter;
+        const response = await wire.head();
+        for await (const { bytes } of wire.pieces(response)) {
+          text += bytes;
+          firstAfter ??= Date.now() - started;
+        }
+        assert.ok(response.isComplete && hasEnd(name, parseEvents(text)));
+        if (name === 'gemini') { // whose clients read nothing but `data: …`
+          assert.ok(text.split(/\r?\n/).every((line) => line === '' || line.startsWith('data: ')), text);
+        } else {
+          assert.match(text, beat[name]);
+          assert.ok(firstAfter < 700, `the first came after ${firstAfter} ms, no sooner than the upstream spoke`);
+        }
+      });
+      await t.test(`${name}: never within an event`, async () => {
+        const response = await ask(name, 'tokens=2~pace=250~split=40', { stream: true }, beating);
+        assert.ok(response.isComplete && hasEnd(name, response.events));
+        for (const { data } of response.events) {
+          assert.ok(data === undefined || data === '[DONE]' || JSON.parse(data));
+        }
+      });
+    }
+    await t.test('a whole answer gets none', async () => {
+      const response = await ask('chat', 'first=400', {}, beating);
+      assert.ok(response.text.startsWith('{') && response.json.choices);
+    });
+  } finally {
+    await beating.stop();
+  }
+  await t.test('a stream whose upstream told its length stays well framed', () => {
+    const events = ['data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}\n\n',
+      'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'];
+    return withOwnUpstream(({ socket }) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: ${events.join('').length}\r\n\r\n`
+        + events[0]);
+      setTimeout(() => socket.write(events[1]), 400);
+    }, async (gateway) => {
+      const response = await gateway.call(modelRequest('chat', { key: uniqueKey(), stream: true }));
+      assert.ok(response.isComplete && hasEnd('chat', response.events), response.text);
+    }, env);
   });
 });
 
@@ -239,9 +300,11 @@ const chatAnswer = JSON.stringify({
 });
 const whole = (body) => `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 
-async function withOwnUpstream(onRequest, run) {
+async function withOwnUpstream(onRequest, run, env = {}) {
   const upstream = await startOwnUpstream(onRequest);
-  const gateway = await Gateway.start({ config: simulatorConfig(upstream.url), env: { UPSTREAM_HEADER_TIMEOUT_MS: '3000' } });
+  const gateway = await Gateway.start({
+    config: simulatorConfig(upstream.url), env: { UPSTREAM_HEADER_TIMEOUT_MS: '3000', ...env },
+  });
   try {
     await run(gateway, upstream);
   } finally {
