@@ -131,6 +131,18 @@ static bool has_text(struct slice bytes, const char *text)
     return slice_find(bytes, slice_from_cstr(text)) != SLICE_NOT_FOUND;
 }
 
+// ---- towards the upstream -------------------------------------------------------------------------------------------
+
+static void a_key_in_the_query_injects_no_header(void **state)
+{
+    struct fixture *f = *state;
+    start(f, NULL);
+    ask(f, "/v1beta/models/gemini:generateContent?key=a%0d%0ax-injected:%20yes", "", "{}");
+    assert_true(client_sees(f, "HTTP/1.1 503 "));
+    assert_true(client_sees(f, "no_credentials") || client_sees(f, "UNAVAILABLE"));
+    assert_int_equal(f->upstream.fd, -1);
+}
+
 // ---- towards the client ---------------------------------------------------------------------------------------------
 
 static void a_stream_to_an_old_client_ends_with_the_connection(void **state)
@@ -303,6 +315,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(a_key_in_the_query_injects_no_header),
         TEST(a_stream_to_an_old_client_ends_with_the_connection),
         TEST(a_body_cut_short_is_short_for_the_client_too),
         TEST(the_client_may_leave_in_every_phase),
