@@ -18,8 +18,8 @@ static void add(struct secrets *secrets, struct slice secret)
     }
 }
 
-// It may travel in a header line of ours, and in a query anything can be encoded: a line end would begin another header,
-// or another request.
+// It may travel in a header line of ours, and in a query anything can be encoded: a line end would begin another
+// header, or another request.
 static bool fits_header(struct slice text)
 {
     return h1_find_control(text.ptr, text.ptr + text.len) == text.ptr + text.len;

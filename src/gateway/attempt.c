@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "dialect/adjust.h"
 #include "gateway/gateway_internal.h"
+#include "http/url.h"
 
 enum { UPSTREAM_HEAD_RESERVE = 1024 };
 
@@ -89,7 +90,7 @@ static void append_query(struct buf *head, struct slice query)
     char separator = '?';
     while (query.ptr && query.len) {
         struct slice pair = slice_split(&query, '&');
-        if (pair.len && !slice_eq(pair, SLICE("key")) && !slice_starts_with(pair, SLICE("key="))) {
+        if (pair.len && !url_query_is(pair, SLICE("key"))) {
             buf_append_char(head, separator);
             buf_append(head, pair);
             separator = '&';

@@ -143,6 +143,16 @@ static void a_key_in_the_query_injects_no_header(void **state)
     assert_int_equal(f->upstream.fd, -1);
 }
 
+static void no_spelling_of_the_key_parameter_travels(void **state)
+{
+    struct fixture *f = *state;
+    start(f, "FACTORY_API_KEY=key-one\nAPI_ACCESS_KEY=key-two");
+    ask(f, "/v1beta/models/gemini:generateContent?a=1&%6bey=key-two&b=2", "", "{}");
+    struct slice head = take_request(f);
+    assert_true(has_text(head, ":generateContent?a=1&b=2 HTTP/1.1\r\n"));
+    assert_false(has_text(head, "key-two"));
+}
+
 // ---- towards the client ---------------------------------------------------------------------------------------------
 
 static void a_stream_to_an_old_client_ends_with_the_connection(void **state)
@@ -316,6 +326,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_key_in_the_query_injects_no_header),
+        TEST(no_spelling_of_the_key_parameter_travels),
         TEST(a_stream_to_an_old_client_ends_with_the_connection),
         TEST(a_body_cut_short_is_short_for_the_client_too),
         TEST(the_client_may_leave_in_every_phase),
