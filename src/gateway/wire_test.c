@@ -153,6 +153,17 @@ static void no_spelling_of_the_key_parameter_travels(void **state)
     assert_false(has_text(head, "key-two"));
 }
 
+static void a_header_of_the_configuration_is_not_joined_by_the_clients(void **state)
+{
+    struct fixture *f = *state;
+    start(f, NULL);
+    ask(f, "/v1/chat/completions", KEY "openai-organization: theirs\r\nOpenAI-Project: p\r\n", "{\"model\":\"chat\"}");
+    struct slice head = take_request(f);
+    assert_true(has_text(head, "OpenAI-Organization: ours\r\n"));
+    assert_true(has_text(head, "OpenAI-Project: p\r\n"));
+    assert_false(has_text(head, "theirs"));
+}
+
 // ---- towards the client ---------------------------------------------------------------------------------------------
 
 static void a_stream_to_an_old_client_ends_with_the_connection(void **state)
@@ -327,6 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_key_in_the_query_injects_no_header),
         TEST(no_spelling_of_the_key_parameter_travels),
+        TEST(a_header_of_the_configuration_is_not_joined_by_the_clients),
         TEST(a_stream_to_an_old_client_ends_with_the_connection),
         TEST(a_body_cut_short_is_short_for_the_client_too),
         TEST(the_client_may_leave_in_every_phase),
