@@ -183,7 +183,9 @@ static enum step_result step_decode(struct exchange *x)
         return DONE;
     }
     const struct json_node *stream = json_get(&x->doc, json_root(&x->doc), SLICE("stream"));
-    x->wants_stream = json_is(stream, JSON_TRUE) || x->route.kind == ROUTE_GEMINI_STREAM;
+    // In Gemini's own routes the path says it, and the body has no word in it.
+    bool is_in_path = x->route.kind == ROUTE_GEMINI_STREAM || x->route.kind == ROUTE_GEMINI_GENERATE;
+    x->wants_stream = is_in_path ? x->route.kind == ROUTE_GEMINI_STREAM : json_is(stream, JSON_TRUE);
     return NEXT;
 }
 

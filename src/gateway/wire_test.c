@@ -164,6 +164,14 @@ static void a_header_of_the_configuration_is_not_joined_by_the_clients(void **st
     assert_false(has_text(head, "theirs"));
 }
 
+static void the_path_decides_whether_gemini_streams(void **state)
+{
+    struct fixture *f = *state;
+    start(f, NULL);
+    ask(f, "/v1beta/models/gemini:generateContent", KEY, "{\"stream\":true}");
+    assert_true(has_text(take_request(f), "/models/gemini:generateContent HTTP/1.1\r\n"));
+}
+
 // ---- towards the client ---------------------------------------------------------------------------------------------
 
 static void a_stream_to_an_old_client_ends_with_the_connection(void **state)
@@ -339,6 +347,7 @@ int main(void)
         TEST(a_key_in_the_query_injects_no_header),
         TEST(no_spelling_of_the_key_parameter_travels),
         TEST(a_header_of_the_configuration_is_not_joined_by_the_clients),
+        TEST(the_path_decides_whether_gemini_streams),
         TEST(a_stream_to_an_old_client_ends_with_the_connection),
         TEST(a_body_cut_short_is_short_for_the_client_too),
         TEST(the_client_may_leave_in_every_phase),
