@@ -113,8 +113,9 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp)
         buf_append(&headers, SLICE("x-accel-buffering: no\r\n"));
     }
     x->status = resp->status;
-    // The head is made here and leaves with the first piece of the body.
-    server_start(x->ex, resp->status, buf_slice(&headers), resp->content_length);
+    // The head is made here and leaves with the first piece of the body. To a stream something may be added (a
+    // heartbeat, an error), so that its length is not known even if the upstream gave one.
+    server_start(x->ex, resp->status, buf_slice(&headers), x->is_sse ? H1_NO_LENGTH : resp->content_length);
     buf_deinit(&headers);
     watch_silence(x);
 }

@@ -174,6 +174,19 @@ static void the_path_decides_whether_gemini_streams(void **state)
 
 // ---- towards the client ---------------------------------------------------------------------------------------------
 
+static void a_cut_stream_of_known_length_still_gets_its_error_event(void **state)
+{
+    struct fixture *f = *state;
+    start(f, NULL);
+    ask_chat(f);
+    take_request(f);
+    answer(f, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9\r\n\r\ndata: {}\n");
+    assert_true(client_sees(f, "ended early"));
+    assert_true(loopback_receive_end(&f->client, &f->loop));
+    assert_false(has_text(buf_slice(&f->client.received), "content-length"));
+    assert_false(slice_ends_with(buf_slice(&f->client.received), SLICE("0\r\n\r\n")));
+}
+
 static void a_stream_to_an_old_client_ends_with_the_connection(void **state)
 {
     static const struct {
@@ -348,6 +361,7 @@ int main(void)
         TEST(no_spelling_of_the_key_parameter_travels),
         TEST(a_header_of_the_configuration_is_not_joined_by_the_clients),
         TEST(the_path_decides_whether_gemini_streams),
+        TEST(a_cut_stream_of_known_length_still_gets_its_error_event),
         TEST(a_stream_to_an_old_client_ends_with_the_connection),
         TEST(a_body_cut_short_is_short_for_the_client_too),
         TEST(the_client_may_leave_in_every_phase),
