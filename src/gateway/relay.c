@@ -128,7 +128,7 @@ static void on_event(void *arg, const struct sse_event *event)
     usage_tap_event(x->tap, event->name, event->data);
 }
 
-static void feed_tap(struct exchange *x, struct slice bytes, bool last)
+static void feed_tap(struct exchange *x, struct slice bytes)
 {
     if (!x->tap) {
         return;
@@ -136,7 +136,6 @@ static void feed_tap(struct exchange *x, struct slice bytes, bool last)
     int r = 0;
     if (x->is_sse) {
         r = sse_parser_feed(&x->sse, bytes, on_event, x);
-        r = last && r == 0 ? sse_parser_finish(&x->sse, on_event, x) : r;
     } else {
         usage_tap_json(x->tap, bytes);
     }
@@ -153,10 +152,36 @@ static void feed_tap(struct exchange *x, struct slice bytes, bool last)
     }
 }
 
+// At the end of the answer: an event without its last blank line counts too. True when there was one.
+static bool finish_events(struct exchange *x)
+{
+    if (!x->is_sse || !x->tap || sse_parser_is_between_events(&x->sse)) {
+        return false;
+    }
+    return sse_parser_finish(&x->sse, on_event, x) == 0;
+}
+
 // Did the stream end before its own protocol says so?
 static bool is_cut(const struct exchange *x)
 {
     return x->is_sse && x->tap && !usage_tap_is_complete(x->tap) && !usage_tap_has_error(x->tap);
+}
+
+static void relay_last(struct exchange *x, struct slice piece)
+{
+    feed_tap(x, piece);
+    bool is_within_event = finish_events(x);
+    if (!is_cut(x)) {
+        server_write(x->ex, piece, true);
+        return;
+    }
+    x->outcome = "truncated";
+    server_write(x->ex, piece, false);
+    if (is_within_event) {
+        // So that the event which was cut does not swallow the one that tells of it.
+        server_write(x->ex, SLICE("\n\n"), false);
+    }
+    exchange_fail(x, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
 }
 
 void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
@@ -164,14 +189,7 @@ void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
     struct slice piece = slice_of(bytes, len);
     x->n_body_bytes += len;
     if (last) {
-        feed_tap(x, piece, true);
-        if (is_cut(x)) {
-            x->outcome = "truncated";
-            server_write(x->ex, piece, false);
-            exchange_fail(x, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
-            return;
-        }
-        server_write(x->ex, piece, true);
+        relay_last(x, piece);
         return;
     }
     // Out first, read afterwards: the tap delays nothing.
@@ -179,7 +197,7 @@ void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
         x->is_paused = true;
         client_call_pause(&x->call);
     }
-    feed_tap(x, piece, false);
+    feed_tap(x, piece);
     watch_silence(x);
 }
 

@@ -187,6 +187,33 @@ static void a_cut_stream_of_known_length_still_gets_its_error_event(void **state
     assert_false(slice_ends_with(buf_slice(&f->client.received), SLICE("0\r\n\r\n")));
 }
 
+static void an_error_event_is_no_part_of_an_event_that_was_cut(void **state)
+{
+    static const char *const ends[] = {"data: {\"choices\"", "data: {}\n", ": comment", "event: x\n"};
+    struct fixture *f = *state;
+    start(f, NULL);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+        char text[256];
+        ask_chat(f);
+        take_request(f);
+        snprintf(text, sizeof(text),
+                 "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: {}\n\n%s",
+                 ends[i]);
+        answer(f, text);
+        loopback_close(&f->upstream);
+        assert_true(loopback_receive_end(&f->client, &f->loop));
+        struct slice received = buf_slice(&f->client.received);
+        size_t at = slice_find(received, slice_from_cstr(ends[i]));
+        assert_int_not_equal(at, SLICE_NOT_FOUND);
+        struct slice rest = slice_after(received, at + strlen(ends[i]));
+        size_t gap = slice_find(rest, SLICE("\n\n"));
+        size_t error = slice_find(rest, SLICE("data: {\"error\""));
+        assert_true(error != SLICE_NOT_FOUND && gap < error);
+        loopback_close(&f->client);
+        loopback_connect(&f->client, f->port);
+    }
+}
+
 static void a_stream_to_an_old_client_ends_with_the_connection(void **state)
 {
     static const struct {
@@ -362,6 +389,7 @@ int main(void)
         TEST(a_header_of_the_configuration_is_not_joined_by_the_clients),
         TEST(the_path_decides_whether_gemini_streams),
         TEST(a_cut_stream_of_known_length_still_gets_its_error_event),
+        TEST(an_error_event_is_no_part_of_an_event_that_was_cut),
         TEST(a_stream_to_an_old_client_ends_with_the_connection),
         TEST(a_body_cut_short_is_short_for_the_client_too),
         TEST(the_client_may_leave_in_every_phase),
