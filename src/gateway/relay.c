@@ -176,7 +176,9 @@ static void relay_last(struct exchange *x, struct slice piece)
         return;
     }
     x->outcome = "truncated";
-    server_write(x->ex, piece, false);
+    if (piece.len) {
+        server_write(x->ex, piece, false); // else the head may not have left yet: then the failure has a status
+    }
     if (is_within_event) {
         // So that the event which was cut does not swallow the one that tells of it.
         server_write(x->ex, SLICE("\n\n"), false);

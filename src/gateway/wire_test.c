@@ -214,6 +214,17 @@ static void an_error_event_is_no_part_of_an_event_that_was_cut(void **state)
     }
 }
 
+static void an_empty_stream_is_an_error_with_a_status(void **state)
+{
+    struct fixture *f = *state;
+    start(f, NULL);
+    ask_chat(f);
+    take_request(f);
+    answer(f, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 0\r\n\r\n");
+    assert_true(client_sees(f, "HTTP/1.1 502 "));
+    assert_true(client_sees(f, "upstream_truncated"));
+}
+
 static void a_stream_to_an_old_client_ends_with_the_connection(void **state)
 {
     static const struct {
@@ -390,6 +401,7 @@ int main(void)
         TEST(the_path_decides_whether_gemini_streams),
         TEST(a_cut_stream_of_known_length_still_gets_its_error_event),
         TEST(an_error_event_is_no_part_of_an_event_that_was_cut),
+        TEST(an_empty_stream_is_an_error_with_a_status),
         TEST(a_stream_to_an_old_client_ends_with_the_connection),
         TEST(a_body_cut_short_is_short_for_the_client_too),
         TEST(the_client_may_leave_in_every_phase),
