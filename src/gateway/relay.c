@@ -38,12 +38,43 @@ static const uint64_t dropped_headers =
     HEADER_BIT(HEADER_SET_COOKIE) | HEADER_BIT(HEADER_TE) | HEADER_BIT(HEADER_TRAILER) |
     HEADER_BIT(HEADER_TRANSFER_ENCODING) | HEADER_BIT(HEADER_UPGRADE) | HEADER_BIT(HEADER_X_REQUEST_ID);
 
-static void append_upstream_headers(struct buf *headers, const struct h1_response *resp)
+static bool has_option(const struct h1_field *connection, struct slice name)
+{
+    struct slice options = connection->value;
+    while (options.len) {
+        if (slice_eq_nocase(slice_trim(slice_split(&options, ',')), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Does Connection say that a field of this name is for us only (RFC 9110 §7.6.1)?
+static bool is_of_connection(const struct h1_response *resp, struct slice name)
+{
+    for (size_t i = 0; i < resp->n_fields; i++) {
+        if (resp->fields[i].id == HEADER_CONNECTION && has_option(&resp->fields[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_passed_on(const struct h1_response *resp, const struct h1_field *field, bool is_sse)
+{
+    if (field->id != HEADER_OTHER) {
+        return !(HEADER_BIT(field->id) & dropped_headers);
+    }
+    bool is_ours = slice_starts_with_nocase(field->name, SLICE("access-control-")) ||
+                   (is_sse && slice_eq_nocase(field->name, SLICE("x-accel-buffering")));
+    return !is_ours && !is_of_connection(resp, field->name);
+}
+
+static void append_upstream_headers(struct buf *headers, const struct h1_response *resp, bool is_sse)
 {
     for (size_t i = 0; i < resp->n_fields; i++) {
         const struct h1_field *field = &resp->fields[i];
-        bool is_cors = slice_starts_with_nocase(field->name, SLICE("access-control-"));
-        if (!(HEADER_BIT(field->id) & dropped_headers) && !is_cors) {
+        if (is_passed_on(resp, field, is_sse)) {
             buf_append(headers, field->name);
             buf_append(headers, SLICE(": "));
             buf_append(headers, field->value);
@@ -108,7 +139,7 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp)
     struct buf headers = BUF_EMPTY;
     buf_reserve(&headers, 512);
     exchange_write_headers(x, &headers);
-    append_upstream_headers(&headers, resp);
+    append_upstream_headers(&headers, resp, x->is_sse);
     if (x->is_sse) {
         buf_append(&headers, SLICE("x-accel-buffering: no\r\n"));
     }

@@ -225,6 +225,23 @@ static void an_empty_stream_is_an_error_with_a_status(void **state)
     assert_true(client_sees(f, "upstream_truncated"));
 }
 
+static void headers_of_the_upstreams_connection_stay_there(void **state)
+{
+    struct fixture *f = *state;
+    start(f, NULL);
+    ask_chat(f);
+    take_request(f);
+    answer(f, "HTTP/1.1 200 OK\r\nconnection: keep-alive, X-Hop\r\nx-hop: 1\r\nx-end: 2\r\nconnection: x-too\r\n"
+              "X-Too: 3\r\nx-accel-buffering: yes\r\ncontent-type: text/event-stream\r\ncontent-length: 14\r\n\r\n"
+              "data: [DONE]\n\n");
+    assert_true(client_sees(f, "0\r\n\r\n"));
+    struct slice received = buf_slice(&f->client.received);
+    assert_true(has_text(received, "x-end: 2\r\n"));
+    assert_false(has_text(received, "x-hop") || has_text(received, "X-Too"));
+    assert_true(has_text(received, "x-accel-buffering: no\r\n"));
+    assert_false(has_text(received, "x-accel-buffering: yes"));
+}
+
 static void a_stream_to_an_old_client_ends_with_the_connection(void **state)
 {
     static const struct {
@@ -402,6 +419,7 @@ int main(void)
         TEST(a_cut_stream_of_known_length_still_gets_its_error_event),
         TEST(an_error_event_is_no_part_of_an_event_that_was_cut),
         TEST(an_empty_stream_is_an_error_with_a_status),
+        TEST(headers_of_the_upstreams_connection_stay_there),
         TEST(a_stream_to_an_old_client_ends_with_the_connection),
         TEST(a_body_cut_short_is_short_for_the_client_too),
         TEST(the_client_may_leave_in_every_phase),
