@@ -306,8 +306,9 @@ static void end_stream(struct exchange *x, struct slice message)
 {
     if (x->is_sse) {
         struct buf event = BUF_EMPTY;
-        // An event that was cut is closed first, so that ours is not taken for a part of it.
-        if (!sse_parser_is_between_events(&x->sse)) {
+        // An event that was cut is closed first, so that ours is not taken for a part of it. Of a stream that is no
+        // longer read nobody knows.
+        if (!x->tap || !sse_parser_is_between_events(&x->sse)) {
             buf_append(&event, SLICE("\n\n"));
         }
         fault_write_event(x->fault, x->route.dialect, message, x->request_id, &event);

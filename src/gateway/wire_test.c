@@ -14,6 +14,7 @@
 
 #include "config/config_fixture.h"
 #include "gateway/gateway.h"
+#include "http/sse_parser.h"
 #include "kit/loopback.h"
 
 struct fixture {
@@ -214,6 +215,31 @@ static void an_error_event_is_no_part_of_an_event_that_was_cut(void **state)
     }
 }
 
+static bool has_taken_all(void *arg)
+{
+    struct fixture *f = arg;
+    loopback_receive_bytes(&f->client, &f->loop, f->client.received.len + 1);
+    return f->client.received.len > SSE_EVENT_MAX_DEFAULT;
+}
+
+static void an_error_event_is_no_part_of_a_giant_event_either(void **state)
+{
+    struct fixture *f = *state;
+    static char noise[65536];
+    memset(noise, 'x', sizeof(noise));
+    start(f, NULL);
+    ask_chat(f);
+    take_request(f);
+    answer(f, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 99999999\r\n\r\ndata: ");
+    for (size_t sent = 0; sent <= SSE_EVENT_MAX_DEFAULT; sent += sizeof(noise)) {
+        loopback_send(&f->upstream, &f->loop, slice_of(noise, sizeof(noise)));
+        loopback_receive_bytes(&f->client, &f->loop, f->client.received.len + 1);
+    }
+    assert_true(loopback_until(&f->loop, has_taken_all, f));
+    loopback_close(&f->upstream);
+    assert_true(client_sees(f, "\n\ndata: {\"error\""));
+}
+
 static void an_empty_stream_is_an_error_with_a_status(void **state)
 {
     struct fixture *f = *state;
@@ -278,6 +304,41 @@ static void a_body_cut_short_is_short_for_the_client_too(void **state)
     loopback_close(&f->upstream);
     assert_true(loopback_receive_end(&f->client, &f->loop));
     assert_true(slice_ends_with(buf_slice(&f->client.received), SLICE("\r\n\r\n{\"half\":")));
+}
+
+static void heartbeats_do_not_pile_up_for_a_client_that_does_not_read(void **state)
+{
+    struct fixture *f = *state;
+    enum { EVENT = 60000, N_EVENTS = 400 };
+    static char event[EVENT];
+    memset(event, 'x', sizeof(event));
+    memcpy(event, "data: ", 6);
+    memcpy(event + EVENT - 2, "\n\n", 2);
+    start(f, "STREAM_KEEPALIVE_MS=10");
+    ask(f, "/v1/messages", KEY, "{\"model\":\"claude\",\"stream\":true}");
+    take_request(f);
+    answer(f, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n");
+    for (int i = 0; i < N_EVENTS; i++) {
+        if (send(f->upstream.fd, event, EVENT, MSG_DONTWAIT | MSG_NOSIGNAL) != EVENT) {
+            break;
+        }
+        for (int turn = 0; turn < 5; turn++) {
+            uv_run(&f->loop.uv, UV_RUN_NOWAIT);
+        }
+    }
+    uint64_t before = uv_now(&f->loop.uv);
+    while (uv_now(&f->loop.uv) - before < 100) {
+        uv_run(&f->loop.uv, UV_RUN_ONCE);
+    }
+    loopback_close(&f->upstream);
+    assert_true(loopback_receive_end(&f->client, &f->loop));
+    size_t n_pings = 0;
+    struct slice rest = buf_slice(&f->client.received);
+    for (size_t at; (at = slice_find(rest, SLICE("event: ping"))) != SLICE_NOT_FOUND; n_pings++) {
+        rest = slice_after(rest, at + 1);
+    }
+    assert_true(f->client.received.len > 1000000);
+    assert_true(n_pings <= 1);
 }
 
 // ---- leaving, reloading and stopping in every phase -----------------------------------------------------------------
@@ -418,10 +479,12 @@ int main(void)
         TEST(the_path_decides_whether_gemini_streams),
         TEST(a_cut_stream_of_known_length_still_gets_its_error_event),
         TEST(an_error_event_is_no_part_of_an_event_that_was_cut),
+        TEST(an_error_event_is_no_part_of_a_giant_event_either),
         TEST(an_empty_stream_is_an_error_with_a_status),
         TEST(headers_of_the_upstreams_connection_stay_there),
         TEST(a_stream_to_an_old_client_ends_with_the_connection),
         TEST(a_body_cut_short_is_short_for_the_client_too),
+        TEST(heartbeats_do_not_pile_up_for_a_client_that_does_not_read),
         TEST(the_client_may_leave_in_every_phase),
         TEST(a_reload_disturbs_no_request),
         TEST(a_drain_waits_for_the_stream),
