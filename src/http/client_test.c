@@ -24,6 +24,8 @@ struct fixture {
     unsigned n_heads;
     struct buf body;
     bool is_complete;
+    bool calls_again; // from inside on_body
+    bool pauses;      // from inside on_body
     bool has_failed;
     enum client_failure failure;
 };
@@ -39,10 +41,19 @@ static void on_head(struct client_call *call, const struct h1_response *resp)
     fixture_of(call)->n_heads++;
 }
 
+static void call_once_more(struct fixture *f);
+
 static void on_body(struct client_call *call, char *bytes, size_t len, bool last)
 {
-    buf_append(&fixture_of(call)->body, slice_of(bytes, len));
-    fixture_of(call)->is_complete = last;
+    struct fixture *f = fixture_of(call);
+    buf_append(&f->body, slice_of(bytes, len));
+    f->is_complete = last;
+    if (f->pauses) {
+        client_call_pause(call);
+    }
+    if (last && f->calls_again) {
+        call_once_more(f);
+    }
 }
 
 static void on_fail(struct client_call *call, enum client_failure failure, const char *detail)
@@ -96,6 +107,12 @@ static void call_with(struct fixture *f, const struct client_request *given)
 static void call(struct fixture *f)
 {
     call_with(f, &(struct client_request){0});
+}
+
+static void call_once_more(struct fixture *f)
+{
+    f->calls_again = false;
+    call(f);
 }
 
 static int try_accept(int listener)
@@ -269,6 +286,23 @@ static void bytes_behind_the_response_spoil_the_connection(void **state)
     loopback_close(&upstream);
 }
 
+// The connection must not be in the pool when the caller hears of the end: he may take it at once.
+static void bytes_behind_a_response_without_a_body_spoil_no_other_call(void **state)
+{
+    struct fixture *f = *state;
+    f->calls_again = true;
+    call(f);
+    struct loopback_client upstream = accept_request(f);
+    loopback_send(&upstream, &f->loop, SLICE("HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n"));
+    struct loopback_client fresh = accept_request(f);
+    assert_false(f->call.is_reused);
+    loopback_send(&fresh, &f->loop, SLICE("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfresh"));
+    finish(f);
+    assert_true(slice_eq(buf_slice(&f->body), SLICE("fresh")));
+    loopback_close(&upstream);
+    loopback_close(&fresh);
+}
+
 static bool has_no_idle(void *arg)
 {
     return http_client_count(((struct fixture *)arg)->client).n_idle == 0;
@@ -393,6 +427,7 @@ int main(void)
         WITH_CLIENT(a_body_may_end_with_the_connection),
         WITH_CLIENT(an_empty_body_completes_at_the_head),
         WITH_CLIENT(bytes_behind_the_response_spoil_the_connection),
+        WITH_CLIENT(bytes_behind_a_response_without_a_body_spoil_no_other_call),
         WITH_CLIENT(an_idle_connection_that_the_upstream_closes_is_dropped),
         WITH_CLIENT(a_stale_connection_is_replaced_once),
         WITH_CLIENT(a_stale_connection_is_replaced_only_once),
