@@ -117,6 +117,14 @@ static size_t gather(const struct client_call *call, struct iovec *iov)
     return n;
 }
 
+// An upstream that answers early has its body timed (or is paused) while the rest of the request still goes out.
+static void await_head(struct client_conn *conn)
+{
+    if (conn->state == CLIENT_CONN_HEAD) {
+        set_timer(conn, conn->call->req.header_timeout_ms);
+    }
+}
+
 static void send_request(struct client_conn *conn)
 {
     struct client_call *call = conn->call;
@@ -132,12 +140,12 @@ static void send_request(struct client_conn *conn)
             offered += iov[i].iov_len;
         }
         if ((size_t)sent < offered) {
-            set_timer(conn, call->req.header_timeout_ms); // progress: on_drain goes on
+            await_head(conn); // progress: on_drain goes on
             return;
         }
     }
     conn->is_sent = true;
-    set_timer(conn, call->req.header_timeout_ms);
+    await_head(conn);
 }
 
 void client_conn_run(struct client_conn *conn, struct client_call *call)

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "http/client.h"
 #include "kit/loopback.h"
 
@@ -385,6 +386,70 @@ static void a_large_request_goes_out_in_pieces(void **state)
     loopback_close(&upstream);
 }
 
+enum { UPLOAD = 8 * 1024 * 1024 };
+
+// Calls with a body larger than the kernel takes, of which the upstream has read the head.
+static struct loopback_client upload(struct fixture *f, uint32_t header_timeout_ms)
+{
+    static char body[UPLOAD];
+    static struct slice piece;
+    memset(body, 'u', sizeof(body));
+    piece = slice_of(body, sizeof(body));
+    call_with(f,
+              &(struct client_request){.head = SLICE("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 8388608\r\n\r\n"),
+                                       .body = &piece,
+                                       .n_body = 1,
+                                       .header_timeout_ms = header_timeout_ms});
+    return accept_request(f);
+}
+
+static bool is_past(void *arg)
+{
+    return clock_monotonic_ns() >= *(uint64_t *)arg;
+}
+
+static bool has_body(void *arg)
+{
+    return ((struct fixture *)arg)->body.len > 0;
+}
+
+static void an_early_answer_is_not_under_the_header_time_out(void **state)
+{
+    struct fixture *f = *state;
+    f->pauses = true;
+    struct loopback_client upstream = upload(f, 400);
+    loopback_send(&upstream, &f->loop, SLICE("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"));
+    assert_true(loopback_until(&f->loop, has_body, f));
+    // The rest of the request goes out meanwhile.
+    assert_true(loopback_receive_bytes(&upstream, &f->loop, UPLOAD));
+    uint64_t later_ns = clock_monotonic_ns() + 600 * 1000000;
+    assert_true(loopback_until(&f->loop, is_past, &later_ns));
+    assert_false(f->has_failed);
+    client_call_resume(&f->call);
+    loopback_send(&upstream, &f->loop, SLICE("cd"));
+    finish(f);
+    assert_true(f->is_complete);
+    loopback_close(&upstream);
+}
+
+// The upstream refuses and closes with a request unread: what it said before the reset is heard, also by the next
+// write.
+static void an_early_answer_survives_the_reset_behind_it(void **state)
+{
+    static char answer[100000];
+    struct fixture *f = *state;
+    struct slice head = SLICE("HTTP/1.1 413 Content Too Large\r\nContent-Length: 99000\r\n\r\n");
+    memset(answer, 'a', sizeof(answer));
+    memcpy(answer, head.ptr, head.len);
+    struct loopback_client upstream = upload(f, 4000);
+    assert_int_equal(send(upstream.fd, answer, head.len + 99000, MSG_DONTWAIT), head.len + 99000);
+    loopback_close(&upstream);
+    finish(f);
+    assert_int_equal(f->status, 413);
+    assert_true(f->is_complete);
+    assert_int_equal(f->body.len, 99000);
+}
+
 static void cancelling_closes_the_connection_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -433,6 +498,8 @@ int main(void)
         WITH_CLIENT(a_stale_connection_is_replaced_only_once),
         WITH_CLIENT(a_reused_connection_that_had_answered_a_byte_is_not_replaced),
         WITH_CLIENT(a_large_request_goes_out_in_pieces),
+        WITH_CLIENT(an_early_answer_is_not_under_the_header_time_out),
+        WITH_CLIENT(an_early_answer_survives_the_reset_behind_it),
         WITH_CLIENT(cancelling_closes_the_connection_at_once),
         WITH_CLIENT(a_paused_call_reads_no_more),
     };
