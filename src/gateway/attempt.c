@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "dialect/adjust.h"
 #include "gateway/gateway_internal.h"
+#include "http/url.h"
 
 enum { UPSTREAM_HEAD_RESERVE = 1024 };
 
@@ -89,7 +90,7 @@ static void append_query(struct buf *head, struct slice query)
     char separator = '?';
     while (query.ptr && query.len) {
         struct slice pair = slice_split(&query, '&');
-        if (pair.len && !slice_eq(pair, SLICE("key")) && !slice_starts_with(pair, SLICE("key="))) {
+        if (pair.len && !url_query_is(pair, SLICE("key"))) {
             buf_append_char(head, separator);
             buf_append(head, pair);
             separator = '&';
@@ -117,6 +118,18 @@ static void append_target(struct exchange *x, struct buf *head)
     append_query(head, x->route.query);
 }
 
+// Of the names that header_name.h does not know; those it knows are in upstream->overridden.
+static bool is_configured(const struct upstream *upstream, struct slice name)
+{
+    const struct config_endpoint *endpoint = upstream->model->endpoint;
+    for (size_t i = 0; i < endpoint->n_headers; i++) {
+        if (slice_eq_nocase(endpoint->headers[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // `anthropic-beta` travels too, but is written apart because of the flags that configuration adds.
 static bool travels(const struct upstream *upstream, const struct h1_field *field)
 {
@@ -130,7 +143,7 @@ static bool travels(const struct upstream *upstream, const struct h1_field *fiel
     }
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
         if (slice_starts_with_nocase(field->name, prefixes[i])) {
-            return true;
+            return !is_configured(upstream, field->name);
         }
     }
     return false;
