@@ -162,7 +162,7 @@ run_fuzzing() {
     title "Fuzzing, ${FUZZ_SECONDS:-600} s for each target"
     must "packages for fuzzing" install_missing_packages
     CC=clang must "build for fuzzing" build_in build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
-        -Dbuildtype=debugoptimized -Dunit_tests=disabled
+        -Dbuildtype=debugoptimized -Db_lto=false
     export -f fuzz_one
     local output
     output=$(printf '%s\n' build-fuzz/tests/*_fuzz | xargs -P 2 -I '{}' bash -c 'fuzz_one {}')
@@ -179,7 +179,8 @@ ulimit -n 20200 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 
 if has checks; then run_checks; fi
 if has unit || has system || has long; then
-    must "build with sanitizers" build_in build-asan -Db_sanitize=address,undefined -Dbuildtype=debugoptimized
+    must "build with sanitizers" build_in build-asan -Db_sanitize=address,undefined \
+        -Dbuildtype=debugoptimized -Db_lto=false -Dunit_tests=enabled
     mkdir -p "$logs"
 fi
 if has unit; then run_unit_tests; fi
