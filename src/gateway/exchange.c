@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "dialect/adjust.h"
 
 enum step_result { NEXT, DONE };
 typedef enum step_result (*step_fn)(struct exchange *x);
@@ -172,7 +173,7 @@ static void fail_decode(struct exchange *x, int r)
 static enum step_result step_decode(struct exchange *x)
 {
     // Deep enough for every member that is read or replaced; what lies deeper is only checked.
-    static const struct json_options options = {.record_depth = 4};
+    static const struct json_options options = {.record_depth = ADJUST_RECORD_DEPTH};
     int r = json_parse(&x->doc, exchange_arena(x), x->ex->body, &options);
     if (r != 0) {
         fail_decode(x, r);

@@ -136,6 +136,8 @@ static void feed_tap(struct exchange *x, struct slice bytes, bool last)
     if (x->is_sse) {
         r = sse_parser_feed(&x->sse, bytes, on_event, x);
         r = last && r == 0 ? sse_parser_finish(&x->sse, on_event, x) : r;
+    } else if (last && x->n_body_bytes == bytes.len) {
+        usage_tap_answer(x->tap, bytes);
     } else {
         usage_tap_json(x->tap, bytes);
     }
