@@ -179,8 +179,8 @@ ulimit -n 20200 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 
 if has checks; then run_checks; fi
 if has unit || has system || has long; then
-    must "build with sanitizers" build_in build-asan -Db_sanitize=address,undefined -Dbuildtype=debugoptimized \
-        -Dunit_tests=enabled -Db_lto=false
+    must "build with sanitizers" build_in build-asan -Db_sanitize=address,undefined \
+        -Dbuildtype=debugoptimized -Db_lto=false -Dunit_tests=enabled
     mkdir -p "$logs"
 fi
 if has unit; then run_unit_tests; fi

@@ -284,7 +284,7 @@ test('an event leaves when it comes', async (t) => {
     });
     await t.test(`${name}: event k is here before event k+1 is sent`, async () => {
       const wire = await Wire.connect(stack.port);
-      const key = uniqueKey('tokens=12~pace=50~stamp=1');
+      const key = uniqueKey('tokens=12~pace=80~stamp=1');
       wire.send(requestBytes(modelRequest(name, { key, stream: true })));
       const response = await wire.head();
       const stamped = [];
@@ -301,8 +301,8 @@ test('an event leaves when it comes', async (t) => {
       const delays = stamped.map(({ sent, at }) => Number(at - sent) / 1e6).sort((a, b) => a - b);
       t.diagnostic(`${name}: delay of an event, simulator to client, sanitized build: `
         + `${delays[delays.length >> 1].toFixed(2)} ms median, ${delays.at(-1).toFixed(2)} ms at most`);
-      // A held-back event would miss its moment every time; a busy machine only now and then.
-      assert.ok(inTime >= (stamped.length - 1) * 0.7, `${inTime} of ${stamped.length - 1} in time`);
+      // Who holds an event back until the next one comes is never in time; a busy machine makes one late now and then.
+      assert.ok(inTime >= (stamped.length - 1) / 3, `${inTime} of ${stamped.length - 1} in time`);
     });
   }
   await t.test('the first event comes soon after it was sent', async () => {

@@ -2,7 +2,7 @@
 // The gateway as an HTTP/1.1 server: connections, framing, limits, and strictness against request smuggling.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { dialects, modelRequest, requestBytes, Stack, uniqueKey, Wire } from './kit/kit.mjs';
+import { dialects, modelRequest, requestBytes, Stack, uniqueKey, waitFor, Wire } from './kit/kit.mjs';
 
 const maxBody = 64 * 1024;
 let stack;
@@ -483,6 +483,65 @@ test('half-close: a client that has finished sending still gets its answer', asy
       assert.equal(response.isComplete, true);
       await wire.waitEnd();
     });
+  }
+});
+
+test('a client that leaves takes its pipelined requests with it', async () => {
+  const [first, second] = [uniqueKey('tokens=100~hang=1'), uniqueKey()];
+  const wire = await connect();
+  wire.send(Buffer.concat([first, second].map((key) =>
+    requestBytes(modelRequest('chat', { key, stream: true, close: false })))));
+  await wire.head();
+  wire.socket.resetAndDestroy();
+  await stack.simulator.waitRequest(first, ({ outcome }) => outcome === 'aborted');
+  assert.equal((await stack.simulator.requests({ key: second })).length, 0);
+});
+
+test('targets', async (t) => {
+  await t.test('in absolute form', async () => {
+    const response = await stack.gateway.call({ path: 'http://gateway.test/health' });
+    assert.deepEqual([response.status, response.json], [200, { status: 'ok' }]);
+  });
+  await t.test('with a query that is not ours', async () => {
+    const request = modelRequest('anthropic', { key: uniqueKey(), path: '/v1/messages?beta=true' });
+    assert.equal((await stack.gateway.call(request)).status, 200);
+  });
+  await t.test('that try to climb', async () => {
+    for (const path of ['/../v1/models', '/v1/../health', '/v1/models/..%2f..%2fhealth', '//health', '/%68ealth']) {
+      const { status } = await stack.gateway.call({ path });
+      assert.ok([200, 400, 404].includes(status), `${path}: ${status}`);
+      if (status === 200) {
+        assert.equal(path, '/%68ealth'); // the same path, spelled oddly
+      }
+    }
+  });
+  await t.test('with a bad escape', async () => {
+    const response = await stack.gateway.call(modelRequest('gemini', { key: uniqueKey(), model: 'm%zz' }));
+    assert.ok([400, 404].includes(response.status), String(response.status));
+  });
+});
+
+test('more connections than allowed are told so', async () => {
+  const small = await Stack.start({ config: { limits: { max_connections: 4 } } });
+  const held = [];
+  try {
+    for (let i = 0; i < 4; i++) {
+      const wire = await Wire.connect(small.port);
+      wire.send(requestBytes({ path: '/health', close: false }));
+      assert.equal((await wire.response()).status, 200);
+      held.push(wire);
+    }
+    const extra = await Wire.connect(small.port);
+    extra.send(requestBytes({ path: '/health' }));
+    const response = await extra.response();
+    assert.equal(response.status, 503);
+    assert.match(response.header('retry-after'), /^\d+$/);
+    await extra.waitEnd();
+    held.pop().close();
+    await waitFor('room for another', async () => (await small.gateway.call({ path: '/health' })).status === 200);
+  } finally {
+    held.forEach((wire) => wire.close());
+    await small.stop();
   }
 });
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import {
   Authority, dialectNames, dialects, endsWithError, freePort, Gateway, hasEnd, listen, modelRequest, parseEvents,
   requestBytes, Simulator, simulatorConfig, Stack, startConnectProxy, startTlsFront, uniqueKey, waitFor,
@@ -351,7 +352,7 @@ test('a kept connection that dies within an answer is not tried again', async ()
   });
 });
 
-test('answers that break the rules of HTTP are 502', async (t) => {
+test('answers that break the rules are 502', async (t) => {
   const bad = {
     'both framings': `HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
     'two lengths': 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}',
@@ -361,6 +362,7 @@ test('answers that break the rules of HTTP are 502', async (t) => {
     'HTTP/2.0': 'HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n',
     'a bare LF': 'HTTP/1.1 200 OK\nContent-Length: 2\n\n{}',
     'an endless head': `HTTP/1.1 200 OK\r\n${'X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n'.repeat(5000)}`,
+    'a redirect, which is not followed': 'HTTP/1.1 307 X\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n',
     'Switching Protocols': 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n',
   };
   for (const [what, bytes] of Object.entries(bad)) {
@@ -395,6 +397,60 @@ test('headers that belong to one connection do not travel', () => withOwnUpstrea
     assert.equal(response.header(name), undefined, name);
   }
 }));
+
+test('answers that are odd, and right', async (t) => {
+  const odd = {
+    'HTTP/1.0, until the connection ends': [`HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n${chatAnswer}`, 200],
+    'no reason phrase': [`HTTP/1.1 200 \r\nContent-Length: ${chatAnswer.length}\r\n\r\n${chatAnswer}`, 200],
+    'several interim answers': [
+      `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n${whole(chatAnswer)}`, 200],
+    'lower-case chunked with an extension': [
+      `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chatAnswer.length.toString(16)};x=y\r\n${chatAnswer}\r\n0\r\nt: v\r\n\r\n`,
+      200],
+    '204': ['HTTP/1.1 204 No Content\r\n\r\n', 204],
+    'an empty 400': ['HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n', 400],
+    'a status nobody knows': [`HTTP/1.1 499 Odd\r\nContent-Length: 2\r\n\r\n{}`, 499],
+  };
+  for (const [what, [bytes, status]] of Object.entries(odd)) {
+    await t.test(what, () => withOwnUpstream(({ socket }) => socket.end(bytes), async (gateway) => {
+      const response = await gateway.call(modelRequest('chat', { key: uniqueKey() }));
+      assert.equal(response.status, status);
+      assert.ok(response.isComplete);
+      assert.equal(response.text, status === 200 ? chatAnswer : bytes.endsWith('{}') ? '{}' : '');
+    }));
+  }
+});
+
+test('an upstream that compresses unasked is passed on as it is', async () => {
+  for (const stream of [false, true]) {
+    const key = uniqueKey('gzip=1~tokens=5');
+    const response = await stack.gateway.call(modelRequest('chat', { key, stream }));
+    assert.equal(response.status, 200);
+    assert.equal(response.header('content-encoding'), 'gzip');
+    const text = gunzipSync(response.body).toString();
+    assert.ok(response.isComplete && text.includes(stream ? '[DONE]' : 'chat.completion'), text);
+  }
+});
+
+test('an upstream that answers before it has read everything is heard', async () => {
+  const large = modelRequest('chat', { key: uniqueKey(), text: 'x'.repeat(8_000_000) });
+  const server = await listen(net.createServer((socket) => {
+    socket.once('data', () => {
+      socket.pause();
+      socket.end('HTTP/1.1 413 Too Large\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{"own":"words"');
+      socket.resume();
+    });
+  }));
+  const gateway = await Gateway.start({ config: simulatorConfig(`http://127.0.0.1:${server.port}`) });
+  try {
+    const response = await gateway.call(large);
+    assert.equal(response.status, 413);
+    assert.equal(response.text, '{"own":"words"');
+  } finally {
+    await gateway.stop();
+    await server.stop();
+  }
+});
 
 test('an answer that ends with its connection is complete', async (t) => {
   for (const name of dialectNames) {
