@@ -700,7 +700,9 @@ static void on_end(struct stream *stream, int r)
     conn->peer_has_ended = true;
     bool is_half_close =
         r == 0 && conn->state == CONN_EXCHANGE && (!conn->ex || !conn->ex->req.keep_alive || !conn->ex->_is_announced);
-    if (!is_half_close) {
+    if (is_half_close) {
+        conn->close_after = true; // nobody can ask any more
+    } else {
         abort_exchange(conn);
     }
 }

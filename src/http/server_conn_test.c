@@ -384,6 +384,28 @@ static bool is_aborted(void *arg)
     return ((struct fixture *)arg)->n_aborted > 0;
 }
 
+static bool has_finished(void *arg)
+{
+    return ((struct fixture *)arg)->n_finished > 0;
+}
+
+static bool has_no_connections(void *arg)
+{
+    return http_server_n_connections(((struct fixture *)arg)->server) == 0;
+}
+
+// The answer is out of the handler's hands and waits for the client, which says meanwhile that nothing more will come.
+static void a_client_that_half_closes_before_a_large_response_is_out_gets_all_of_it(void **state)
+{
+    struct fixture *f = *state;
+    loopback_send(&f->client, &f->loop, SLICE("GET /big HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_true(loopback_until(&f->loop, has_finished, f));
+    shutdown(f->client.fd, SHUT_WR);
+    assert_true(loopback_receive_bytes(&f->client, &f->loop, BIG));
+    assert_true(loopback_receive_end(&f->client, &f->loop));
+    assert_true(loopback_until(&f->loop, has_no_connections, f));
+}
+
 static void a_client_that_leaves_aborts_its_exchange(void **state)
 {
     struct fixture *f = *state;
@@ -476,6 +498,7 @@ int main(void)
         WITH_SERVER(a_refused_head_gets_no_100_and_no_body),
         WITH_SERVER(an_early_answer_survives_a_large_upload),
         WITH_SERVER(a_half_closed_client_that_said_close_gets_its_answer),
+        WITH_SERVER(a_client_that_half_closes_before_a_large_response_is_out_gets_all_of_it),
         WITH_SERVER(a_client_that_leaves_aborts_its_exchange),
         WITH_SERVER(a_broken_response_has_no_proper_end),
         WITH_SERVER(a_broken_response_without_framing_is_reset),

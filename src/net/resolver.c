@@ -139,7 +139,7 @@ static struct entry *entry_of(struct resolver *resolver, struct slice host)
         entry = mem_zalloc(sizeof(*entry));
         entry->resolver = resolver;
         list_init(&entry->queries);
-        entry->host_len = host.len < RESOLVER_HOST_MAX ? host.len : RESOLVER_HOST_MAX;
+        entry->host_len = host.len;
         memcpy(entry->host, host.ptr, entry->host_len);
         map_set(&resolver->entries, slice_of(entry->host, entry->host_len), entry);
     }
@@ -158,6 +158,9 @@ static int look_up(struct entry *entry)
 int resolver_start(struct resolver *resolver, struct slice host, resolver_fn fn, void *arg,
                    struct resolver_query **query_r)
 {
+    if (host.len == 0 || host.len > RESOLVER_HOST_MAX) {
+        return UV_EINVAL;
+    }
     struct entry *entry = entry_of(resolver, host);
     int r = entry->is_running ? 0 : look_up(entry);
     if (r != 0) {
