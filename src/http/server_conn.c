@@ -707,6 +707,16 @@ static void on_end(struct stream *stream, int r)
     }
 }
 
+// The same end, seen while pipelined requests wait and the socket is not read: what waits is not worth an answer then.
+static void on_hangup(struct stream *stream)
+{
+    struct server_conn *conn = CONTAINER_OF(stream, struct server_conn, stream);
+    bool is_under_way = conn->state == CONN_EXCHANGE && conn->ex && conn->ex->_is_announced;
+    if (is_under_way && conn->ex->req.keep_alive) {
+        abort_exchange(conn);
+    }
+}
+
 static void on_drain(struct stream *stream)
 {
     struct server_conn *conn = CONTAINER_OF(stream, struct server_conn, stream);
@@ -750,7 +760,7 @@ static void on_closed(struct stream *stream)
     }
 }
 
-static const struct stream_events conn_events = {on_data, on_end, on_drain, on_closed};
+static const struct stream_events conn_events = {on_data, on_end, on_drain, on_closed, on_hangup};
 
 // ---- listening ------------------------------------------------------------------------------------------------------
 
