@@ -10,9 +10,21 @@ struct secrets {
     size_t n;
 };
 
+// A secret may become a part of a header line. One that was percent-encoded could otherwise bring lines of its own.
+static bool fits_header(struct slice secret)
+{
+    for (size_t i = 0; i < secret.len; i++) {
+        unsigned char c = (unsigned char)secret.ptr[i];
+        if (c < 0x20 || c == 0x7f) {
+            return false;
+        }
+    }
+    return secret.len > 0;
+}
+
 static void add(struct secrets *secrets, struct slice secret)
 {
-    if (secret.len && secrets->n < SECRETS_MAX) {
+    if (secrets->n < SECRETS_MAX && fits_header(secret)) {
         secrets->list[secrets->n++] = secret;
     }
 }

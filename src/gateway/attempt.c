@@ -83,13 +83,21 @@ static void append_encoded(struct buf *out, struct slice text)
     }
 }
 
-// The client's query travels on, but for the key that it may hold.
-static void append_query(struct buf *head, struct slice query)
+// Is this parameter of a query a key? Decoded, as keys are read: "%6bey" is one too.
+static bool is_key(struct exchange *x, struct slice pair)
 {
+    struct slice name;
+    return !url_decode(exchange_arena(x), slice_split(&pair, '='), &name) || slice_eq(name, SLICE("key"));
+}
+
+// The client's query travels on, but for the key that it may hold.
+static void append_query(struct exchange *x, struct buf *head)
+{
+    struct slice query = x->route.query;
     char separator = '?';
     while (query.ptr && query.len) {
         struct slice pair = slice_split(&query, '&');
-        if (pair.len && !slice_eq(pair, SLICE("key")) && !slice_starts_with(pair, SLICE("key="))) {
+        if (pair.len && !is_key(x, pair)) {
             buf_append_char(head, separator);
             buf_append(head, pair);
             separator = '&';
@@ -114,7 +122,7 @@ static void append_target(struct exchange *x, struct buf *head)
     } else if (x->route.kind == ROUTE_COUNT_TOKENS) {
         buf_append(head, SLICE("/count_tokens"));
     }
-    append_query(head, x->route.query);
+    append_query(x, head);
 }
 
 // `anthropic-beta` travels too, but is written apart because of the flags that configuration adds.
@@ -130,7 +138,7 @@ static bool travels(const struct upstream *upstream, const struct h1_field *fiel
     }
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
         if (slice_starts_with_nocase(field->name, prefixes[i])) {
-            return true;
+            return !upstream_overrides_name(upstream, field->name);
         }
     }
     return false;
