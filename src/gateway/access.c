@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "gateway/access.h"
 
+#include "http/h1_char.h"
 #include "http/url.h"
 
 enum { SECRETS_MAX = 8 };
@@ -10,23 +11,18 @@ struct secrets {
     size_t n;
 };
 
-// A secret may become a part of a header line. One that was percent-encoded could otherwise bring lines of its own.
-static bool fits_header(struct slice secret)
-{
-    for (size_t i = 0; i < secret.len; i++) {
-        unsigned char c = (unsigned char)secret.ptr[i];
-        if (c < 0x20 || c == 0x7f) {
-            return false;
-        }
-    }
-    return secret.len > 0;
-}
-
 static void add(struct secrets *secrets, struct slice secret)
 {
-    if (secrets->n < SECRETS_MAX && fits_header(secret)) {
+    if (secret.len && secrets->n < SECRETS_MAX) {
         secrets->list[secrets->n++] = secret;
     }
+}
+
+// It may travel in a header line of ours, and in a query anything can be encoded: a line end would begin another
+// header, or another request.
+static bool fits_header(struct slice text)
+{
+    return h1_find_control(text.ptr, text.ptr + text.len) == text.ptr + text.len;
 }
 
 // Everything in the request that may be a key, in the order in which it counts as the client's own credential.
@@ -42,7 +38,7 @@ static struct secrets collect(struct arena *arena, const struct h1_request *req,
         }
     }
     struct slice key;
-    if (query.len && url_query_get(arena, query, SLICE("key"), &key)) {
+    if (query.len && url_query_get(arena, query, SLICE("key"), &key) && fits_header(key)) {
         add(&secrets, key);
     }
     return secrets;

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "dialect/adjust.h"
 #include "gateway/gateway_internal.h"
+#include "http/url.h"
 
 enum { UPSTREAM_HEAD_RESERVE = 1024 };
 
@@ -83,21 +84,13 @@ static void append_encoded(struct buf *out, struct slice text)
     }
 }
 
-// Is this parameter of a query a key? Decoded, as keys are read: "%6bey" is one too.
-static bool is_key(struct exchange *x, struct slice pair)
-{
-    struct slice name;
-    return !url_decode(exchange_arena(x), slice_split(&pair, '='), &name) || slice_eq(name, SLICE("key"));
-}
-
 // The client's query travels on, but for the key that it may hold.
-static void append_query(struct exchange *x, struct buf *head)
+static void append_query(struct buf *head, struct slice query)
 {
-    struct slice query = x->route.query;
     char separator = '?';
     while (query.ptr && query.len) {
         struct slice pair = slice_split(&query, '&');
-        if (pair.len && !is_key(x, pair)) {
+        if (pair.len && !url_query_is(pair, SLICE("key"))) {
             buf_append_char(head, separator);
             buf_append(head, pair);
             separator = '&';
@@ -122,7 +115,19 @@ static void append_target(struct exchange *x, struct buf *head)
     } else if (x->route.kind == ROUTE_COUNT_TOKENS) {
         buf_append(head, SLICE("/count_tokens"));
     }
-    append_query(x, head);
+    append_query(head, x->route.query);
+}
+
+// Of the names that header_name.h does not know; those it knows are in upstream->overridden.
+static bool is_configured(const struct upstream *upstream, struct slice name)
+{
+    const struct config_endpoint *endpoint = upstream->model->endpoint;
+    for (size_t i = 0; i < endpoint->n_headers; i++) {
+        if (slice_eq_nocase(endpoint->headers[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // `anthropic-beta` travels too, but is written apart because of the flags that configuration adds.
@@ -138,7 +143,7 @@ static bool travels(const struct upstream *upstream, const struct h1_field *fiel
     }
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
         if (slice_starts_with_nocase(field->name, prefixes[i])) {
-            return !upstream_overrides_name(upstream, field->name);
+            return !is_configured(upstream, field->name);
         }
     }
     return false;

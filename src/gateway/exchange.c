@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "dialect/adjust.h"
 
 enum step_result { NEXT, DONE };
 typedef enum step_result (*step_fn)(struct exchange *x);
@@ -50,16 +51,21 @@ static bool is_visible_text(struct slice s)
     return s.len > 0 && s.len <= REQUEST_ID_MAX;
 }
 
+// The client's id, if it sent a well-formed one, else a fresh one.
+static struct slice identify(struct arena *arena, const struct h1_request *req)
+{
+    const struct h1_field *given = h1_find_field(req->fields, req->n_fields, HEADER_X_REQUEST_ID);
+    if (given && is_visible_text(given->value)) {
+        return given->value;
+    }
+    char *id = arena_text(arena, RANDOM_UUID_SIZE);
+    random_uuid(id);
+    return slice_of(id, RANDOM_UUID_SIZE - 1);
+}
+
 static enum step_result step_identify(struct exchange *x)
 {
-    const struct h1_field *given = h1_find_field(x->ex->req.fields, x->ex->req.n_fields, HEADER_X_REQUEST_ID);
-    if (given && is_visible_text(given->value)) {
-        x->request_id = given->value;
-        return NEXT;
-    }
-    char *id = arena_text(exchange_arena(x), RANDOM_UUID_SIZE);
-    random_uuid(id);
-    x->request_id = slice_of(id, RANDOM_UUID_SIZE - 1);
+    x->request_id = identify(exchange_arena(x), &x->ex->req);
     return NEXT;
 }
 
@@ -172,7 +178,7 @@ static void fail_decode(struct exchange *x, int r)
 static enum step_result step_decode(struct exchange *x)
 {
     // Deep enough for every member that is read or replaced; what lies deeper is only checked.
-    static const struct json_options options = {.record_depth = 4};
+    static const struct json_options options = {.record_depth = ADJUST_RECORD_DEPTH};
     int r = json_parse(&x->doc, exchange_arena(x), x->ex->body, &options);
     if (r != 0) {
         fail_decode(x, r);
@@ -183,7 +189,9 @@ static enum step_result step_decode(struct exchange *x)
         return DONE;
     }
     const struct json_node *stream = json_get(&x->doc, json_root(&x->doc), SLICE("stream"));
-    x->wants_stream = json_is(stream, JSON_TRUE) || x->route.kind == ROUTE_GEMINI_STREAM;
+    // In Gemini's own routes the path says it, and the body has no word in it.
+    bool is_in_path = x->route.kind == ROUTE_GEMINI_STREAM || x->route.kind == ROUTE_GEMINI_GENERATE;
+    x->wants_stream = is_in_path ? x->route.kind == ROUTE_GEMINI_STREAM : json_is(stream, JSON_TRUE);
     return NEXT;
 }
 
@@ -304,8 +312,9 @@ static void end_stream(struct exchange *x, struct slice message)
 {
     if (x->is_sse) {
         struct buf event = BUF_EMPTY;
-        // An event that was cut is closed first, so that ours is not taken for a part of it.
-        if (!sse_parser_is_between_events(&x->sse)) {
+        // An event that was cut is closed first, so that ours is not taken for a part of it. Of a stream that is no
+        // longer read nobody knows.
+        if (!x->tap || !sse_parser_is_between_events(&x->sse)) {
             buf_append(&event, SLICE("\n\n"));
         }
         fault_write_event(x->fault, x->route.dialect, message, x->request_id, &event);
@@ -336,24 +345,29 @@ void exchange_fail(struct exchange *x, enum fault fault, struct slice message)
     buf_deinit(&body);
 }
 
-void exchange_on_reject(void *gateway, struct server_exchange *ex, const struct http_reject *reject, struct buf *body,
-                        struct slice *content_type_r)
+void exchange_on_reject(void *gateway, struct server_exchange *ex, const struct http_reject *reject,
+                        struct buf *headers, struct buf *body)
 {
     (void)gateway;
     enum dialect dialect = DIALECT_CHAT;
     char id[RANDOM_UUID_SIZE];
-    random_uuid(id);
-    struct slice request_id = slice_of(id, RANDOM_UUID_SIZE - 1);
-    if (ex) {
-        struct exchange *x = ex->user;
-        dialect = x ? x->route.dialect : route_find(&ex->arena, &ex->req).dialect;
-        request_id = x ? x->request_id : request_id;
-        if (x) {
-            x->status = reject->status;
-            x->detail = reject->text;
-        }
+    struct slice request_id;
+    struct exchange *x = ex ? ex->user : NULL;
+    if (x) {
+        dialect = x->route.dialect;
+        request_id = x->request_id;
+        x->status = reject->status;
+        x->detail = reject->text;
+    } else if (ex) {
+        dialect = route_find(&ex->arena, &ex->req).dialect;
+        request_id = identify(&ex->arena, &ex->req);
+    } else {
+        random_uuid(id);
+        request_id = slice_of(id, RANDOM_UUID_SIZE - 1);
     }
-    *content_type_r = SLICE("application/json");
+    buf_append(headers, SLICE("content-type: application/json\r\nx-request-id: "));
+    buf_append(headers, request_id);
+    buf_append(headers, SLICE("\r\n"));
     fault_write_body(fault_of_status(reject->status), dialect, slice_from_cstr(reject->text), request_id, body);
 }
 

@@ -38,12 +38,43 @@ static const uint64_t dropped_headers =
     HEADER_BIT(HEADER_SET_COOKIE) | HEADER_BIT(HEADER_TE) | HEADER_BIT(HEADER_TRAILER) |
     HEADER_BIT(HEADER_TRANSFER_ENCODING) | HEADER_BIT(HEADER_UPGRADE) | HEADER_BIT(HEADER_X_REQUEST_ID);
 
-static void append_upstream_headers(struct buf *headers, const struct h1_response *resp)
+static bool has_option(const struct h1_field *connection, struct slice name)
+{
+    struct slice options = connection->value;
+    while (options.len) {
+        if (slice_eq_nocase(slice_trim(slice_split(&options, ',')), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Does Connection say that a field of this name is for us only (RFC 9110 §7.6.1)?
+static bool is_of_connection(const struct h1_response *resp, struct slice name)
+{
+    for (size_t i = 0; i < resp->n_fields; i++) {
+        if (resp->fields[i].id == HEADER_CONNECTION && has_option(&resp->fields[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_passed_on(const struct h1_response *resp, const struct h1_field *field, bool is_sse)
+{
+    if (field->id != HEADER_OTHER) {
+        return !(HEADER_BIT(field->id) & dropped_headers);
+    }
+    bool is_ours = slice_starts_with_nocase(field->name, SLICE("access-control-")) ||
+                   (is_sse && slice_eq_nocase(field->name, SLICE("x-accel-buffering")));
+    return !is_ours && !is_of_connection(resp, field->name);
+}
+
+static void append_upstream_headers(struct buf *headers, const struct h1_response *resp, bool is_sse)
 {
     for (size_t i = 0; i < resp->n_fields; i++) {
         const struct h1_field *field = &resp->fields[i];
-        bool is_cors = slice_starts_with_nocase(field->name, SLICE("access-control-"));
-        if (!(HEADER_BIT(field->id) & dropped_headers) && !is_cors) {
+        if (is_passed_on(resp, field, is_sse)) {
             buf_append(headers, field->name);
             buf_append(headers, SLICE(": "));
             buf_append(headers, field->value);
@@ -108,13 +139,14 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp)
     struct buf headers = BUF_EMPTY;
     buf_reserve(&headers, 512);
     exchange_write_headers(x, &headers);
-    append_upstream_headers(&headers, resp);
+    append_upstream_headers(&headers, resp, x->is_sse);
     if (x->is_sse) {
         buf_append(&headers, SLICE("x-accel-buffering: no\r\n"));
     }
     x->status = resp->status;
-    // The head is made here and leaves with the first piece of the body.
-    server_start(x->ex, resp->status, buf_slice(&headers), resp->content_length);
+    // The head is made here and leaves with the first piece of the body. To a stream something may be added (a
+    // heartbeat, an error), so that its length is not known even if the upstream gave one.
+    server_start(x->ex, resp->status, buf_slice(&headers), x->is_sse ? H1_NO_LENGTH : resp->content_length);
     buf_deinit(&headers);
     watch_silence(x);
 }
@@ -127,7 +159,8 @@ static void on_event(void *arg, const struct sse_event *event)
     usage_tap_event(x->tap, event->name, event->data);
 }
 
-static void feed_tap(struct exchange *x, struct slice bytes, bool last)
+// `is_all`: these bytes are the whole body.
+static void feed_tap(struct exchange *x, struct slice bytes, bool is_all)
 {
     if (!x->tap) {
         return;
@@ -135,7 +168,8 @@ static void feed_tap(struct exchange *x, struct slice bytes, bool last)
     int r = 0;
     if (x->is_sse) {
         r = sse_parser_feed(&x->sse, bytes, on_event, x);
-        r = last && r == 0 ? sse_parser_finish(&x->sse, on_event, x) : r;
+    } else if (is_all) {
+        usage_tap_answer(x->tap, bytes);
     } else {
         usage_tap_json(x->tap, bytes);
     }
@@ -152,10 +186,38 @@ static void feed_tap(struct exchange *x, struct slice bytes, bool last)
     }
 }
 
+// At the end of the answer: an event without its last blank line counts too. True when there was one.
+static bool finish_events(struct exchange *x)
+{
+    if (!x->is_sse || !x->tap || sse_parser_is_between_events(&x->sse)) {
+        return false;
+    }
+    return sse_parser_finish(&x->sse, on_event, x) == 0;
+}
+
 // Did the stream end before its own protocol says so?
 static bool is_cut(const struct exchange *x)
 {
     return x->is_sse && x->tap && !usage_tap_is_complete(x->tap) && !usage_tap_has_error(x->tap);
+}
+
+static void relay_last(struct exchange *x, struct slice piece)
+{
+    feed_tap(x, piece, x->n_body_bytes == piece.len);
+    bool is_within_event = finish_events(x);
+    if (!is_cut(x)) {
+        server_write(x->ex, piece, true);
+        return;
+    }
+    x->outcome = "truncated";
+    if (piece.len) {
+        server_write(x->ex, piece, false); // else the head may not have left yet: then the failure has a status
+    }
+    if (is_within_event) {
+        // So that the event which was cut does not swallow the one that tells of it.
+        server_write(x->ex, SLICE("\n\n"), false);
+    }
+    exchange_fail(x, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
 }
 
 void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
@@ -163,14 +225,7 @@ void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
     struct slice piece = slice_of(bytes, len);
     x->n_body_bytes += len;
     if (last) {
-        feed_tap(x, piece, true);
-        if (is_cut(x)) {
-            x->outcome = "truncated";
-            server_write(x->ex, piece, false);
-            exchange_fail(x, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
-            return;
-        }
-        server_write(x->ex, piece, true);
+        relay_last(x, piece);
         return;
     }
     // Out first, read afterwards: the tap delays nothing.

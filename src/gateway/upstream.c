@@ -208,8 +208,3 @@ struct upstream *routing_find(const struct routing *routing, struct slice model)
     const struct config_model *found = config_find_model(routing->config, model);
     return found ? &routing->upstreams[found - routing->config->models] : NULL;
 }
-
-bool upstream_overrides_name(const struct upstream *upstream, struct slice name)
-{
-    return endpoint_sets(upstream->model->endpoint, name);
-}

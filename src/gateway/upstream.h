@@ -42,9 +42,6 @@ void routing_unref(struct routing *routing);
 // NULL when no model has that name.
 struct upstream *routing_find(const struct routing *routing, struct slice model);
 
-// Does the endpoint's configuration set or remove this header?
-bool upstream_overrides_name(const struct upstream *upstream, struct slice name);
-// The same for a known one.
 static inline bool upstream_overrides(const struct upstream *upstream, enum header_name name)
 {
     return upstream->overridden >> name & 1;

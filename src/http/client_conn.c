@@ -16,7 +16,7 @@ enum { SEND_IOV_MAX = 64, INTERIM_MAX = 16 };
 /* Steps, in the order they happen */
 static void send_request(struct client_conn *conn);
 static void consume(struct client_conn *conn, char *bytes, size_t len);
-static void on_response_head(struct client_conn *conn, struct h1_response *resp);
+static void on_response_head(struct client_conn *conn, struct h1_response *resp, bool is_all);
 static void deliver(struct client_conn *conn, char *bytes, size_t len, bool last);
 static void fail(struct client_conn *conn, enum client_failure failure, const char *detail);
 
@@ -117,6 +117,14 @@ static size_t gather(const struct client_call *call, struct iovec *iov)
     return n;
 }
 
+// An upstream that answers early has its body timed (or is paused) while the rest of the request still goes out.
+static void await_head(struct client_conn *conn)
+{
+    if (conn->state == CLIENT_CONN_HEAD) {
+        set_timer(conn, conn->call->req.header_timeout_ms);
+    }
+}
+
 static void send_request(struct client_conn *conn)
 {
     struct client_call *call = conn->call;
@@ -132,12 +140,12 @@ static void send_request(struct client_conn *conn)
             offered += iov[i].iov_len;
         }
         if ((size_t)sent < offered) {
-            set_timer(conn, call->req.header_timeout_ms); // progress: on_drain goes on
+            await_head(conn); // progress: on_drain goes on
             return;
         }
     }
     conn->is_sent = true;
-    set_timer(conn, call->req.header_timeout_ms);
+    await_head(conn);
 }
 
 void client_conn_run(struct client_conn *conn, struct client_call *call)
@@ -185,7 +193,8 @@ static void begin_body(struct client_conn *conn, const struct h1_response *resp)
     set_timer(conn, conn->call->req.idle_timeout_ms);
 }
 
-static void on_response_head(struct client_conn *conn, struct h1_response *resp)
+// `is_all`: no byte has come behind the head yet.
+static void on_response_head(struct client_conn *conn, struct h1_response *resp, bool is_all)
 {
     struct client_call *call = conn->call;
     if (resp->status < 200) {
@@ -199,17 +208,18 @@ static void on_response_head(struct client_conn *conn, struct h1_response *resp)
     begin_body(conn, resp);
     call->events->on_head(call, resp);
     if (conn->call == call && conn->state == CLIENT_CONN_LENGTH && conn->body_left == 0) {
+        conn->keep_alive &= is_all;
         deliver(conn, NULL, 0, true);
     }
 }
 
-static void parse_head(struct client_conn *conn, struct slice head)
+static void parse_head(struct client_conn *conn, struct slice head, bool is_all)
 {
     struct h1_field fields[H1_FIELDS_MAX];
     struct h1_response resp = {.fields = fields};
     enum h1_result result = h1_parse_response(&resp, head.ptr, head.len, &conn->origin->client->limits.head);
     if (result == H1_OK) {
-        on_response_head(conn, &resp);
+        on_response_head(conn, &resp, is_all);
     } else {
         fail(conn, CLIENT_FAIL_PROTOCOL, h1_result_text(result));
     }
@@ -239,7 +249,7 @@ static size_t consume_head(struct client_conn *conn, char *bytes, size_t len)
     }
     struct buf input = conn->input;
     conn->input = BUF_EMPTY;
-    parse_head(conn, slice_of(head.ptr, head_len));
+    parse_head(conn, slice_of(head.ptr, head_len), head.len == head_len);
     buf_deinit(&input);
     return head_len - before;
 }

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "http/client.h"
 #include "kit/loopback.h"
 
@@ -24,6 +25,8 @@ struct fixture {
     unsigned n_heads;
     struct buf body;
     bool is_complete;
+    bool calls_again; // from inside on_body
+    bool pauses;      // from inside on_body
     bool has_failed;
     enum client_failure failure;
 };
@@ -39,10 +42,19 @@ static void on_head(struct client_call *call, const struct h1_response *resp)
     fixture_of(call)->n_heads++;
 }
 
+static void call_once_more(struct fixture *f);
+
 static void on_body(struct client_call *call, char *bytes, size_t len, bool last)
 {
-    buf_append(&fixture_of(call)->body, slice_of(bytes, len));
-    fixture_of(call)->is_complete = last;
+    struct fixture *f = fixture_of(call);
+    buf_append(&f->body, slice_of(bytes, len));
+    f->is_complete = last;
+    if (f->pauses) {
+        client_call_pause(call);
+    }
+    if (last && f->calls_again) {
+        call_once_more(f);
+    }
 }
 
 static void on_fail(struct client_call *call, enum client_failure failure, const char *detail)
@@ -96,6 +108,12 @@ static void call_with(struct fixture *f, const struct client_request *given)
 static void call(struct fixture *f)
 {
     call_with(f, &(struct client_request){0});
+}
+
+static void call_once_more(struct fixture *f)
+{
+    f->calls_again = false;
+    call(f);
 }
 
 static int try_accept(int listener)
@@ -269,6 +287,23 @@ static void bytes_behind_the_response_spoil_the_connection(void **state)
     loopback_close(&upstream);
 }
 
+// The connection must not be in the pool when the caller hears of the end: he may take it at once.
+static void bytes_behind_a_response_without_a_body_spoil_no_other_call(void **state)
+{
+    struct fixture *f = *state;
+    f->calls_again = true;
+    call(f);
+    struct loopback_client upstream = accept_request(f);
+    loopback_send(&upstream, &f->loop, SLICE("HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n"));
+    struct loopback_client fresh = accept_request(f);
+    assert_false(f->call.is_reused);
+    loopback_send(&fresh, &f->loop, SLICE("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfresh"));
+    finish(f);
+    assert_true(slice_eq(buf_slice(&f->body), SLICE("fresh")));
+    loopback_close(&upstream);
+    loopback_close(&fresh);
+}
+
 static bool has_no_idle(void *arg)
 {
     return http_client_count(((struct fixture *)arg)->client).n_idle == 0;
@@ -351,6 +386,70 @@ static void a_large_request_goes_out_in_pieces(void **state)
     loopback_close(&upstream);
 }
 
+enum { UPLOAD = 8 * 1024 * 1024 };
+
+// Calls with a body larger than the kernel takes, of which the upstream has read the head.
+static struct loopback_client upload(struct fixture *f, uint32_t header_timeout_ms)
+{
+    static char body[UPLOAD];
+    static struct slice piece;
+    memset(body, 'u', sizeof(body));
+    piece = slice_of(body, sizeof(body));
+    call_with(f,
+              &(struct client_request){.head = SLICE("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 8388608\r\n\r\n"),
+                                       .body = &piece,
+                                       .n_body = 1,
+                                       .header_timeout_ms = header_timeout_ms});
+    return accept_request(f);
+}
+
+static bool is_past(void *arg)
+{
+    return clock_monotonic_ns() >= *(uint64_t *)arg;
+}
+
+static bool has_body(void *arg)
+{
+    return ((struct fixture *)arg)->body.len > 0;
+}
+
+static void an_early_answer_is_not_under_the_header_time_out(void **state)
+{
+    struct fixture *f = *state;
+    f->pauses = true;
+    struct loopback_client upstream = upload(f, 400);
+    loopback_send(&upstream, &f->loop, SLICE("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"));
+    assert_true(loopback_until(&f->loop, has_body, f));
+    // The rest of the request goes out meanwhile.
+    assert_true(loopback_receive_bytes(&upstream, &f->loop, UPLOAD));
+    uint64_t later_ns = clock_monotonic_ns() + 600 * 1000000;
+    assert_true(loopback_until(&f->loop, is_past, &later_ns));
+    assert_false(f->has_failed);
+    client_call_resume(&f->call);
+    loopback_send(&upstream, &f->loop, SLICE("cd"));
+    finish(f);
+    assert_true(f->is_complete);
+    loopback_close(&upstream);
+}
+
+// The upstream refuses and closes with a request unread: what it said before the reset is heard, also by the next
+// write.
+static void an_early_answer_survives_the_reset_behind_it(void **state)
+{
+    static char answer[100000];
+    struct fixture *f = *state;
+    struct slice head = SLICE("HTTP/1.1 413 Content Too Large\r\nContent-Length: 99000\r\n\r\n");
+    memset(answer, 'a', sizeof(answer));
+    memcpy(answer, head.ptr, head.len);
+    struct loopback_client upstream = upload(f, 4000);
+    assert_int_equal(send(upstream.fd, answer, head.len + 99000, MSG_DONTWAIT), head.len + 99000);
+    loopback_close(&upstream);
+    finish(f);
+    assert_int_equal(f->status, 413);
+    assert_true(f->is_complete);
+    assert_int_equal(f->body.len, 99000);
+}
+
 static void cancelling_closes_the_connection_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -393,11 +492,14 @@ int main(void)
         WITH_CLIENT(a_body_may_end_with_the_connection),
         WITH_CLIENT(an_empty_body_completes_at_the_head),
         WITH_CLIENT(bytes_behind_the_response_spoil_the_connection),
+        WITH_CLIENT(bytes_behind_a_response_without_a_body_spoil_no_other_call),
         WITH_CLIENT(an_idle_connection_that_the_upstream_closes_is_dropped),
         WITH_CLIENT(a_stale_connection_is_replaced_once),
         WITH_CLIENT(a_stale_connection_is_replaced_only_once),
         WITH_CLIENT(a_reused_connection_that_had_answered_a_byte_is_not_replaced),
         WITH_CLIENT(a_large_request_goes_out_in_pieces),
+        WITH_CLIENT(an_early_answer_is_not_under_the_header_time_out),
+        WITH_CLIENT(an_early_answer_survives_the_reset_behind_it),
         WITH_CLIENT(cancelling_closes_the_connection_at_once),
         WITH_CLIENT(a_paused_call_reads_no_more),
     };

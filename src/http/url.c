@@ -214,6 +214,11 @@ static bool decodes_to(struct slice text, struct slice plain)
     return n == plain.len;
 }
 
+bool url_query_is(struct slice pair, struct slice name)
+{
+    return decodes_to(slice_split(&pair, '='), name);
+}
+
 bool url_query_get(struct arena *arena, struct slice query, struct slice name, struct slice *value_r)
 {
     while (query.len > 0) {

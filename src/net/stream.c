@@ -279,7 +279,8 @@ static bool read_once(struct stream *stream)
         return false;
     }
     if (n <= 0) {
-        end(stream, (int)n);
+        // Whoever wrote has been told of the reset, and the socket tells it once: that is no orderly end.
+        end(stream, n == 0 && stream->_failure ? stream->_failure : (int)n);
         return false;
     }
     if (stream->_into) {
@@ -314,10 +315,10 @@ static int socket_error(const struct stream *stream)
     return error ? -error : UV_ECONNRESET;
 }
 
-// libuv has stopped the poll. What had arrived before the reset is still delivered, as far as somebody reads.
-static void on_socket_error(struct stream *stream)
+// What had arrived before a reset is still delivered, as far as somebody reads: an upstream may refuse a request, and
+// close, while it is being sent.
+static void end_behind_data(struct stream *stream)
 {
-    stream->_mask = 0;
     while (may_read(stream) && read_once(stream)) {
     }
     end(stream, stream->_failure ? stream->_failure : socket_error(stream));
@@ -327,7 +328,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct stream *stream = CONTAINER_OF(poll, struct stream, _poll);
     if (status < 0) {
-        on_socket_error(stream);
+        stream->_mask = 0; // libuv has stopped the poll
+        end_behind_data(stream);
         return;
     }
     if (events & UV_WRITABLE) {
@@ -339,7 +341,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         on_readable(stream);
     }
     if (stream->_failure && !stream->_is_closing) {
-        end(stream, stream->_failure);
+        end_behind_data(stream);
         return;
     }
     update_mask(stream);

@@ -145,6 +145,21 @@ static void writing_to_a_dead_peer_ends_with_an_error_later(void **state)
     assert_int_equal(peer->n_ends, 1);
 }
 
+static void what_came_before_a_failed_write_is_delivered(void **state)
+{
+    struct peer *peer = *state;
+    static char last_words[150000];
+    struct iovec iov = {(void *)"x", 1};
+    assert_int_equal(send(peer->other.fd, last_words, sizeof(last_words), MSG_DONTWAIT), sizeof(last_words));
+    close(peer->other.fd);
+    peer->other.fd = -1;
+    assert_true(stream_write(&peer->stream, &iov, 1) < 0);
+    assert_true(loopback_until(&peer->loop, has_end, peer));
+    assert_int_equal(peer->received.len, sizeof(last_words));
+    assert_true(peer->end_r < 0);
+    assert_int_equal(peer->n_ends, 1);
+}
+
 static void paused_means_unread(void **state)
 {
     struct peer *peer = *state;
@@ -198,6 +213,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_kernel_holds_back_and_drains, set_up, tear_down),
         cmocka_unit_test_setup_teardown(send_takes_what_fits_and_keeps_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(writing_to_a_dead_peer_ends_with_an_error_later, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_came_before_a_failed_write_is_delivered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(paused_means_unread, set_up, tear_down),
         cmocka_unit_test_setup_teardown(read_into_fills_the_given_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_kick_comes_as_a_drain, set_up, tear_down),
