@@ -246,7 +246,7 @@ static enum step_result step_choose_model(struct exchange *x)
 static enum step_result step_lease(struct exchange *x)
 {
     if (x->upstream->auth_line.len == 0) {
-        return NEXT; // the endpoint's own headers carry the credential
+        return NEXT; // the endpoint's own headers carry the credential, or it takes none
     }
     x->credential = credential_choose(exchange_config(x), x->access.client_secret);
     if (x->credential.level == CREDENTIAL_NONE) {

@@ -8,7 +8,7 @@
 
 #include "base/map.h"
 
-enum { N_BUCKETS = 14, STATUSES_MAX = 32, OUTCOMES_MAX = 16 };
+enum { N_BUCKETS = 14, STATUSES_MAX = 32, OUTCOMES_MAX = 24 };
 
 static const double bucket_bounds[N_BUCKETS] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
 // For time spent in the gateway itself.
@@ -134,7 +134,7 @@ void metrics_free(struct metrics *metrics)
 
 static void observe(struct histogram *histogram, const double *bounds, uint64_t ns)
 {
-    double seconds = (double)ns * 1e-9;
+    double seconds = (double)ns / 1e9; // correctly rounded, so that 30 s is 30
     size_t i = 0;
     while (i < N_BUCKETS && seconds > bounds[i]) {
         i++;
@@ -190,7 +190,7 @@ void metrics_count_request(struct metrics *metrics, const struct metrics_request
 void metrics_count_attempt(struct metrics_endpoint *endpoint, const char *outcome)
 {
     size_t i = 0;
-    while (i < endpoint->n_outcomes && endpoint->outcomes[i].outcome != outcome) {
+    while (i < endpoint->n_outcomes && strcmp(endpoint->outcomes[i].outcome, outcome) != 0) {
         i++;
     }
     if (i == endpoint->n_outcomes) {
@@ -207,8 +207,7 @@ void metrics_count_abort(struct metrics *metrics, enum metrics_side side)
     metrics->n_aborts[side]++;
 }
 
-// ---- exposition (Prometheus text format 0.0.4)
-// ------------------------------------------------------------------------
+// ---- exposition (Prometheus text format 0.0.4) ----------------------------------------------------------------------
 
 static void family(struct buf *out, const char *name, const char *type, const char *help)
 {
@@ -219,10 +218,10 @@ static void label_value(struct buf *out, struct slice value)
 {
     for (size_t i = 0; i < value.len; i++) {
         char c = value.ptr[i];
-        if (c == '\\' || c == '"') {
+        if (c == '\\' || c == '"' || c == '\n') {
             buf_append_char(out, '\\');
         }
-        buf_append_char(out, c == '\n' ? ' ' : c);
+        buf_append_char(out, c == '\n' ? 'n' : c);
     }
 }
 

@@ -71,13 +71,21 @@ static void write_model(struct json_writer *w, const struct config_model *model,
     }
 }
 
+static void write_id_or_null(struct json_writer *w, struct slice name, const struct config_model *model)
+{
+    json_key(w, name);
+    if (model) {
+        json_write_string(w, model->id);
+    } else {
+        json_write_null(w);
+    }
+}
+
 static void write_paging(struct json_writer *w, const struct config *config)
 {
     json_member_bool(w, SLICE("has_more"), false);
-    if (config->n_models) {
-        json_member_string(w, SLICE("first_id"), config->models[0].id);
-        json_member_string(w, SLICE("last_id"), config->models[config->n_models - 1].id);
-    }
+    write_id_or_null(w, SLICE("first_id"), config->n_models ? &config->models[0] : NULL);
+    write_id_or_null(w, SLICE("last_id"), config->n_models ? &config->models[config->n_models - 1] : NULL);
 }
 
 void model_list_write(const struct config *config, enum dialect dialect, int64_t created_wall_ms, struct buf *out)

@@ -107,6 +107,8 @@ static void find_model_route(struct arena *arena, const struct h1_request *req, 
     }
     if (rest.len == 0 || !url_decode(arena, rest, &route->model)) {
         route->kind = ROUTE_NOT_FOUND;
+        route->group = ROUTE_GROUP_SERVICE;
+        return;
     }
     check_method(route, req->method, is_post);
 }

@@ -93,12 +93,32 @@ static void write_fixed_head(struct upstream *upstream, const struct config *con
     }
 }
 
-static struct slice auth_line_of(const struct config_endpoint *endpoint)
+static enum header_name auth_header(enum auth_style auth)
+{
+    switch (auth) {
+    case AUTH_BEARER: return HEADER_AUTHORIZATION;
+    case AUTH_X_API_KEY: return HEADER_X_API_KEY;
+    case AUTH_X_GOOG_API_KEY: return HEADER_X_GOOG_API_KEY;
+    }
+    return HEADER_OTHER;
+}
+
+// The endpoint's headers carry a credential, or remove the line that one would be sent in.
+static bool is_auth_overridden(const struct config_endpoint *endpoint)
 {
     for (size_t i = 0; i < endpoint->n_headers; i++) {
-        if (is_credential_header(header_name_of(endpoint->headers[i].name)) && endpoint->headers[i].value.ptr) {
-            return SLICE_EMPTY;
+        enum header_name name = header_name_of(endpoint->headers[i].name);
+        if (name == auth_header(endpoint->auth) || (is_credential_header(name) && endpoint->headers[i].value.ptr)) {
+            return true;
         }
+    }
+    return false;
+}
+
+static struct slice auth_line_of(const struct config_endpoint *endpoint)
+{
+    if (is_auth_overridden(endpoint)) {
+        return SLICE_EMPTY;
     }
     switch (endpoint->auth) {
     case AUTH_BEARER: return SLICE("authorization: Bearer ");

@@ -20,7 +20,7 @@ struct upstream {
     size_t n_origins;
     size_t next_origin;
     struct slice fixed_head; // header lines that are the same for all requests
-    struct slice auth_line;  // "authorization: Bearer " and the like; empty: the endpoint's headers carry a credential
+    struct slice auth_line;  // "authorization: Bearer " and the like; empty: the endpoint's headers set or remove it
     uint64_t overridden;     // bit for each header_name that the endpoint's configuration sets or removes
     bool is_factory;
     struct metrics_model *series; // borrowed

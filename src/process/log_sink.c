@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -22,6 +23,12 @@ struct batch {
     char day[DAY_SIZE]; // of the lines for the file, local time: "2026-01-02"
 };
 
+// Where daily files go and how long they stay.
+struct place {
+    char dir[PATH_SIZE];
+    uint32_t retention_days;
+};
+
 struct log_sink {
     struct loop *loop; // borrowed
     struct timer timer;
@@ -29,12 +36,13 @@ struct log_sink {
     struct batch filling;
     struct batch writing; // the thread's while is_busy
     bool is_busy;
-    bool is_terse; // production
+    bool is_closed; // what comes now waits for log_sink_free()
+    bool is_terse;  // production
     bool is_json;
     bool wants_file;
-    uint32_t retention_days;
-    char dir[PATH_SIZE];
-    int fd; // of the day's file, -1 while closed
+    struct place place;         // as configured
+    struct place writing_place; // the thread's while is_busy
+    int fd;                     // of the day's file, -1 while closed
     char open_day[DAY_SIZE];
     int file_error; // of the thread, to be told once
     bool has_told;
@@ -52,37 +60,46 @@ uint64_t log_sink_dropped(void)
 
 // ---- on the thread --------------------------------------------------------------------------------------------------
 
-static void write_all(int fd, struct slice bytes)
+// 0, or what went wrong.
+static int write_all(int fd, struct slice bytes)
 {
     while (bytes.len) {
         ssize_t n = write(fd, bytes.ptr, bytes.len);
-        if (n < 0 && errno == EINTR) {
-            continue;
+        if (n >= 0) {
+            bytes = slice_after(bytes, (size_t)n);
+        } else if (errno == EAGAIN) {
+            // Whoever we share a terminal or a pipe with may have made it non-blocking.
+            poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
+        } else if (errno != EINTR) {
+            return errno;
         }
-        if (n < 0) {
-            return;
-        }
-        bytes = slice_after(bytes, (size_t)n);
     }
+    return 0;
 }
 
+// Exactly what open_day() makes: other files in the folder are not ours to remove.
 static bool is_log_name(const char *name)
 {
-    int year;
-    int month;
-    int day;
-    int end = 0;
-    return sscanf(name, "droid2api_%4d-%2d-%2d.log%n", &year, &month, &day, &end) == 3 && end && !name[end];
+    static const char form[] = "droid2api_0000-00-00.log";
+    if (strlen(name) != sizeof(form) - 1) {
+        return false;
+    }
+    for (size_t i = 0; form[i]; i++) {
+        if (form[i] == '0' ? name[i] < '0' || name[i] > '9' : name[i] != form[i]) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // Removes daily files that are older than the retention. Their names sort by date.
 static void remove_old_files(const struct log_sink *sink)
 {
     char oldest[64];
-    time_t limit = time(NULL) - (time_t)sink->retention_days * 86400;
+    time_t limit = time(NULL) - (time_t)sink->writing_place.retention_days * 86400;
     struct tm tm;
     strftime(oldest, sizeof(oldest), "droid2api_%Y-%m-%d.log", localtime_r(&limit, &tm));
-    DIR *dir = sink->retention_days ? opendir(sink->dir) : NULL;
+    DIR *dir = sink->writing_place.retention_days ? opendir(sink->writing_place.dir) : NULL;
     if (!dir) {
         return;
     }
@@ -103,11 +120,11 @@ static int open_day(struct log_sink *sink, const char *day)
     if (sink->fd >= 0) {
         close(sink->fd);
     }
-    if (mkdir(sink->dir, 0700) != 0 && errno != EEXIST) {
+    if (mkdir(sink->writing_place.dir, 0700) != 0 && errno != EEXIST) {
         sink->fd = -1;
         return errno;
     }
-    snprintf(path, sizeof(path), "%s/droid2api_%s.log", sink->dir, day);
+    snprintf(path, sizeof(path), "%s/droid2api_%s.log", sink->writing_place.dir, day);
     sink->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (sink->fd < 0) {
         return errno;
@@ -119,11 +136,11 @@ static int open_day(struct log_sink *sink, const char *day)
 
 static void write_batch(struct log_sink *sink, struct batch *batch)
 {
-    write_all(STDOUT_FILENO, buf_slice(&batch->console));
+    (void)write_all(STDOUT_FILENO, buf_slice(&batch->console)); // a console that is gone cannot be told of it
     if (batch->file.len) {
         sink->file_error = open_day(sink, batch->day);
         if (sink->file_error == 0) {
-            write_all(sink->fd, buf_slice(&batch->file));
+            sink->file_error = write_all(sink->fd, buf_slice(&batch->file));
         }
     }
     buf_clear(&batch->console);
@@ -140,12 +157,19 @@ static void on_work(uv_work_t *work)
 
 static void on_timer(struct timer *timer);
 
+static void start_timer(struct log_sink *sink)
+{
+    if (!sink->is_busy && !sink->is_closed && !timer_is_running(&sink->timer)) {
+        timer_start(&sink->loop->timers, &sink->timer, FLUSH_MS, on_timer);
+    }
+}
+
 // A file that cannot be written is told once; the console goes on.
 static void tell_file_error(struct log_sink *sink)
 {
     if (sink->file_error && !sink->has_told) {
         sink->has_told = true;
-        log_warn("log", "cannot write log files in %s: %s; logging to the console only", sink->dir,
+        log_warn("log", "cannot write log files in %s: %s; logging to the console only", sink->writing_place.dir,
                  strerror(sink->file_error));
     }
 }
@@ -156,20 +180,31 @@ static void on_work_done(uv_work_t *work, int status)
     (void)status;
     sink->is_busy = false;
     tell_file_error(sink);
-    if (sink->filling.console.len + sink->filling.file.len && !timer_is_running(&sink->timer)) {
-        timer_start(&sink->loop->timers, &sink->timer, FLUSH_MS, on_timer);
+    if (sink->filling.console.len + sink->filling.file.len) {
+        start_timer(sink);
     }
+}
+
+// Takes over where files go, while the thread is idle.
+static void settle_place(struct log_sink *sink)
+{
+    if (sink->fd >= 0 && strcmp(sink->place.dir, sink->writing_place.dir) != 0) {
+        close(sink->fd);
+        sink->fd = -1;
+    }
+    sink->writing_place = sink->place;
 }
 
 static void flush(struct log_sink *sink)
 {
-    if (sink->is_busy || sink->filling.console.len + sink->filling.file.len == 0) {
+    if (sink->is_busy || sink->is_closed || sink->filling.console.len + sink->filling.file.len == 0) {
         return;
     }
     struct batch empty = sink->writing;
     sink->writing = sink->filling;
     sink->filling = empty;
     sink->is_busy = true;
+    settle_place(sink);
     uv_queue_work(&sink->loop->uv, &sink->work, on_work, on_work_done);
 }
 
@@ -238,8 +273,9 @@ static void switch_day(struct log_sink *sink)
 {
     if (sink->filling.file.len && strcmp(sink->filling.day, sink->day) != 0) {
         if (sink->is_busy) {
-            return; // the thread has the file: these few lines go with the new day
+            return; // the thread has the file: these few lines go with the old day
         }
+        settle_place(sink);
         write_batch(sink, &sink->filling);
     }
     memcpy(sink->filling.day, sink->day, DAY_SIZE);
@@ -256,8 +292,8 @@ static void on_message(void *arg, const struct log_message *message)
     }
     if (sink->filling.file.len > FLUSH_BYTES || sink->filling.console.len > FLUSH_BYTES) {
         flush(sink);
-    } else if (!sink->is_busy && !timer_is_running(&sink->timer)) {
-        timer_start(&sink->loop->timers, &sink->timer, FLUSH_MS, on_timer);
+    } else {
+        start_timer(sink);
     }
 }
 
@@ -266,12 +302,9 @@ void log_sink_set_config(struct log_sink *sink, const struct config *config)
     sink->is_terse = config->node_env == NODE_ENV_PRODUCTION;
     sink->wants_file = config->node_env == NODE_ENV_PRODUCTION;
     sink->is_json = config->log_format == LOG_FORMAT_JSON;
-    sink->retention_days = config->log_retention_days;
-    // While a batch is being written the folder is the thread's: a change waits for the next reload then.
-    if (!sink->is_busy) {
-        snprintf(sink->dir, sizeof(sink->dir), "%.*s", SLICE_ARG(config->log_dir));
-        sink->has_told = false;
-    }
+    sink->place.retention_days = config->log_retention_days;
+    snprintf(sink->place.dir, sizeof(sink->place.dir), "%.*s", SLICE_ARG(config->log_dir));
+    sink->has_told = false;
     log_set_level(config->log_level);
 }
 
@@ -291,11 +324,13 @@ void log_sink_close(struct log_sink *sink)
 {
     timer_cancel(&sink->timer);
     flush(sink);
+    sink->is_closed = true;
 }
 
 void log_sink_free(struct log_sink *sink)
 {
     log_set_sink(NULL, NULL);
+    settle_place(sink);
     write_batch(sink, &sink->filling);
     if (sink->fd >= 0) {
         close(sink->fd);
