@@ -1,4 +1,5 @@
-#!/bin/bash
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Measures the gateway beside Debian's nginx. ./bench.sh --help; bench/README.md says how.
 set -eu -o pipefail
 cd "$(dirname "$0")"
@@ -55,5 +56,5 @@ trap 'go_first 0' EXIT
 go_first -10
 
 status=0
-node bench/run.mjs "$@" || status=$?
+node --no-warnings bench/run.mjs "$@" || status=$?
 exit "$status"
