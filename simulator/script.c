@@ -23,8 +23,10 @@ static const struct word hang_words[] = {
     {{NULL, 0}, 0},
 };
 
-enum { MS_MAX = 3600 * 1000, EVENTS_MAX = 1000 * 1000, TEXT_MAX = 64 * 1024 * 1024 };
-static const int64_t bytes_max = INT64_C(1) << 40;
+#define MS_MAX INT64_C(3600000)
+#define EVENTS_MAX INT64_C(1000000)
+#define TEXT_MAX INT64_C(0x4000000)      // 64 MB
+#define BYTES_MAX INT64_C(0x10000000000) // 1 TB
 
 // How a value is read.
 enum value_type {
@@ -56,8 +58,7 @@ static const struct directive directives[] = {
      "must be text, reasoning, tool, tools or refusal"},
     {SLICE_INIT("tokens"), VALUE_NUMBER, false, FIELD(tokens), 20, 0, EVENTS_MAX, NULL,
      "must be a number from 0 to 1000000"},
-    {SLICE_INIT("size"), VALUE_NUMBER, false, FIELD(size), 5, 1, 1024 * 1024, NULL,
-     "must be a number from 1 to 1048576"},
+    {SLICE_INIT("size"), VALUE_NUMBER, false, FIELD(size), 5, 1, 1048576, NULL, "must be a number from 1 to 1048576"},
     {SLICE_INIT("pace"), VALUE_NUMBER, false, FIELD(pace_ms), 0, 0, MS_MAX, NULL,
      "must be milliseconds from 0 to 3600000"},
     {SLICE_INIT("first"), VALUE_NUMBER, true, FIELD(first_ms), 0, 0, MS_MAX, NULL,
@@ -66,19 +67,19 @@ static const struct directive directives[] = {
      "must be milliseconds from 0 to 3600000"},
     {SLICE_INIT("status"), VALUE_NUMBER, true, FIELD(status), 0, 200, 599, NULL, "must be a status from 200 to 599"},
     {SLICE_INIT("body"), VALUE_TEXT, true, FIELD(body), 0, 0, 0, NULL, "must be percent-encoded text"},
-    {SLICE_INIT("retry-after"), VALUE_NUMBER, true, FIELD(retry_after), SCRIPT_NONE, 0, 1000 * 1000, NULL,
+    {SLICE_INIT("retry-after"), VALUE_NUMBER, true, FIELD(retry_after), SCRIPT_NONE, 0, 1000000, NULL,
      "must be seconds from 0 to 1000000"},
     {SLICE_INIT("hang"), VALUE_NUMBER, true, FIELD(hang), SCRIPT_NONE, 0, EVENTS_MAX, hang_words,
      "must be before, head or a number of events"},
-    {SLICE_INIT("cut"), VALUE_NUMBER, true, FIELD(cut), SCRIPT_NONE, 0, bytes_max, NULL,
+    {SLICE_INIT("cut"), VALUE_NUMBER, true, FIELD(cut), SCRIPT_NONE, 0, BYTES_MAX, NULL,
      "must be a number of events or bytes"},
-    {SLICE_INIT("reset"), VALUE_NUMBER, true, FIELD(reset), SCRIPT_NONE, 0, bytes_max, NULL,
+    {SLICE_INIT("reset"), VALUE_NUMBER, true, FIELD(reset), SCRIPT_NONE, 0, BYTES_MAX, NULL,
      "must be a number of events or bytes"},
     {SLICE_INIT("badevent"), VALUE_NUMBER, true, FIELD(badevent), 0, 1, EVENTS_MAX, NULL,
      "must be the number of an event, from 1"},
-    {SLICE_INIT("giant"), VALUE_NUMBER, false, FIELD(giant), 0, 1, bytes_max, NULL,
+    {SLICE_INIT("giant"), VALUE_NUMBER, false, FIELD(giant), 0, 1, BYTES_MAX, NULL,
      "must be a number of bytes, from 1"},
-    {SLICE_INIT("split"), VALUE_NUMBER, false, FIELD(split), 0, 1, 1024 * 1024, NULL,
+    {SLICE_INIT("split"), VALUE_NUMBER, false, FIELD(split), 0, 1, 1048576, NULL,
      "must be a number of bytes from 1 to 1048576"},
     {SLICE_INIT("fail"), VALUE_NUMBER, false, FIELD(fail), 0, 1, EVENTS_MAX, NULL,
      "must be a number of requests, from 1"},
@@ -97,7 +98,7 @@ enum { N_DIRECTIVES = sizeof(directives) / sizeof(*directives) };
 
 static int64_t *number_of(struct script *script, const struct directive *directive)
 {
-    return (int64_t *)((char *)script + directive->offset);
+    return (int64_t *)(void *)((char *)script + directive->offset);
 }
 
 static void set_initial(struct script *script, const struct directive *directive)

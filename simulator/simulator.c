@@ -152,7 +152,7 @@ static struct answer *find_answer(struct simulator *simulator, struct server_exc
 
 static uint16_t peer_port(const struct server_exchange *ex)
 {
-    struct sockaddr_storage addr;
+    struct sockaddr_storage addr = {0};
     socklen_t len = sizeof(addr);
     if (getpeername(server_socket(ex), (struct sockaddr *)&addr, &len) != 0) {
         return 0;

@@ -16,21 +16,24 @@ static const struct spoke SPOKES[N_DIALECTS] = {
                            .adjust_system = anthropic_adjust_system,
                            .adjust_reasoning = anthropic_adjust_reasoning,
                            .adjust_fast = anthropic_adjust_fast,
-                           .fast_beta = SLICE_INIT("fast-mode-2026-02-01")},
+                           .fast_beta = SLICE_INIT("fast-mode-2026-02-01"),
+                           .heartbeat = SLICE_INIT("event: ping\ndata: {\"type\": \"ping\"}\n\n")},
     [DIALECT_CHAT] = {.name = "chat",
                       .write_error = chat_write_error,
                       .write_error_event = chat_write_error_event,
                       .usage = &chat_usage,
                       .adjust_system = chat_adjust_system,
                       .adjust_reasoning = chat_adjust_reasoning,
-                      .adjust_fast = chat_adjust_fast},
+                      .adjust_fast = chat_adjust_fast,
+                      .heartbeat = SLICE_INIT(": keep-alive\n\n")},
     [DIALECT_RESPONSES] = {.name = "responses",
                            .write_error = responses_write_error,
                            .write_error_event = responses_write_error_event,
                            .usage = &responses_usage,
                            .adjust_system = responses_adjust_system,
                            .adjust_reasoning = responses_adjust_reasoning,
-                           .adjust_fast = responses_adjust_fast},
+                           .adjust_fast = responses_adjust_fast,
+                           .heartbeat = SLICE_INIT(": keep-alive\n\n")},
     [DIALECT_GEMINI] = {.name = "gemini",
                         .write_error = gemini_write_error,
                         .write_error_event = gemini_write_error_event,
@@ -48,4 +51,9 @@ const struct spoke *dialect_spoke(enum dialect dialect)
 const char *dialect_name(enum dialect dialect)
 {
     return SPOKES[dialect].name;
+}
+
+struct slice dialect_heartbeat(enum dialect dialect)
+{
+    return SPOKES[dialect].heartbeat;
 }

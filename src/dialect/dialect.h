@@ -13,3 +13,7 @@ enum dialect {
 enum { N_DIALECTS = 4 };
 
 const char *dialect_name(enum dialect dialect); // "anthropic", "chat", "responses", "gemini"
+
+// What may be sent between two events of a silent stream so that nobody on the way gives up on it. Empty for Gemini,
+// whose clients take data lines only.
+struct slice dialect_heartbeat(enum dialect dialect);

@@ -129,6 +129,7 @@ struct spoke {
     void (*adjust_reasoning)(struct json_splice *splice, const struct adjustments *adjustments);
     void (*adjust_fast)(struct json_splice *splice); // NULL: the dialect has no such thing
     struct slice fast_beta;
+    struct slice heartbeat; // between two events of a silent stream; empty where clients take data only
 };
 
 const struct spoke *dialect_spoke(enum dialect dialect);

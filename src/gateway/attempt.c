@@ -290,6 +290,14 @@ void attempt_cancel(struct exchange *x)
     }
 }
 
+static void on_total_timeout(struct timer *timer)
+{
+    struct exchange *x = CONTAINER_OF(timer, struct exchange, total);
+    x->outcome = "total_timeout";
+    attempt_cancel(x);
+    exchange_fail(x, FAULT_UPSTREAM_TIMEOUT, SLICE("the request took longer than it may in all"));
+}
+
 static struct client_origin *next_origin(struct upstream *upstream)
 {
     struct client_origin *origin = upstream->origins[upstream->next_origin];
@@ -313,6 +321,9 @@ void attempt_start(struct exchange *x)
         .header_timeout_ms = timeouts->header_ms,
         .idle_timeout_ms = timeouts->idle_ms,
     };
+    if (timeouts->total_ms) {
+        timer_start(&x->gateway->loop->timers, &x->total, timeouts->total_ms, on_total_timeout);
+    }
     x->n_attempts++;
     x->call_is_running = true;
     x->sent_ns = clock_monotonic_ns();

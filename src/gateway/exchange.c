@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "dialect/adjust.h"
 
 enum step_result { NEXT, DONE };
 typedef enum step_result (*step_fn)(struct exchange *x);
@@ -121,6 +122,8 @@ static struct exchange *exchange_new(struct gateway *gateway, struct server_exch
     x->ex = ex;
     x->routing = routing_ref(gateway->routing);
     timer_init(&x->first_content);
+    timer_init(&x->total);
+    timer_init(&x->heartbeat);
     ex->user = x;
     return x;
 }
@@ -170,7 +173,7 @@ static void fail_decode(struct exchange *x, int r)
 static enum step_result step_decode(struct exchange *x)
 {
     // Deep enough for every member that is read or replaced; what lies deeper is only checked.
-    static const struct json_options options = {.record_depth = 4};
+    static const struct json_options options = {.record_depth = ADJUST_RECORD_DEPTH};
     int r = json_parse(&x->doc, exchange_arena(x), x->ex->body, &options);
     if (r != 0) {
         fail_decode(x, r);
@@ -369,6 +372,8 @@ static void end(struct exchange *x, bool client_has_left)
     accounting_finish(x, client_has_left);
     relay_deinit(x);
     timer_cancel(&x->first_content);
+    timer_cancel(&x->total);
+    timer_cancel(&x->heartbeat);
     if (x->counts_inflight) {
         x->gateway->n_inflight--;
     }

@@ -52,6 +52,8 @@ struct exchange {
     struct slice *body; // pieces of what is sent
     size_t n_body;
     struct timer first_content; // runs from the head to the first content
+    struct timer total;         // runs over the whole request
+    struct timer heartbeat;     // runs while a stream is silent
     unsigned n_attempts;
     bool call_is_running;
 

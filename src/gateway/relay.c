@@ -6,6 +6,29 @@
 
 enum { TAP_LIMIT = 64 * 1024, TAP_EVENT_MAX = SSE_EVENT_MAX_DEFAULT };
 
+// ---- heartbeats -----------------------------------------------------------------------------------------------------
+
+static void on_silence(struct timer *timer);
+
+static void watch_silence(struct exchange *x)
+{
+    uint32_t ms = exchange_config(x)->stream_keepalive_ms;
+    if (x->is_sse && ms) {
+        timer_start(&x->gateway->loop->timers, &x->heartbeat, ms, on_silence);
+    }
+}
+
+// Proxies and clients give up on a stream that says nothing for long. Only between two events something may be put in.
+static void on_silence(struct timer *timer)
+{
+    struct exchange *x = CONTAINER_OF(timer, struct exchange, heartbeat);
+    struct slice heartbeat = dialect_heartbeat(x->route.dialect);
+    if (heartbeat.len && x->tap && !x->is_paused && sse_parser_is_between_events(&x->sse)) {
+        server_write(x->ex, heartbeat, false);
+    }
+    watch_silence(x);
+}
+
 // ---- the head -------------------------------------------------------------------------------------------------------
 
 // Headers of the upstream that are about its connection, its clients' browsers, or that we write ourselves.
@@ -93,6 +116,7 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp)
     // The head is made here and leaves with the first piece of the body.
     server_start(x->ex, resp->status, buf_slice(&headers), resp->content_length);
     buf_deinit(&headers);
+    watch_silence(x);
 }
 
 // ---- the body -------------------------------------------------------------------------------------------------------
@@ -112,6 +136,8 @@ static void feed_tap(struct exchange *x, struct slice bytes, bool last)
     if (x->is_sse) {
         r = sse_parser_feed(&x->sse, bytes, on_event, x);
         r = last && r == 0 ? sse_parser_finish(&x->sse, on_event, x) : r;
+    } else if (last && x->n_body_bytes == bytes.len) {
+        usage_tap_answer(x->tap, bytes);
     } else {
         usage_tap_json(x->tap, bytes);
     }
@@ -155,6 +181,7 @@ void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
         client_call_pause(&x->call);
     }
     feed_tap(x, piece, false);
+    watch_silence(x);
 }
 
 void relay_on_drain(struct exchange *x)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Decoder of the chunked transfer coding (RFC 9112 §7.1), in place and resumable at any byte. Strict: sizes are 1 to 16
-// hex digits, lines end in CRLF, extensions and trailers are bounded and dropped.
+// hex digits and below 2^63, lines end in CRLF, extensions and trailers are bounded and dropped.
 #pragma once
 
 #include <stdint.h>

@@ -164,7 +164,10 @@ static void bounds_what_it_drops(void **state)
     assert_int_equal(decode_repeated("1;", "e", extension + 1, ""), CHUNKED_BAD);
     assert_int_equal(decode_repeated("1", " ", extension + 1, ""), CHUNKED_BAD);
     // Each size line has its own allowance.
-    assert_int_equal(decode_repeated("", "1;01234567\r\na\r\n", 100, "0\r\n\r\n"), CHUNKED_DONE);
+    assert_int_equal(
+        decode_repeated("", "1;0123456789012345678901234567890123456789012345678901234567890123456789\r\na\r\n", 100,
+                        "0\r\n\r\n"),
+        CHUNKED_DONE);
     assert_int_equal(decode_repeated("0\r\na:", "t", trailer - 2 - 1, "\r\n\r\n"), CHUNKED_DONE);
     assert_int_equal(decode_repeated("0\r\na:", "t", trailer - 2 + 1, ""), CHUNKED_BAD);
     // All trailers share one.

@@ -45,9 +45,10 @@ struct h1_request {
 };
 
 // Rejected with H1_BAD_FRAMING: Transfer-Encoding together with Content-Length, in HTTP/1.0, repeated, or anything but
-// exactly "chunked"; Content-Length that is no plain number or that differs between its values. Rejected with
-// H1_BAD_SYNTAX: spaces before a colon, names that are no token, control characters in values, a target with controls
-// or spaces, more than single spaces in the request line, HTTP/1.1 without exactly one Host.
+// exactly "chunked"; Content-Length that is no plain number up to 2^63-1 or is repeated, even with the same value.
+// Rejected with H1_BAD_SYNTAX: spaces before a colon, names that are no token, control characters in values, a target
+// with controls or spaces or non-ASCII, more than single spaces in the request line, HTTP/1.1 without exactly one Host
+// (in HTTP/1.0: with more than one), a Host with characters that no host and port have.
 MUST_USE enum h1_result h1_parse_request(struct h1_request *req, const char *head, size_t head_len,
                                          const struct h1_limits *limits);
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -16,7 +17,7 @@ static enum h1_result parse_split(struct h1_request *req, const char *head, size
 {
     struct h1_scan scan = {0};
     size_t head_len = 0;
-    char *first = malloc(split + 1);
+    char *first = calloc(1, split + 1);
     memcpy(first, head, split);
     enum h1_result r = h1_scan(&scan, first, split, &limits, &head_len);
     free(first);
@@ -82,6 +83,8 @@ static const struct {
     {"a bare CR in a name", SLICE_INIT(LINE HOST "A\rB: c\r\n" END), H1_BAD_SYNTAX},
     {"a bare CR in the request line", SLICE_INIT("GET /\r HTTP/1.1\r\n" HOST END), H1_BAD_SYNTAX},
     {"CR CR LF", SLICE_INIT(LINE HOST "A: b\r\r\n" END), H1_BAD_SYNTAX},
+    {"LF LF", SLICE_INIT("GET / HTTP/1.0\n\n"), H1_BAD_SYNTAX},
+    {"NUL LF", SLICE_INIT(LINE HOST "A: b\0\n" END), H1_BAD_SYNTAX},
     {"LF CR", SLICE_INIT(LINE HOST "A: b\n\r" END), H1_BAD_SYNTAX},
     {"a folded value", SLICE_INIT(LINE HOST "A: b\r\n c\r\n" END), H1_BAD_SYNTAX},
     {"a value folded with a tab", SLICE_INIT(LINE HOST "A: b\r\n\tc\r\n" END), H1_BAD_SYNTAX},
@@ -106,6 +109,7 @@ static const struct {
 
     {"no version", SLICE_INIT("GET /\r\n" HOST END), H1_BAD_SYNTAX},
     {"a space in front", SLICE_INIT(" GET / HTTP/1.1\r\n" HOST END), H1_BAD_SYNTAX},
+    {"no method", SLICE_INIT(" / HTTP/1.1\r\n" HOST END), H1_BAD_SYNTAX},
     {"two spaces after the method", SLICE_INIT("GET  / HTTP/1.1\r\n" HOST END), H1_BAD_SYNTAX},
     {"two spaces after the target", SLICE_INIT("GET /  HTTP/1.1\r\n" HOST END), H1_BAD_SYNTAX},
     {"a space at the end", SLICE_INIT("GET / HTTP/1.1 \r\n" HOST END), H1_BAD_SYNTAX},
@@ -232,6 +236,41 @@ static void accepts_at_any_split(void **state)
     }
 }
 
+// Every byte in every place of a short and of a long field: names are tokens, values have no controls but HTAB.
+static void judges_every_byte_of_a_field(void **state)
+{
+    static const char *const names[] = {"Abc", "Name-of-more-than-sixteen-bytes"};
+    static const char *const values[] = {"d", "a value of more than sixteen bytes"};
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < 2; i++) {
+        for (int c = 0; c < 256; c++) {
+            bool is_alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+            bool is_token = is_alnum || (c != 0 && strchr(others, c));
+            char head[200];
+            int len = snprintf(head, sizeof(head), "GET / HTTP/1.0\r\n%s: %s\r\n\r\n", names[i], values[i]);
+            size_t name_at = 16;
+            size_t value_at = name_at + strlen(names[i]) + 2;
+            struct h1_field fields[8];
+            struct h1_request req = {.fields = fields};
+            for (size_t at = name_at; at < value_at - 2; at++) {
+                char was = head[at];
+                head[at] = (char)c;
+                // A colon only ends the name sooner.
+                bool is_good = is_token || (c == ':' && at > name_at);
+                assert_int_equal(parse_split(&req, head, (size_t)len, 0), is_good ? H1_OK : H1_BAD_SYNTAX);
+                head[at] = was;
+            }
+            for (size_t at = value_at; at < (size_t)len - 4; at++) {
+                char was = head[at];
+                head[at] = (char)c;
+                bool is_good = c == '\t' || (c >= ' ' && c != 0x7f);
+                assert_int_equal(parse_split(&req, head, (size_t)len, 0), is_good ? H1_OK : H1_BAD_SYNTAX);
+                head[at] = was;
+            }
+        }
+    }
+}
+
 static void gives_the_fields_as_slices_of_the_head(void **state)
 {
     static const char head[] =
@@ -264,8 +303,11 @@ static void names_the_methods(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rejects_at_any_split), cmocka_unit_test(never_accepts_what_is_cut_off),
-        cmocka_unit_test(accepts_at_any_split), cmocka_unit_test(gives_the_fields_as_slices_of_the_head),
+        cmocka_unit_test(rejects_at_any_split),
+        cmocka_unit_test(never_accepts_what_is_cut_off),
+        cmocka_unit_test(accepts_at_any_split),
+        cmocka_unit_test(judges_every_byte_of_a_field),
+        cmocka_unit_test(gives_the_fields_as_slices_of_the_head),
         cmocka_unit_test(names_the_methods),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

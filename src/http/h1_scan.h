@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Finds the end of an HTTP/1.1 message head, in as many pieces as it comes, and rejects at once what no head may
-// contain: a bare CR or LF, NUL, an over-long start line or head, an obsolete line fold (RFC 9112 §2.2, §5.2, §11.2).
+// contain: a bare CR or LF, NUL or another control character, an over-long start line or head, too many fields, an
+// obsolete line fold (RFC 9112 §2.2, §5.2, §11.2). The first offending byte decides, however the bytes came.
 #pragma once
 
 #include <stddef.h>

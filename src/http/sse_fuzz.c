@@ -25,23 +25,25 @@ static void collect(void *arg, const struct sse_event *event)
     buf_append(events, event->data);
 }
 
-// In pieces of lengths that input bytes choose, at most `piece_max`, each in memory of exactly its size.
+// In pieces of lengths that input bytes choose, at most `piece_max`, each at the end of a block and gone afterwards.
 static struct outcome parse(struct slice input, size_t piece_max, size_t event_max)
 {
     struct outcome outcome = {.events = BUF_EMPTY};
     struct sse_parser parser;
+    size_t block_size = piece_max < input.len ? piece_max : input.len;
+    char *block = malloc(block_size + 1);
     sse_parser_init(&parser, event_max);
     for (size_t at = 0; at < input.len;) {
-        size_t piece =
-            piece_max < input.len ? 1 + (unsigned char)input.ptr[(at * 7 + 3) % input.len] % piece_max : input.len;
-        piece = piece < input.len - at ? piece : input.len - at;
-        char *copy = malloc(piece);
+        size_t piece = 1 + (unsigned char)input.ptr[(at * 7 + 3) % input.len] % block_size;
+        piece = block_size == input.len ? input.len : piece < input.len - at ? piece : input.len - at;
+        char *copy = block + block_size + 1 - piece;
         memcpy(copy, input.ptr + at, piece);
         outcome.result = sse_parser_feed(&parser, slice_of(copy, piece), collect, &outcome.events);
-        assert(parser._line.len + parser._data.len + parser._name.len <= event_max + sizeof("\n"));
-        free(copy);
+        assert(parser._line.len + parser._data.len + parser._name.len <= event_max);
+        memset(block, '?', block_size + 1);
         at += piece;
     }
+    free(block);
     assert(sse_parser_finish(&parser, collect, &outcome.events) == outcome.result);
     assert(!parser._line.ptr && !parser._data.ptr && !parser._name.ptr);
     sse_parser_deinit(&parser);

@@ -38,6 +38,8 @@ struct sse_parser {
 void sse_parser_init(struct sse_parser *parser, size_t event_max);
 void sse_parser_deinit(struct sse_parser *parser);
 
+// An event is too large when its name, its data so far and the line under way (of whatever field) are over event_max
+// together. The callback must not touch the parser. After finish the parser is as after init.
 // 0, or SSE_EVENT_TOO_LARGE: then the parser stays failed and ignores everything.
 MUST_USE int sse_parser_feed(struct sse_parser *parser, struct slice bytes, sse_event_fn on_event, void *arg);
 MUST_USE int sse_parser_finish(struct sse_parser *parser, sse_event_fn on_event, void *arg);

@@ -39,5 +39,6 @@ MUST_USE int url_parse_target(struct url *url, struct slice target);
 // Percent-decoding; '+' stays. False when a sequence is broken or the result has a NUL.
 bool url_decode(struct arena *arena, struct slice text, struct slice *decoded_r);
 
-// The value of a query parameter, decoded; false when it is absent. "k" and "k=" are both the empty value.
+// The value of a query parameter, decoded; false when it is absent or broken. "k" and "k=" are both the empty value.
+// The first one counts.
 bool url_query_get(struct arena *arena, struct slice query, struct slice name, struct slice *value_r);

@@ -38,7 +38,7 @@ static const struct {
     {"http://[::g]/", URL_E_HOST},
     {"http://[1.2.3.4]/", URL_E_HOST},
     {"http://[fe80::1%25eth0]/", URL_E_HOST},
-    {"http://[0000:0000:0000:0000:0000:0000:0000:0000:0000]/", URL_E_HOST},
+    {"http://[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]/", URL_E_HOST},
     {"http://[[::1]]/", URL_E_HOST},
     {"http://a]/", URL_E_HOST},
     {"http://a:/", URL_E_PORT},
@@ -81,6 +81,7 @@ static void rejects(void **state)
     struct url url;
     assert_int_equal(url_parse(&url, SLICE("http://a/\0b")), URL_E_CHAR);
     assert_int_equal(url_parse(&url, SLICE("http://a\0b/")), URL_E_CHAR);
+    assert_int_equal(url_parse(&url, slice_of("http://a/%41", 11)), URL_E_CHAR); // what follows is not looked at
     char long_host[7 + 254];
     memset(long_host, 'a', sizeof(long_host));
     memcpy(long_host, "http://", 7);

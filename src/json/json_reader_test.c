@@ -417,6 +417,7 @@ static void strings_are_decoded(void **state)
         {"\"\\ud800\"", SLICE_INIT("\xEF\xBF\xBD")},
         {"\"\\udc00\\ud800x\"", SLICE_INIT("\xEF\xBF\xBD\xEF\xBF\xBDx")},
         {"\"\\ud800\\ud801\\udc01\"", SLICE_INIT("\xEF\xBF\xBD\xF0\x90\x90\x81")},
+        {"\"\\ud800\\ue000\"", SLICE_INIT("\xEF\xBF\xBD\xEE\x80\x80")},
         {"\"\\ud800\\n\"", SLICE_INIT("\xEF\xBF\xBD\n")},
         {"\"\\ud800\\u0041\"", SLICE_INIT("\xEF\xBF\xBD"
                                           "A")},

@@ -20,7 +20,7 @@ enum edit_kind {
     EDIT_INSERT,  // a member behind the others
     EDIT_REMOVE,  // a member goes
     EDIT_PREPEND, // an element before the others
-    EDIT_DROPPED, // another edit stands for it
+    EDIT_DROPPED, // an insert that a later one of the same name stands for
 };
 
 struct json_edit {
@@ -133,20 +133,21 @@ static void settle_array(const char *text, struct json_edit *edits, size_t n)
     }
 }
 
-// The edits of one member: the last value that was set counts, and a member both removed and set moves to the end.
+// The edits of one member: when it is both removed and set, the last value that was set moves to the end. Other values
+// go with the member, or are outdone where they stand.
 static void settle_member(struct json_edit *edits, size_t n)
 {
-    struct json_edit *set = NULL;
-    struct json_edit *removal = NULL;
-    for (size_t i = 0; i < n; i++) {
-        struct json_edit **latest = edits[i].kind == EDIT_REMOVE ? &removal : &set;
-        if (*latest) {
-            (*latest)->kind = EDIT_DROPPED;
+    struct json_edit *last_set = NULL;
+    bool is_removed = false;
+    for (struct json_edit *edit = edits; edit < edits + n; edit++) {
+        if (edit->kind == EDIT_REMOVE) {
+            is_removed = true;
+        } else {
+            last_set = edit;
         }
-        *latest = &edits[i];
     }
-    if (set && removal) {
-        set->kind = EDIT_INSERT;
+    if (last_set && is_removed) {
+        last_set->kind = EDIT_INSERT;
     }
 }
 

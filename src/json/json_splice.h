@@ -44,8 +44,7 @@ void json_splice_remove(struct json_splice *splice, const struct json_node *obje
 // Inserts a value before the first element of an array. Several keep their order.
 void json_splice_prepend(struct json_splice *splice, const struct json_node *array, struct slice raw);
 
-// Inserts text just behind a string's opening quote; `escaped` is escaped already. Several keep their
-// order.
+// Inserts text just behind a string's opening quote; `escaped` is escaped already. Several keep their order.
 void json_splice_prefix_string(struct json_splice *splice, const struct json_node *string, struct slice escaped);
 
 // The result as slices in the arena, none of them empty; the number of slices through *n_r, all bytes together through

@@ -374,7 +374,7 @@ static void one_edit_of_an_object_does_that_and_no_more(void **state)
 {
     struct buf text = BUF_EMPTY;
     struct dice dice = {1};
-    for (int round = 0; round < 20000; round++) {
+    for (int round = 0; round < 5000; round++) {
         struct arena arena;
         struct json_doc doc;
         struct json_doc doc_after;
@@ -452,7 +452,7 @@ static void edits_together_do_what_they_do_one_by_one(void **state)
     enum { EDITS_MAX = 10 };
     struct buf text = BUF_EMPTY;
     struct dice dice = {3};
-    for (int round = 0; round < 20000; round++) {
+    for (int round = 0; round < 5000; round++) {
         struct arena arena;
         struct json_doc doc;
         struct edit edits[EDITS_MAX];

@@ -145,8 +145,7 @@ void json_write_double(struct json_writer *w, double value)
     int len = 0;
     for (int n_digits = fabs(value) < DBL_MIN ? 1 : 15; n_digits <= 17; n_digits++) {
         len = snprintf(text, sizeof(text), "%.*g", n_digits, value);
-        double back = strtod(text, NULL);
-        if (memcmp(&back, &value, sizeof(back)) == 0) {
+        if (strtod(text, NULL) == value) {
             break;
         }
     }
