@@ -1,42 +1,33 @@
-#!/bin/bash
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Measures the gateway beside Debian's nginx. ./bench.sh --help; bench/README.md says how.
-set -eu -o pipefail
+set -euo pipefail
 cd "$(dirname "$0")"
+. tools/packages.sh
+. tools/build.sh
 
-need() { # COMMAND PACKAGE
-    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+# The nginx that is installed for this measurement need not serve port 80 from now on.
+install_without_starting() {
+    local policy=/usr/sbin/policy-rc.d as_root=sudo status=0
+    [ "$(id -u)" != 0 ] || as_root=
+    [ ! -e "$policy" ] || policy=
+    if [ -n "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+        $as_root chmod +x "$policy"
+    fi
+    install_missing_packages || status=$?
+    [ -z "$policy" ] || $as_root rm -f "$policy"
+    return "$status"
 }
-missing=
-need cc gcc
-need ninja ninja-build
-need meson meson
-need pkg-config pkg-config
-need nginx nginx
-need node nodejs
-need taskset util-linux
-for header in uv.h openssl/ssl.h zlib.h; do
-    [ -e "/usr/include/$header" ] || case $header in
-        uv.h) missing="$missing libuv1-dev" ;;
-        openssl/ssl.h) missing="$missing libssl-dev" ;;
-        zlib.h) missing="$missing zlib1g-dev" ;;
-    esac
-done
-if [ -n "$missing" ]; then
-    echo "installing$missing" >&2
-    sudo=
-    [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get update -qq >&2
-    # The nginx that is installed for this measurement need not also serve port 80.
-    policy=/usr/sbin/policy-rc.d
-    if [ -e "$policy" ]; then policy=; else printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null && $sudo chmod +x "$policy"; fi
-    # shellcheck disable=SC2086
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2 || failed=$?
-    [ -z "$policy" ] || $sudo rm -f "$policy"
-    [ -z "${failed:-}" ] || exit "$failed"
-fi
 
-[ -e build/build.ninja ] || meson setup build >&2
-ninja -C build >&2
+need_for_building
+need_command nginx nginx
+need_command node nodejs
+need_command taskset util-linux
+if [ -n "$missing_packages" ]; then
+    install_without_starting
+fi
+build_in build
 
 # Ten thousand streams need two descriptors each.
 wanted=24576
@@ -55,5 +46,5 @@ trap 'go_first 0' EXIT
 go_first -10
 
 status=0
-node bench/run.mjs "$@" || status=$?
+node --no-warnings bench/run.mjs "$@" || status=$?
 exit "$status"

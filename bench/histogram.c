@@ -21,7 +21,7 @@ static size_t bucket_of(uint64_t value)
 
 static uint64_t bucket_end(size_t bucket)
 {
-    if (bucket < 2 * SUB_BUCKETS) {
+    if (bucket < (size_t)2 * SUB_BUCKETS) {
         return bucket;
     }
     unsigned shift = (unsigned)(bucket >> HISTOGRAM_SUB_BITS) - 1;

@@ -232,14 +232,6 @@ static int answer_fault(const struct load *l, const struct connection *c)
     return o->n_events >= 0 && c->events.n != o->n_events ? ERROR_EVENTS : -1;
 }
 
-static void start_next(struct load *l, struct connection *c)
-{
-    bool has_one_each = l->options->mode == LOAD_STREAMS || l->options->mode == LOAD_IDLE;
-    if (!has_one_each && !is_over(l)) {
-        start_request(l, c);
-    }
-}
-
 static void on_answer(struct load *l, struct connection *c)
 {
     if (l->n_finished == 0 && l->options->mode == LOAD_STREAMS) {
@@ -261,7 +253,6 @@ static void on_answer(struct load *l, struct connection *c)
         close_connection(c);
         l->n_reconnects++;
     }
-    start_next(l, c);
 }
 
 // A connection that is closed while it is idle costs nothing but a new one.
@@ -276,7 +267,15 @@ static void on_error(struct load *l, struct connection *c, enum load_error error
     l->n_busy--;
     l->errors[error]++;
     l->n_errors++;
-    start_next(l, c);
+}
+
+// A request that fails at once is followed by the next one; is_over() bounds that.
+static void start_next(struct load *l, struct connection *c)
+{
+    bool has_one_each = l->options->mode == LOAD_STREAMS || l->options->mode == LOAD_IDLE;
+    while (!has_one_each && !c->is_busy && !is_over(l)) {
+        start_request(l, c);
+    }
 }
 
 static void on_ready(struct load *l, struct connection *c, uint32_t events)
@@ -287,6 +286,7 @@ static void on_ready(struct load *l, struct connection *c, uint32_t events)
     if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0 && c->fd >= 0) {
         on_readable(l, c, (events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) != 0);
     }
+    start_next(l, c);
 }
 
 // Opens the connections that are due; returns the milliseconds until the next one, or -1 when all are open.
@@ -303,6 +303,7 @@ static int open_due(struct load *l)
         c->load = l;
         c->fd = -1;
         start_request(l, c);
+        start_next(l, c);
     }
     return -1;
 }

@@ -26,8 +26,8 @@ function addedRow(scenario, figure, results, field, targets) {
 
 async function smallJson(bench, connections) {
   const layout = connections === 1 ? 'shared' : 'apart';
-  const requests = bench.pick(connections === 1 ? 20000 : 40000, 5000);
-  const rounds = bench.pick(7, 3);
+  const requests = bench.pick(12000, 5000);
+  const rounds = bench.pick(15, 3);
   const results = await bench.closedLoop({ model: 'sim~tokens=20', connections, requests, layout, rounds });
   const name = `small JSON, c=${connections}`;
   const rows = [
@@ -44,9 +44,9 @@ async function smallJson(bench, connections) {
 }
 
 async function eventsAtOnce(bench) {
-  const requests = bench.pick(10000, 2000);
+  const requests = bench.pick(4000, 2000);
   const model = 'sim~tokens=120';
-  const results = await bench.closedLoop({ model, isStream: true, connections: 8, requests, rounds: bench.pick(7, 3) });
+  const results = await bench.closedLoop({ model, isStream: true, connections: 8, requests, rounds: bench.pick(15, 3) });
   const name = 'SSE, 120 events at once, c=8';
   return [
     row(name, 'CPU, µs/stream', results, (r) => r.cpu, [target.ratio(0.6)]),
@@ -57,9 +57,9 @@ async function eventsAtOnce(bench) {
 }
 
 async function firstToken(bench) {
-  const requests = bench.pick(1000, 300);
+  const requests = bench.pick(600, 300);
   const model = 'sim~tokens=4~pace=1';
-  const rounds = bench.pick(5, 3);
+  const rounds = bench.pick(7, 3);
   const results = await bench.closedLoop({ model, isStream: true, requests, layout: 'shared', rounds });
   const name = 'first token, c=1';
   return [
@@ -71,9 +71,9 @@ async function firstToken(bench) {
 }
 
 async function bigBody(bench) {
-  const requests = bench.pick(500, 100);
+  const requests = bench.pick(250, 100);
   const model = 'sim~tokens=20';
-  const results = await bench.closedLoop({ model, bytes: MB, requests, layout: 'shared', rounds: bench.pick(7, 3) });
+  const results = await bench.closedLoop({ model, bytes: MB, requests, layout: 'shared', rounds: bench.pick(11, 3) });
   const name = '1 MB request, c=1';
   return [
     row(name, 'CPU, ms/request', results, (r) => r.cpu / US_PER_MS, [target.above(0.5)]),

@@ -3,27 +3,35 @@
 import { spawn, execFileSync } from 'node:child_process';
 import { mkdirSync, openSync, closeSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const CLOCK_TICKS = Number(execFileSync('getconf', ['CLK_TCK']));
-const CORES = cpus().length;
+
+// The cores that this process may use.
+const CORES = /Cpus_allowed_list:\s+(\S+)/
+  .exec(readFileSync('/proc/self/status', 'latin1'))[1]
+  .split(',')
+  .flatMap((range) => {
+    const [first, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+const [FIRST, SECOND = FIRST, THIRD = SECOND] = CORES;
 
 export const ACCESS_KEY = 'access-one';
 
 // Which core runs what. Where one request is in flight at a time, all share one core: then nothing waits for another
 // core to wake up, which in a virtual machine costs more than all that is to be measured.
 export const LAYOUT = {
-  shared: { gateway: 1 % CORES, load: 1 % CORES },
-  apart: { gateway: 0, load: Math.min(2, CORES - 1) },
+  shared: { gateway: SECOND, load: SECOND },
+  apart: { gateway: FIRST, load: THIRD },
 };
-const SIMULATOR_CORE = 1 % CORES;
+const SIMULATOR_CORE = SECOND;
 
 const started = new Set();
 
 export function pinned(core, command) {
-  return CORES > 1 ? ['taskset', '-c', String(core), ...command] : command;
+  return ['taskset', '-c', String(core), ...command];
 }
 
 function start(command, options) {
