@@ -50,16 +50,21 @@ static bool is_visible_text(struct slice s)
     return s.len > 0 && s.len <= REQUEST_ID_MAX;
 }
 
+// The client's, if it is well-formed, else a fresh one in the arena.
+static struct slice request_id_of(struct server_exchange *ex)
+{
+    const struct h1_field *given = h1_find_field(ex->req.fields, ex->req.n_fields, HEADER_X_REQUEST_ID);
+    if (given && is_visible_text(given->value)) {
+        return given->value;
+    }
+    char *id = arena_text(&ex->arena, RANDOM_UUID_SIZE);
+    random_uuid(id);
+    return slice_of(id, RANDOM_UUID_SIZE - 1);
+}
+
 static enum step_result step_identify(struct exchange *x)
 {
-    const struct h1_field *given = h1_find_field(x->ex->req.fields, x->ex->req.n_fields, HEADER_X_REQUEST_ID);
-    if (given && is_visible_text(given->value)) {
-        x->request_id = given->value;
-        return NEXT;
-    }
-    char *id = arena_text(exchange_arena(x), RANDOM_UUID_SIZE);
-    random_uuid(id);
-    x->request_id = slice_of(id, RANDOM_UUID_SIZE - 1);
+    x->request_id = request_id_of(x->ex);
     return NEXT;
 }
 
@@ -339,24 +344,29 @@ void exchange_fail(struct exchange *x, enum fault fault, struct slice message)
     buf_deinit(&body);
 }
 
-void exchange_on_reject(void *gateway, struct server_exchange *ex, const struct http_reject *reject, struct buf *body,
-                        struct slice *content_type_r)
+void exchange_on_reject(void *gateway, struct server_exchange *ex, const struct http_reject *reject,
+                        struct buf *headers, struct buf *body)
 {
     (void)gateway;
+    struct exchange *x = ex ? ex->user : NULL;
     enum dialect dialect = DIALECT_CHAT;
-    char id[RANDOM_UUID_SIZE];
-    random_uuid(id);
-    struct slice request_id = slice_of(id, RANDOM_UUID_SIZE - 1);
-    if (ex) {
-        struct exchange *x = ex->user;
-        dialect = x ? x->route.dialect : route_find(&ex->arena, &ex->req).dialect;
-        request_id = x ? x->request_id : request_id;
-        if (x) {
-            x->status = reject->status;
-            x->detail = reject->text;
+    char fresh_id[RANDOM_UUID_SIZE];
+    random_uuid(fresh_id);
+    struct slice request_id = slice_of(fresh_id, RANDOM_UUID_SIZE - 1);
+    if (x) {
+        dialect = x->route.dialect;
+        request_id = x->request_id;
+        x->status = reject->status;
+        x->detail = reject->text;
+        exchange_write_headers(x, headers);
+    } else {
+        if (ex) {
+            dialect = route_find(&ex->arena, &ex->req).dialect;
+            request_id = request_id_of(ex);
         }
+        buf_printf(headers, "x-request-id: %.*s\r\n", SLICE_ARG(request_id));
     }
-    *content_type_r = SLICE("application/json");
+    buf_append(headers, SLICE("content-type: application/json\r\n"));
     fault_write_body(fault_of_status(reject->status), dialect, slice_from_cstr(reject->text), request_id, body);
 }
 

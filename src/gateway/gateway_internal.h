@@ -94,8 +94,8 @@ void exchange_on_request(void *gateway, struct server_exchange *ex);
 void exchange_on_drain(void *gateway, struct server_exchange *ex);
 void exchange_on_finished(void *gateway, struct server_exchange *ex);
 void exchange_on_abort(void *gateway, struct server_exchange *ex);
-void exchange_on_reject(void *gateway, struct server_exchange *ex, const struct http_reject *reject, struct buf *body,
-                        struct slice *content_type_r);
+void exchange_on_reject(void *gateway, struct server_exchange *ex, const struct http_reject *reject,
+                        struct buf *headers, struct buf *body);
 
 // Ends the exchange with an error in the client's dialect: a response, or the event that ends a stream which has begun.
 // Nothing of the exchange may be touched afterwards.

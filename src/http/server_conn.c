@@ -431,12 +431,13 @@ static void reject(struct server_conn *conn, unsigned status, const char *text)
 {
     const struct http_server_handler *handler = conn->server->handler;
     struct http_reject why = {status, text};
-    struct slice type = SLICE("text/plain; charset=utf-8");
+    struct buf headers = BUF_EMPTY;
     struct buf body = BUF_EMPTY;
     bool has_request = conn->ex != NULL;
     if (handler->on_reject) {
-        handler->on_reject(conn->server->arg, conn->ex, &why, &body, &type);
+        handler->on_reject(conn->server->arg, conn->ex, &why, &headers, &body);
     } else {
+        buf_append(&headers, SLICE("content-type: text/plain; charset=utf-8\r\n"));
         buf_printf(&body, "%s\n", text);
     }
     if (!has_request) {
@@ -448,9 +449,11 @@ static void reject(struct server_conn *conn, unsigned status, const char *text)
     conn->state = CONN_EXCHANGE;
     conn->close_after = true;
     timer_cancel(&conn->timer);
-    const char *retry = status == 503 ? "retry-after: 1\r\n" : "";
-    struct slice headers = arena_printf(&conn->ex->arena, "content-type: %.*s\r\n%s", SLICE_ARG(type), retry);
-    server_respond(conn->ex, status, headers, buf_slice(&body));
+    if (status == 503) {
+        buf_append(&headers, SLICE("retry-after: 1\r\n"));
+    }
+    server_respond(conn->ex, status, buf_slice(&headers), buf_slice(&body));
+    buf_deinit(&headers);
     buf_deinit(&body);
 }
 
