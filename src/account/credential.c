@@ -14,20 +14,18 @@ struct credential credential_choose(const struct config *config, struct slice cl
 
 struct slice credential_advice(void)
 {
-    return SLICE("No upstream credential is available. Configure one of: (1) FACTORY_API_KEY; (2) keys in the key pool; "
-                 "(3) DROID_REFRESH_KEY; (4) data/auth.json or ~/.factory/auth.json; or (5) send your own key in the "
-                 "Authorization or x-api-key header.");
+    return SLICE(
+        "No upstream credential is available. Configure one of: (1) FACTORY_API_KEY; (2) keys in the key pool; "
+        "(3) DROID_REFRESH_KEY; (4) data/auth.json or ~/.factory/auth.json; or (5) send your own key in the "
+        "Authorization or x-api-key header.");
 }
 
 const char *credential_level_name(enum credential_level level)
 {
     switch (level) {
-    case CREDENTIAL_NONE:
-        return "none";
-    case CREDENTIAL_FIXED_KEY:
-        return "fixed";
-    case CREDENTIAL_CLIENT:
-        return "client";
+    case CREDENTIAL_NONE: return "none";
+    case CREDENTIAL_FIXED_KEY: return "fixed";
+    case CREDENTIAL_CLIENT: return "client";
     }
     return "none";
 }

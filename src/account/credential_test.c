@@ -36,7 +36,8 @@ static void the_clients_own_comes_last(void **state)
 static void the_advice_names_five_ways(void **state)
 {
     (void)state;
-    static const char *const ways[] = {"FACTORY_API_KEY", "key pool", "DROID_REFRESH_KEY", "auth.json", "Authorization"};
+    static const char *const ways[] = {"FACTORY_API_KEY", "key pool", "DROID_REFRESH_KEY", "auth.json",
+                                       "Authorization"};
     for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
         assert_true(slice_find(credential_advice(), slice_from_cstr(ways[i])) != SLICE_NOT_FOUND);
     }

@@ -130,16 +130,22 @@ bool slice_to_u64(struct slice s, uint64_t *value_r)
     return true;
 }
 
+// Two digits at a time, from the end.
 size_t format_u64(char *out, uint64_t value)
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
     char digits[20];
-    size_t n = 0;
-    do {
-        digits[n++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    for (size_t i = 0; i < n; i++) {
-        out[i] = digits[n - 1 - i];
+    size_t at = sizeof(digits);
+    while (value >= 10) {
+        at -= 2;
+        memcpy(digits + at, pairs + value % 100 * 2, 2);
+        value /= 100;
     }
-    return n;
+    if (value || at == sizeof(digits)) {
+        digits[--at] = (char)('0' + value);
+    }
+    memcpy(out, digits + at, sizeof(digits) - at);
+    return sizeof(digits) - at;
 }

@@ -9,7 +9,7 @@ static const int64_t FIGURE_MAX = INT64_C(1000) * 1000 * 1000 * 1000;
 
 // Deep enough for everything that read_event() of a dialect looks at; what is deeper is only validated.
 static const struct json_options EVENT_OPTIONS = {.record_depth = 6, .max_nodes = 512 * 1024};
-enum { SCRATCH_BLOCK = 8 * 1024 };
+enum { SCRATCH_BLOCK = 4 * 1024 };
 
 struct usage_tap {
     const struct usage_grammar *grammar; // borrowed, static
@@ -132,6 +132,49 @@ void usage_tap_json(struct usage_tap *tap, struct slice bytes)
     tap->seen.is_complete = scan->is_complete;
     tap->seen.has_content = scan->has_element;
     tap->seen.has_error = scan->has_error;
+}
+
+// One answer of a parsed body, or the object around it.
+static void read_members(struct usage_tap *tap, const struct json_doc *doc, const struct json_node *answer)
+{
+    const struct usage_grammar *grammar = tap->grammar;
+    const struct json_node *count = grammar->count_member.len ? json_get(doc, answer, grammar->count_member) : NULL;
+    int64_t tokens;
+    usage_read_rows(grammar, doc, json_get(doc, answer, grammar->usage_member), &tap->seen);
+    if (json_int64(doc, count, &tokens) && tokens >= 0 && tokens <= FIGURE_MAX) {
+        tap->seen.figures[FIGURE_INPUT] = tokens;
+    }
+    tap->seen.has_error = tap->seen.has_error || json_is(json_get(doc, answer, SLICE("error")), JSON_OBJECT);
+}
+
+static void read_answer(struct usage_tap *tap, const struct json_doc *doc, const struct json_node *answer)
+{
+    if (!json_is(answer, JSON_OBJECT)) {
+        return;
+    }
+    read_members(tap, doc, answer);
+    if (tap->grammar->wrapper_member.len) {
+        read_members(tap, doc, json_get(doc, answer, tap->grammar->wrapper_member));
+    }
+    tap->seen.has_content = true;
+}
+
+void usage_tap_answer(struct usage_tap *tap, struct slice bytes)
+{
+    static const struct json_options options = {.record_depth = 4, .max_nodes = 512 * 1024};
+    struct arena scratch;
+    struct json_doc doc;
+    arena_init(&scratch, SCRATCH_BLOCK);
+    if (json_parse(&doc, &scratch, bytes, &options) == 0 && json_root(&doc)->type >= JSON_ARRAY) {
+        const struct json_node *answer = NULL;
+        read_answer(tap, &doc, json_root(&doc));
+        // Gemini without alt=sse: a list of answers.
+        while (json_is(json_root(&doc), JSON_ARRAY) && json_next_element(&doc, json_root(&doc), &answer)) {
+            read_answer(tap, &doc, answer);
+        }
+        tap->seen.is_complete = true;
+    }
+    arena_deinit(&scratch);
 }
 
 // ---- the sum

@@ -85,6 +85,13 @@ static struct finding meter_stream(enum dialect dialect, struct slice bytes, siz
     return finding_of(tap);
 }
 
+static struct finding meter_answer(enum dialect dialect, struct slice bytes)
+{
+    struct usage_tap *tap = usage_tap_new(dialect, LIMIT);
+    usage_tap_answer(tap, bytes);
+    return finding_of(tap);
+}
+
 static struct finding meter_json(enum dialect dialect, struct slice bytes, size_t first, size_t step)
 {
     struct usage_tap *tap = usage_tap_new(dialect, LIMIT);
@@ -212,10 +219,12 @@ static void check_json(const struct fixture *fixture, struct slice bytes)
     enum { EVERY_BYTE_UP_TO = 1500 };
     struct finding finding = meter_json(fixture->dialect, bytes, bytes.len, 1);
     struct finding bytewise = meter_json(fixture->dialect, bytes, 0, 1);
+    struct finding at_once = meter_answer(fixture->dialect, bytes);
     check_usage(fixture, &finding);
     check_flag(fixture, "is_complete", true, finding.is_complete);
     check_flag(fixture, "has_error", expects_error(fixture), finding.has_error);
     check_flag(fixture, "same byte by byte", true, is_same_finding(&finding, &bytewise));
+    check_flag(fixture, "same as a whole", true, is_same_finding(&finding, &at_once));
     // In two pieces, cut at every byte; of long answers at one in so many.
     size_t stride = 1 + bytes.len / EVERY_BYTE_UP_TO;
     for (size_t cut = 0; cut <= bytes.len; cut += stride) {

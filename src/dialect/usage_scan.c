@@ -2,6 +2,7 @@
 #include "dialect/usage_scan.h"
 
 #include "dialect/dialect_internal.h"
+#include "json/json_scan.h"
 
 // One call of usage_scan_feed().
 struct piece {
@@ -81,13 +82,21 @@ static void note_name(struct usage_scan *scan, const char *from, const char *to)
 static void begin_string(struct piece *piece)
 {
     struct usage_scan *scan = piece->scan;
-    scan->_is_in_string = true;
-    scan->_is_escaped = false;
+    const char *begin = piece->at + 1;
+    const char *stop = json_skip_plain_once(begin, piece->end);
     scan->_is_name = scan->_expects_name && scan->_depth == scan->_frame_depth;
     if (scan->_is_name) {
         scan->_name_len = 0;
     }
-    piece->at++;
+    if (stop < piece->end && *stop == '"') {
+        // Short, without escapes, and whole: most names and many values are.
+        note_name(scan, begin, stop);
+        piece->at = stop + 1;
+        return;
+    }
+    scan->_is_in_string = true;
+    scan->_is_escaped = false;
+    piece->at = begin;
 }
 
 // Skips to the quote that ends the string: one with an even number of backslashes before it.

@@ -12,23 +12,35 @@ struct line {
     size_t len;
 };
 
-// Text from outside: what is not printable becomes '?'.
 static void put(struct line *line, struct slice s)
 {
     size_t room = sizeof(line->text) - line->len;
     size_t n = s.len < room ? s.len : room;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        line->text[line->len + i] = (char)(c < 0x20 || c == 0x7f ? '?' : c);
+    if (n) {
+        memcpy(line->text + line->len, s.ptr, n);
+        line->len += n;
     }
-    line->len += n;
+}
+
+// Text from outside: what is not printable becomes '?'.
+static void put_foreign(struct line *line, struct slice s)
+{
+    size_t from = line->len;
+    put(line, s);
+    for (size_t i = from; i < line->len; i++) {
+        unsigned char c = (unsigned char)line->text[i];
+        if (c < 0x20 || c == 0x7f) {
+            line->text[i] = '?';
+        }
+    }
 }
 
 static void put_number(struct line *line, struct slice name, uint64_t value)
 {
-    char digits[20];
     put(line, name);
-    put(line, slice_of(digits, format_u64(digits, value)));
+    if (sizeof(line->text) - line->len >= 20) {
+        line->len += format_u64(line->text + line->len, value);
+    }
 }
 
 // Milliseconds with one decimal.
@@ -55,14 +67,14 @@ static struct slice path_of(struct slice target)
 
 static size_t write_short(struct line *line, const struct exchange *x, const struct metrics_request *request)
 {
-    put(line, x->ex->req.method_text);
+    put_foreign(line, x->ex->req.method_text);
     put(line, SLICE(" "));
-    put(line, path_of(x->ex->req.target));
+    put_foreign(line, path_of(x->ex->req.target));
     put_number(line, SLICE(" "), request->status);
     put_ms(line, SLICE(" "), request->duration_ns);
     if (x->model_id.len) {
         put(line, SLICE(" model="));
-        put(line, x->model_id);
+        put_foreign(line, x->model_id);
     }
     put_tokens(line, SLICE(" in="), request->usage.input);
     put_tokens(line, SLICE(" out="), request->usage.output);
@@ -95,7 +107,7 @@ static void write_rest(struct line *line, struct exchange *x, const struct metri
     put(line, x->request_id);
     if (x->detail) {
         put(line, SLICE(" detail="));
-        put(line, slice_from_cstr(x->detail));
+        put_foreign(line, slice_from_cstr(x->detail));
     }
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "dialect/adjust.h"
 
 enum step_result { NEXT, DONE };
 typedef enum step_result (*step_fn)(struct exchange *x);
@@ -50,21 +51,21 @@ static bool is_visible_text(struct slice s)
     return s.len > 0 && s.len <= REQUEST_ID_MAX;
 }
 
-// The client's, if it is well-formed, else a fresh one in the arena.
-static struct slice request_id_of(struct server_exchange *ex)
+// The client's id, if it sent a well-formed one, else a fresh one.
+static struct slice identify(struct arena *arena, const struct h1_request *req)
 {
-    const struct h1_field *given = h1_find_field(ex->req.fields, ex->req.n_fields, HEADER_X_REQUEST_ID);
+    const struct h1_field *given = h1_find_field(req->fields, req->n_fields, HEADER_X_REQUEST_ID);
     if (given && is_visible_text(given->value)) {
         return given->value;
     }
-    char *id = arena_text(&ex->arena, RANDOM_UUID_SIZE);
+    char *id = arena_text(arena, RANDOM_UUID_SIZE);
     random_uuid(id);
     return slice_of(id, RANDOM_UUID_SIZE - 1);
 }
 
 static enum step_result step_identify(struct exchange *x)
 {
-    x->request_id = request_id_of(x->ex);
+    x->request_id = identify(exchange_arena(x), &x->ex->req);
     return NEXT;
 }
 
@@ -177,7 +178,7 @@ static void fail_decode(struct exchange *x, int r)
 static enum step_result step_decode(struct exchange *x)
 {
     // Deep enough for every member that is read or replaced; what lies deeper is only checked.
-    static const struct json_options options = {.record_depth = 4};
+    static const struct json_options options = {.record_depth = ADJUST_RECORD_DEPTH};
     int r = json_parse(&x->doc, exchange_arena(x), x->ex->body, &options);
     if (r != 0) {
         fail_decode(x, r);
@@ -348,25 +349,25 @@ void exchange_on_reject(void *gateway, struct server_exchange *ex, const struct 
                         struct buf *headers, struct buf *body)
 {
     (void)gateway;
-    struct exchange *x = ex ? ex->user : NULL;
     enum dialect dialect = DIALECT_CHAT;
-    char fresh_id[RANDOM_UUID_SIZE];
-    random_uuid(fresh_id);
-    struct slice request_id = slice_of(fresh_id, RANDOM_UUID_SIZE - 1);
+    char id[RANDOM_UUID_SIZE];
+    struct slice request_id;
+    struct exchange *x = ex ? ex->user : NULL;
     if (x) {
         dialect = x->route.dialect;
         request_id = x->request_id;
         x->status = reject->status;
         x->detail = reject->text;
-        exchange_write_headers(x, headers);
+    } else if (ex) {
+        dialect = route_find(&ex->arena, &ex->req).dialect;
+        request_id = identify(&ex->arena, &ex->req);
     } else {
-        if (ex) {
-            dialect = route_find(&ex->arena, &ex->req).dialect;
-            request_id = request_id_of(ex);
-        }
-        buf_printf(headers, "x-request-id: %.*s\r\n", SLICE_ARG(request_id));
+        random_uuid(id);
+        request_id = slice_of(id, RANDOM_UUID_SIZE - 1);
     }
-    buf_append(headers, SLICE("content-type: application/json\r\n"));
+    buf_append(headers, SLICE("content-type: application/json\r\nx-request-id: "));
+    buf_append(headers, request_id);
+    buf_append(headers, SLICE("\r\n"));
     fault_write_body(fault_of_status(reject->status), dialect, slice_from_cstr(reject->text), request_id, body);
 }
 

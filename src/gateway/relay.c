@@ -159,7 +159,8 @@ static void on_event(void *arg, const struct sse_event *event)
     usage_tap_event(x->tap, event->name, event->data);
 }
 
-static void feed_tap(struct exchange *x, struct slice bytes)
+// `is_all`: these bytes are the whole body.
+static void feed_tap(struct exchange *x, struct slice bytes, bool is_all)
 {
     if (!x->tap) {
         return;
@@ -167,6 +168,8 @@ static void feed_tap(struct exchange *x, struct slice bytes)
     int r = 0;
     if (x->is_sse) {
         r = sse_parser_feed(&x->sse, bytes, on_event, x);
+    } else if (is_all) {
+        usage_tap_answer(x->tap, bytes);
     } else {
         usage_tap_json(x->tap, bytes);
     }
@@ -200,7 +203,7 @@ static bool is_cut(const struct exchange *x)
 
 static void relay_last(struct exchange *x, struct slice piece)
 {
-    feed_tap(x, piece);
+    feed_tap(x, piece, x->n_body_bytes == piece.len);
     bool is_within_event = finish_events(x);
     if (!is_cut(x)) {
         server_write(x->ex, piece, true);
@@ -230,7 +233,7 @@ void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
         x->is_paused = true;
         client_call_pause(&x->call);
     }
-    feed_tap(x, piece);
+    feed_tap(x, piece, false);
     watch_silence(x);
 }
 

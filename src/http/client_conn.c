@@ -369,7 +369,7 @@ static void on_closed(struct stream *stream)
     mem_free(conn);
 }
 
-static const struct stream_events conn_events = {on_data, on_end, on_drain, on_closed};
+static const struct stream_events conn_events = {on_data, on_end, on_drain, on_closed, NULL};
 
 struct client_conn *client_conn_new_take(struct client_origin *origin, int fd, struct tls_session *tls)
 {

@@ -433,14 +433,16 @@ static void reject(struct server_conn *conn, unsigned status, const char *text)
     struct http_reject why = {status, text};
     struct buf headers = BUF_EMPTY;
     struct buf body = BUF_EMPTY;
-    bool has_request = conn->ex != NULL;
     if (handler->on_reject) {
         handler->on_reject(conn->server->arg, conn->ex, &why, &headers, &body);
     } else {
         buf_append(&headers, SLICE("content-type: text/plain; charset=utf-8\r\n"));
         buf_printf(&body, "%s\n", text);
     }
-    if (!has_request) {
+    if (status == 503) {
+        buf_append(&headers, SLICE("retry-after: 1\r\n"));
+    }
+    if (!conn->ex) {
         // An exchange for the answer alone, unknown to the handler.
         struct server_exchange *ex = new_exchange(conn);
         ex->req.minor_version = 1;
@@ -449,9 +451,6 @@ static void reject(struct server_conn *conn, unsigned status, const char *text)
     conn->state = CONN_EXCHANGE;
     conn->close_after = true;
     timer_cancel(&conn->timer);
-    if (status == 503) {
-        buf_append(&headers, SLICE("retry-after: 1\r\n"));
-    }
     server_respond(conn->ex, status, buf_slice(&headers), buf_slice(&body));
     buf_deinit(&headers);
     buf_deinit(&body);
@@ -708,6 +707,16 @@ static void on_end(struct stream *stream, int r)
     }
 }
 
+// The same end, seen while pipelined requests wait and the socket is not read: what waits is not worth an answer then.
+static void on_hangup(struct stream *stream)
+{
+    struct server_conn *conn = CONTAINER_OF(stream, struct server_conn, stream);
+    bool is_under_way = conn->state == CONN_EXCHANGE && conn->ex && conn->ex->_is_announced;
+    if (is_under_way && conn->ex->req.keep_alive) {
+        abort_exchange(conn);
+    }
+}
+
 static void on_drain(struct stream *stream)
 {
     struct server_conn *conn = CONTAINER_OF(stream, struct server_conn, stream);
@@ -751,7 +760,7 @@ static void on_closed(struct stream *stream)
     }
 }
 
-static const struct stream_events conn_events = {on_data, on_end, on_drain, on_closed};
+static const struct stream_events conn_events = {on_data, on_end, on_drain, on_closed, on_hangup};
 
 // ---- listening ------------------------------------------------------------------------------------------------------
 

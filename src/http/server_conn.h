@@ -46,8 +46,8 @@ struct http_server_handler {
     void (*on_drain)(void *arg, struct server_exchange *ex); // after STREAM_PENDING of server_write()
     void (*on_finished)(void *arg, struct server_exchange *ex);
     void (*on_abort)(void *arg, struct server_exchange *ex);
-    // Fills header lines (as for server_respond(), content-type among them) and body of an answer that the connection
-    // gives by itself. `ex` is NULL when no head could be read. NULL: plain text.
+    // Fills `body` and `headers` (complete lines) for an answer that the connection gives by itself. `ex` is NULL when
+    // no head could be read. NULL: plain text.
     void (*on_reject)(void *arg, struct server_exchange *ex, const struct http_reject *reject, struct buf *headers,
                       struct buf *body);
 };

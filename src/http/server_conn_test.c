@@ -419,6 +419,20 @@ static void a_client_that_leaves_aborts_its_exchange(void **state)
     assert_int_equal(f->n_finished, 0);
 }
 
+static void it_is_noticed_behind_pipelined_requests_too(void **state)
+{
+    struct fixture *f = *state;
+    loopback_send(&f->client, &f->loop,
+                  SLICE("GET /wait HTTP/1.1\r\nHost: a\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n"));
+    while (!f->waiting) {
+        uv_run(&f->loop.uv, UV_RUN_ONCE);
+    }
+    close(f->client.fd);
+    f->client.fd = -1;
+    assert_true(loopback_until(&f->loop, is_aborted, f));
+    assert_int_equal(f->n_requests, 1);
+}
+
 static void a_broken_response_has_no_proper_end(void **state)
 {
     struct fixture *f = *state;
@@ -500,6 +514,7 @@ int main(void)
         WITH_SERVER(a_half_closed_client_that_said_close_gets_its_answer),
         WITH_SERVER(a_client_that_half_closes_before_a_large_response_is_out_gets_all_of_it),
         WITH_SERVER(a_client_that_leaves_aborts_its_exchange),
+        WITH_SERVER(it_is_noticed_behind_pipelined_requests_too),
         WITH_SERVER(a_broken_response_has_no_proper_end),
         WITH_SERVER(a_broken_response_without_framing_is_reset),
         WITH_SERVER(a_large_response_arrives_whole),

@@ -6,19 +6,6 @@
 #include "json/json_reader.h"
 #include "json/utf8.h"
 
-const struct json_node *json_get(const struct json_doc *doc, const struct json_node *object, struct slice name)
-{
-    const struct json_node *key;
-    const struct json_node *found = NULL;
-    const struct json_node *value = NULL;
-    while (json_next_member(doc, object, &key, &value)) {
-        if (json_string_is(doc, key, name)) {
-            found = value;
-        }
-    }
-    return found;
-}
-
 const struct json_node *json_get_path(const struct json_doc *doc, const struct json_node *object,
                                       const struct slice *names, size_t n_names)
 {
@@ -181,6 +168,30 @@ bool json_string_is(const struct json_doc *doc, const struct json_node *node, st
     }
     struct slice escaped = json_escaped(doc, node);
     return node->has_escapes ? unescaped_is(escaped, text) : slice_eq(escaped, text);
+}
+
+// Keys hardly ever have escapes, and of those without most differ from the name in length already.
+static inline bool is_named(const struct json_doc *doc, const struct json_node *key, struct slice name)
+{
+    if (key->has_escapes) {
+        return unescaped_is(json_escaped(doc, key), name);
+    }
+    return key->end - key->start - 2 == name.len && memcmp(doc->text.ptr + key->start + 1, name.ptr, name.len) == 0;
+}
+
+const struct json_node *json_get(const struct json_doc *doc, const struct json_node *object, struct slice name)
+{
+    if (!json_is(object, JSON_OBJECT)) {
+        return NULL;
+    }
+    const struct json_node *found = NULL;
+    const struct json_node *end = doc->nodes + object->next;
+    for (const struct json_node *key = object + 1; key < end; key = doc->nodes + key[1].next) {
+        if (is_named(doc, key, name)) {
+            found = key + 1;
+        }
+    }
+    return found;
 }
 
 static bool is_digit(char c)

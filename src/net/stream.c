@@ -22,6 +22,8 @@ static void update_mask(struct stream *stream)
     int mask = 0;
     if (stream->_is_reading && !stream->_has_ended) {
         mask |= UV_READABLE;
+    } else if (stream->_events->on_hangup && !stream->_has_ended && !stream->_has_hung_up) {
+        mask |= UV_DISCONNECT;
     }
     if ((stream_pending(stream) || stream->_wants_drain || stream->_failure) && !stream->_has_failed) {
         mask |= UV_WRITABLE;
@@ -339,6 +341,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     }
     if ((events & UV_READABLE) && may_read(stream)) {
         on_readable(stream);
+    }
+    if ((events & UV_DISCONNECT) && !stream->_is_closing && !stream->_has_hung_up) {
+        stream->_has_hung_up = true;
+        stream->_events->on_hangup(stream);
     }
     if (stream->_failure && !stream->_is_closing) {
         end_behind_data(stream);

@@ -30,6 +30,9 @@ struct stream_events {
     // All that was held back has gone to the kernel (after STREAM_PENDING), or stream_send() may go on.
     void (*on_drain)(struct stream *stream);
     void (*on_closed)(struct stream *stream);
+    // The peer has ended its side while reading is paused; bytes of it may be unread still. NULL: it is not watched
+    // for.
+    void (*on_hangup)(struct stream *stream);
 };
 
 enum { STREAM_PENDING = 1 };
@@ -48,9 +51,10 @@ struct stream {
     int _mask;    // what we poll for
     bool _wants_drain;
     bool _is_reading;
-    bool _has_ended;  // nothing more will be read
-    bool _has_failed; // on_end has told an error
-    bool _shuts_down; // FIN once _out is empty
+    bool _has_ended;   // nothing more will be read
+    bool _has_failed;  // on_end has told an error
+    bool _shuts_down;  // FIN once _out is empty
+    bool _has_hung_up; // on_hangup has been called
     bool _is_closing;
 };
 
@@ -78,7 +82,7 @@ static inline size_t stream_pending(const struct stream *stream)
 void stream_kick(struct stream *stream);
 
 // Pausing stops reading from the kernel, so that the peer is slowed down by TCP. While paused the end of the peer goes
-// unnoticed too.
+// unnoticed too, unless there is an on_hangup.
 void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);
 

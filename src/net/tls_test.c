@@ -62,7 +62,7 @@ static void on_closed(struct stream *stream)
     (void)stream;
 }
 
-static const struct stream_events events = {on_data, on_end, on_drain, on_closed};
+static const struct stream_events events = {on_data, on_end, on_drain, on_closed, NULL};
 
 static int set_up(void **state)
 {

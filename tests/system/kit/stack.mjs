@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+// A simulator and a gateway in front of it, in a directory of their own that goes with them.
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Program, programs } from './program.mjs';
+import { waitFor } from './wait.mjs';
+import { call } from './wire.mjs';
+
+export async function freePort(host = '127.0.0.1') {
+  const server = net.createServer();
+  await new Promise((resolve, reject) => server.once('error', reject).listen(0, host, resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export class Simulator {
+  static async start({ release = false, host = '127.0.0.1', args = [] } = {}) {
+    const directory = mkdtempSync(join(tmpdir(), 'droid2api-simulator-'));
+    const bin = release ? programs.releaseSimulator : programs.simulator;
+    const program = new Program(bin, ['--host', host, '--port', '0', ...args], { cwd: directory });
+    const simulator = new Simulator(program, directory, host);
+    const line = await program.waitReady('its first line', () => /^listening on (.*):(\d+)\n/.exec(program.stdout));
+    simulator.port = Number(line[2]);
+    simulator.url = `http://${host.includes(':') ? `[${host}]` : host}:${simulator.port}`;
+    return simulator;
+  }
+
+  constructor(program, directory, host) {
+    this.program = program;
+    this.directory = directory;
+    this.host = host;
+  }
+
+  async #get(path) {
+    return call(this.port, { path }, { host: this.host });
+  }
+
+  async stats() {
+    return (await this.#get('/_sim/stats')).json;
+  }
+
+  // What has arrived, newest first; `key` narrows it to the requests with exactly this credential.
+  async requests({ key, limit = 1000 } = {}) {
+    const all = (await this.#get(`/_sim/requests?limit=${limit}`)).json;
+    return key === undefined ? all : all.filter((request) => request.key === key);
+  }
+
+  async waitRequest(key, condition = () => true, options) {
+    return waitFor(`request with key ${key}`, async () => (await this.requests({ key })).find(condition), options);
+  }
+
+  // The raw body of the one request that came with `key`.
+  async bodyOf(key) {
+    const requests = await this.requests({ key });
+    if (requests.length !== 1) {
+      throw new Error(`${requests.length} requests with key ${key}`);
+    }
+    return (await this.#get(`/_sim/requests/${requests[0].id}/body`)).body;
+  }
+
+  async stop() {
+    try {
+      await this.program.stop();
+    } finally {
+      rmSync(this.directory, { recursive: true, force: true });
+    }
+  }
+}
+
+// Endpoints for all four dialects at `url`, and one model for each.
+export function simulatorConfig(url) {
+  return {
+    models: [
+      { id: 'm-claude', name: 'Claude', type: 'anthropic', reasoning: 'auto' },
+      { id: 'm-gpt', name: 'GPT', type: 'openai', reasoning: 'auto' },
+      { id: 'm-chat', name: 'Chat', type: 'common', reasoning: 'auto' },
+      { id: 'm-gemini', name: 'Gemini', type: 'google', reasoning: 'auto' },
+    ],
+    endpoint: [
+      { name: 'anthropic', type: 'anthropic', base_url: `${url}/api/llm/a/v1/messages` },
+      { name: 'openai', type: 'openai', base_url: `${url}/api/llm/o/v1/responses` },
+      { name: 'common', type: 'common', base_url: `${url}/api/llm/o/v1/chat/completions` },
+      { name: 'google', type: 'google', base_url: url },
+    ],
+  };
+}
+
+export class Gateway {
+  // `config` is the whole of config.json (undefined: none); `env` its environment.
+  static async start({ config, env = {}, dotenv, release = false, host = '127.0.0.1', args = [], waitReady = true }) {
+    const directory = mkdtempSync(join(tmpdir(), 'droid2api-gateway-'));
+    const gateway = new Gateway(directory, host);
+    gateway.writeConfig(config);
+    if (dotenv !== undefined) {
+      writeFileSync(join(directory, '.env'), dotenv);
+    }
+    const bin = release ? programs.releaseGateway : programs.gateway;
+    for (let attempt = 1; ; attempt++) {
+      gateway.port = await freePort(host);
+      const program = new Program(bin, args, {
+        cwd: directory,
+        env: { PORT: String(gateway.port), HOST: host, NODE_ENV: 'development', ...env },
+      });
+      gateway.program = program;
+      gateway.url = `http://${host.includes(':') ? `[${host}]` : host}:${gateway.port}`;
+      if (!waitReady) {
+        return gateway;
+      }
+      try {
+        await program.waitReady('an answer', async () => (await gateway.call({ path: '/health' })).status === 200);
+        return gateway;
+      } catch (error) {
+        // Somebody else took the port between our look and the program's bind.
+        if (attempt >= 3 || !/in use|EADDRINUSE/i.test(program.stderr + program.stdout)) {
+          rmSync(directory, { recursive: true, force: true });
+          throw error;
+        }
+      }
+    }
+  }
+
+  constructor(directory, host) {
+    this.directory = directory;
+    this.host = host;
+  }
+
+  writeConfig(config) {
+    mkdirSync(join(this.directory, 'data'), { recursive: true, mode: 0o700 });
+    if (config !== undefined) {
+      const text = typeof config === 'string' ? config : JSON.stringify(config, null, 2);
+      writeFileSync(join(this.directory, 'data', 'config.json'), text);
+    }
+  }
+
+  async call(request, options) {
+    return call(this.port, request, { host: this.host, ...options });
+  }
+
+  // Resident memory in bytes.
+  get rss() {
+    const pages = readFileSync(`/proc/${this.program.pid}/statm`, 'utf8').split(' ')[1];
+    return Number(pages) * 4096;
+  }
+
+  // CPU time so far, user and system, in ticks of 10 ms.
+  get cpuTicks() {
+    const fields = readFileSync(`/proc/${this.program.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return Number(fields[11]) + Number(fields[12]);
+  }
+
+  logFiles() {
+    try {
+      return readdirSync(join(this.directory, 'logs')).map((name) => join(this.directory, 'logs', name));
+    } catch {
+      return [];
+    }
+  }
+
+  // Everything it has said, wherever.
+  get said() {
+    return [this.program.stdout, this.program.stderr, ...this.logFiles().map((path) => readFileSync(path, 'utf8'))]
+      .join('\n');
+  }
+
+  async stop(options) {
+    try {
+      if (this.program.exit === null) {
+        await this.program.stop(options);
+      } else {
+        this.program.assertCleanEnd();
+      }
+    } finally {
+      rmSync(this.directory, { recursive: true, force: true });
+    }
+  }
+}
+
+// Both together. `config` is merged over the default configuration of the simulator's models and endpoints, or is a
+// function that makes it from the simulator.
+export class Stack {
+  static async start({ config = {}, env, release = false, simulator: simulatorOptions, ...gatewayOptions } = {}) {
+    const stack = new Stack();
+    stack.simulator = await Simulator.start({ release, ...simulatorOptions });
+    try {
+      const extra = typeof config === 'function' ? config(stack.simulator) : config;
+      stack.config = { ...simulatorConfig(stack.simulator.url), ...extra };
+      stack.gateway = await Gateway.start({ config: stack.config, env, release, ...gatewayOptions });
+    } catch (error) {
+      await stack.simulator.stop();
+      throw error;
+    }
+    return stack;
+  }
+
+  get url() {
+    return this.gateway.url;
+  }
+
+  get port() {
+    return this.gateway.port;
+  }
+
+  async stop() {
+    try {
+      await this.gateway.stop();
+    } finally {
+      await this.simulator.stop();
+    }
+  }
+}
