@@ -175,6 +175,38 @@ static void the_path_decides_whether_gemini_streams(void **state)
 
 // ---- towards the client ---------------------------------------------------------------------------------------------
 
+// Whatever the connection refuses by itself: no head at all, a length over the limit, a body that is malformed.
+static void every_refusal_carries_a_request_id(void **state)
+{
+    static const struct {
+        const char *request;
+        const char *status;
+        const char *id;
+    } rows[] = {
+        {"nonsense\r\n\r\n", "400", "-"},
+        {"POST /v1/messages HTTP/1.1\r\nhost: a\r\nx-request-id: mine\r\ncontent-length: 99999999999\r\n\r\n", "413",
+         "mine\r\n"},
+        {"POST /v1/messages HTTP/1.1\r\nhost: a\r\nx-request-id: mine\r\ntransfer-encoding: chunked\r\n\r\nx\r\n",
+         "400", "mine\r\n"},
+    };
+    struct fixture *f = *state;
+    start(f, NULL);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char line[64];
+        loopback_send(&f->client, &f->loop, slice_from_cstr(rows[i].request));
+        assert_true(loopback_receive_end(&f->client, &f->loop));
+        struct slice received = buf_slice(&f->client.received);
+        assert_true(slice_starts_with(slice_after(received, 9), slice_from_cstr(rows[i].status)));
+        snprintf(line, sizeof(line), "\r\nx-request-id: %s", rows[i].id[0] == '-' ? "" : rows[i].id);
+        size_t at = slice_find(received, slice_from_cstr(line));
+        assert_int_not_equal(at, SLICE_NOT_FOUND);
+        assert_true(slice_find(slice_after(received, at + 1), SLICE("\r\nx-request-id:")) == SLICE_NOT_FOUND);
+        assert_true(has_text(received, "\r\ncontent-type: application/json\r\n"));
+        loopback_close(&f->client);
+        loopback_connect(&f->client, f->port);
+    }
+}
+
 static void a_cut_stream_of_known_length_still_gets_its_error_event(void **state)
 {
     struct fixture *f = *state;
@@ -477,6 +509,7 @@ int main(void)
         TEST(no_spelling_of_the_key_parameter_travels),
         TEST(a_header_of_the_configuration_is_not_joined_by_the_clients),
         TEST(the_path_decides_whether_gemini_streams),
+        TEST(every_refusal_carries_a_request_id),
         TEST(a_cut_stream_of_known_length_still_gets_its_error_event),
         TEST(an_error_event_is_no_part_of_an_event_that_was_cut),
         TEST(an_error_event_is_no_part_of_a_giant_event_either),
