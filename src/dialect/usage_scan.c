@@ -59,6 +59,7 @@ static void capture_end(struct piece *piece, const char *end)
         piece->on_value(piece->arg, scan->_member, value);
     }
     scan->_capture = USAGE_CAPTURE_NONE;
+    scan->_member = USAGE_SCAN_OTHER; // a member has one value, in whatever pieces it came
     buf_deinit(&scan->_captured);
 }
 
