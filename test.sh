@@ -148,7 +148,7 @@ fuzz_one() { # program
     local name
     name=$(basename "$1" _fuzz)
     mkdir -p "build-fuzz/corpus/$name" build-fuzz/findings
-    if "$1" -max_total_time="${FUZZ_SECONDS:-600}" -timeout=10 -rss_limit_mb=4096 -print_final_stats=1 \
+    if "$1" -max_total_time="${FUZZ_SECONDS:-600}" -max_len=4096 -timeout=10 -rss_limit_mb=4096 -print_final_stats=1 \
         -artifact_prefix="build-fuzz/findings/$name-" "build-fuzz/corpus/$name" "tests/corpus/$name" \
         </dev/null >"build-fuzz/$name.log" 2>&1; then
         echo "ok    fuzz $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "build-fuzz/$name.log") runs"
