@@ -94,6 +94,49 @@ size_t slice_find(struct slice haystack, struct slice needle)
     return find_scalar(haystack, needle, i);
 }
 
+// The last of the sixteen places from `i` on where both ends of the needle match and the rest does too.
+static size_t find_last_of_sixteen(struct slice haystack, struct slice needle, size_t i)
+{
+#if defined(__SSE2__)
+    __m128i a = _mm_loadu_si128((const __m128i *)(const void *)(haystack.ptr + i));
+    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(haystack.ptr + i + needle.len - 1));
+    unsigned hits = (unsigned)_mm_movemask_epi8(_mm_and_si128(
+        _mm_cmpeq_epi8(a, _mm_set1_epi8(needle.ptr[0])), _mm_cmpeq_epi8(b, _mm_set1_epi8(needle.ptr[needle.len - 1]))));
+#else
+    unsigned hits = 0xffff;
+#endif
+    while (hits) {
+        unsigned bit = 31U - (unsigned)__builtin_clz(hits);
+        if (memcmp(haystack.ptr + i + bit, needle.ptr, needle.len) == 0) {
+            return i + bit;
+        }
+        hits &= ~(1U << bit);
+    }
+    return SLICE_NOT_FOUND;
+}
+
+size_t slice_find_last(struct slice haystack, struct slice needle)
+{
+    if (needle.len > haystack.len || needle.len == 0) {
+        return needle.len ? SLICE_NOT_FOUND : haystack.len;
+    }
+    size_t n_places = haystack.len - needle.len + 1;
+    while (n_places >= 16) {
+        size_t at = find_last_of_sixteen(haystack, needle, n_places - 16);
+        if (at != SLICE_NOT_FOUND) {
+            return at;
+        }
+        n_places -= 16;
+    }
+    while (n_places > 0) {
+        n_places--;
+        if (memcmp(haystack.ptr + n_places, needle.ptr, needle.len) == 0) {
+            return n_places;
+        }
+    }
+    return SLICE_NOT_FOUND;
+}
+
 size_t slice_find_char(struct slice haystack, char c)
 {
     const char *hit = haystack.len ? memchr(haystack.ptr, c, haystack.len) : NULL;

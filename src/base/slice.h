@@ -68,6 +68,8 @@ struct slice slice_trim(struct slice s);
 // Vectorised: meant for running over whole bodies.
 #define SLICE_NOT_FOUND SIZE_MAX
 size_t slice_find(struct slice haystack, struct slice needle);
+// The last occurrence, searched from the end.
+size_t slice_find_last(struct slice haystack, struct slice needle);
 size_t slice_find_char(struct slice haystack, char c);
 
 // Splits at the first `separator`: returns the part before it and moves *rest behind it. Without a separator the whole

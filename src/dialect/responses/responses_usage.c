@@ -97,6 +97,7 @@ const struct usage_grammar responses_usage = {
     .rows = ROWS,
     .n_rows = N_OF(ROWS),
     .usage_member = SLICE_INIT("usage"),
+    .quoted_usage_member = SLICE_INIT("\"usage\""),
     .wrapper_member = SLICE_INIT("response"),
     .count_member = SLICE_INIT("input_tokens"),
     .is_telling = is_telling,
