@@ -12,6 +12,7 @@
 
 enum { LIMIT = 4096, MAX_EVENTS = 6 };
 enum { COMPLETE = 1, CONTENT = 2, ERROR = 4 };
+enum { TWICE = 8 }; // usage is stated in two places of one answer
 
 struct event {
     const char *name;
@@ -44,7 +45,7 @@ static void check(const char *what, struct usage_tap *tap, const struct usage *u
         fail_msg("%s: usage %lld %lld %lld %lld %lld", what, (long long)found.input, (long long)found.output,
                  (long long)found.reasoning, (long long)found.cache_read, (long long)found.cache_write);
     }
-    if (flags_of(tap) != flags) {
+    if (flags_of(tap) != (flags & ~TWICE)) {
         fail_msg("%s: flags %d, not %d", what, flags_of(tap), flags);
     }
 }
@@ -339,7 +340,7 @@ static const struct json_case ANSWERS[] = {
      DIALECT_CHAT,
      "{\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":3},\"usage\":{\"prompt_tokens\":4}}",
      {4, 3, -1, -1, -1},
-     COMPLETE | CONTENT},
+     COMPLETE | CONTENT | TWICE},
     {"nothing counts behind the value", DIALECT_CHAT, "{\"a\":1}{\"usage\":{\"prompt_tokens\":2}}", NO_USAGE,
      COMPLETE | CONTENT},
     {"an error", DIALECT_CHAT, "{\"error\":{\"message\":\"no\"}}", NO_USAGE, COMPLETE | CONTENT | ERROR},
@@ -349,7 +350,7 @@ static const struct json_case ANSWERS[] = {
      "{\"type\":\"x\",\"response\":{\"output\":[{\"usage\":{}}],\"usage\":{\"input_tokens\":2,\"output_tokens\":1}},"
      "\"usage\":{\"output_tokens\":8}}",
      {2, 8, -1, -1, -1},
-     COMPLETE | CONTENT},
+     COMPLETE | CONTENT | TWICE},
     {"only one wrapper", DIALECT_RESPONSES, "{\"response\":{\"response\":{\"usage\":{\"input_tokens\":2}}}}", NO_USAGE,
      COMPLETE | CONTENT},
     {"a count", DIALECT_ANTHROPIC, "{\"input_tokens\":588}", {588, -1, -1, -1, -1}, COMPLETE | CONTENT},
@@ -445,9 +446,8 @@ static void test_whole_answers(void **state)
         struct slice text = slice_from_cstr(c->text);
         struct arena arena;
         struct json_doc doc;
-        bool has_two = strcmp(c->what, "the last usage wins, member by member") == 0;
         arena_init(&arena, 1024);
-        if (!has_two && json_parse(&doc, &arena, text, NULL) == 0 && json_root(&doc)->type >= JSON_ARRAY) {
+        if (!(c->flags & TWICE) && json_parse(&doc, &arena, text, NULL) == 0 && json_root(&doc)->type >= JSON_ARRAY) {
             // In memory of its own, so that a sanitizer sees a step past its end.
             char *copy = mem_alloc(text.len);
             memcpy(copy, text.ptr, text.len);
