@@ -66,6 +66,7 @@ struct server_conn {
     enum conn_state state;
     uint64_t first_byte_ns;
     uint32_t linger_bytes;
+    size_t n_unsent; // bytes held back when the send timer started
     bool peer_has_ended;
     bool close_after; // this response is the last
 };
@@ -131,6 +132,8 @@ static void abort_exchange(struct server_conn *conn);
 
 static void reject(struct server_conn *conn, unsigned status, const char *text);
 
+static void watch_sending(struct server_conn *conn);
+
 static void on_timer(struct timer *timer)
 {
     struct server_conn *conn = CONTAINER_OF(timer, struct server_conn, timer);
@@ -138,8 +141,11 @@ static void on_timer(struct timer *timer)
     case CONN_HEAD: reject(conn, 408, "the request head took too long"); return;
     case CONN_BODY: reject(conn, 408, "the request body made no progress"); return;
     case CONN_EXCHANGE:
-        // The client has not taken response bytes for too long.
-        abort_exchange(conn);
+        if (stream_pending(&conn->stream) < conn->n_unsent) {
+            watch_sending(conn); // slow, but it takes some
+        } else {
+            abort_exchange(conn);
+        }
         return;
     case CONN_IDLE:
     case CONN_LINGER:
@@ -150,6 +156,13 @@ static void on_timer(struct timer *timer)
 static void set_timer(struct server_conn *conn, uint32_t ms)
 {
     timer_start(&conn->server->loop->timers, &conn->timer, ms, on_timer);
+}
+
+// From now on the client has to take some of what is held back for it.
+static void watch_sending(struct server_conn *conn)
+{
+    conn->n_unsent = stream_pending(&conn->stream);
+    set_timer(conn, conn->server->limits.send_timeout_ms);
 }
 
 // ---- reading --------------------------------------------------------------------------------------------------------
@@ -523,7 +536,7 @@ static int write_out(struct server_exchange *ex, struct iovec *iov, size_t n)
         buf_deinit(&response->head);
     }
     if (r == STREAM_PENDING) {
-        set_timer(ex->_conn, ex->_conn->server->limits.send_timeout_ms);
+        watch_sending(ex->_conn);
     }
     return r == STREAM_PENDING ? STREAM_PENDING : 0; // what is broken is told by on_abort
 }

@@ -253,6 +253,28 @@ static void a_client_that_does_not_read_is_given_up(void **state)
     stop(&f);
 }
 
+static void a_client_that_reads_slowly_is_not(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct http_server_limits limits = test_limits();
+    static char piece[64 * 1024];
+    size_t n_received = 0;
+    limits.send_timeout_ms = 400;
+    start(&f, &limits);
+    loopback_send(&f.client, &f.loop, SLICE("GET /big HTTP/1.1\r\nHost: a\r\n\r\n"));
+    // Several time-outs long in all; the kernel, which holds megabytes, lets the server on in steps that are shorter.
+    for (ssize_t n = 1; n != 0 && n_received < BIG;) {
+        uv_run(&f.loop.uv, UV_RUN_NOWAIT);
+        usleep(10000);
+        n = recv(f.client.fd, piece, sizeof(piece), MSG_DONTWAIT);
+        n_received += n > 0 ? (size_t)n : 0;
+    }
+    assert_true(n_received >= BIG);
+    assert_int_equal(f.n_aborted, 0);
+    stop(&f);
+}
+
 // ---- what must work
 // ---------------------------------------------------------------------------------------------------
 
@@ -502,6 +524,7 @@ int main(void)
         WITH_SERVER(too_many_connections_are_503),
         cmocka_unit_test(slow_clients_run_into_their_time_outs),
         cmocka_unit_test(a_client_that_does_not_read_is_given_up),
+        cmocka_unit_test(a_client_that_reads_slowly_is_not),
         WITH_SERVER(requests_split_at_every_byte_are_the_same),
         WITH_SERVER(pipelined_requests_are_answered_in_order),
         WITH_SERVER(pipelined_behind_a_waiting_request),
