@@ -39,6 +39,19 @@ static bool wants_html(const struct exchange *x)
     return accept && slice_find(accept->value, SLICE("text/html")) != SLICE_NOT_FOUND;
 }
 
+// The address at which the browser found us, as long as it needs no escaping.
+static struct slice address_shown(const struct exchange *x)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
+    const struct h1_field *host = h1_find_field(x->ex->req.fields, x->ex->req.n_fields, HEADER_HOST);
+    for (size_t i = 0; host && i < host->value.len; i++) {
+        if (!strchr(plain, host->value.ptr[i])) {
+            host = NULL;
+        }
+    }
+    return host && host->value.len ? host->value : SLICE("localhost:3000");
+}
+
 static void answer_page(struct exchange *x)
 {
     static const char page[] =
@@ -50,12 +63,12 @@ static void answer_page(struct exchange *x)
         "@media(prefers-color-scheme:dark){body{color:#dfe6ee;background:#12171d}code,pre{background:#1e2630}"
         "a{color:#7db7ff}}\n</style>\n</head>\n<body>\n<h1>droid2api</h1>\n"
         "<p>The gateway is running. Point an OpenAI, Anthropic or Gemini client at this address.</p>\n"
-        "<pre>curl http://localhost:3000/v1/models</pre>\n"
+        "<pre>curl http://%.*s/v1/models</pre>\n"
         "<ul>\n<li><a href=\"/v1/models\">/v1/models</a>: the models that are configured</li>\n"
         "<li><a href=\"/health\">/health</a> and <a href=\"/ready\">/ready</a>: for probes</li>\n"
         "<li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>\n</ul>\n<p>Version %s</p>\n</body>\n</html>\n";
     struct buf body = BUF_EMPTY;
-    buf_printf(&body, page, DROID2API_VERSION);
+    buf_printf(&body, page, SLICE_ARG(address_shown(x)), DROID2API_VERSION);
     answer_buf(x, 200, SLICE("text/html; charset=utf-8"), &body);
 }
 

@@ -10,129 +10,23 @@
 #include "http/server_conn.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/list.h"
-#include "base/log.h"
-#include "http/chunked.h"
-#include "net/address.h"
-#include "net/stream.h"
+#include "http/server_internal.h"
 
-enum {
-    EXCHANGE_ARENA_FIRST = 4096,
-    ACCEPT_BURST = 64,
-    ACCEPT_RETRY_MS = 100,
-    LINGER_MS = 2000,
-    LINGER_BYTES_MAX = 256 * 1024 * 1024,
-    HEAD_RESERVE = 256,
-};
-
-enum conn_state {
-    CONN_IDLE,     // between requests
-    CONN_HEAD,     // part of a head has come
-    CONN_BODY,     // reading a request body
-    CONN_EXCHANGE, // the handler works; the request is complete or was answered early
-    CONN_LINGER,   // the last answer is out; what still comes is thrown away
-    CONN_CLOSING,
-};
-
-enum exchange_state {
-    EX_READING,  // nothing answered yet
-    EX_STARTED,  // head made, still held
-    EX_SENDING,  // head sent
-    EX_FINISHED, // last byte handed over
-};
-
-struct body_reader {
-    char *ptr;  // owned until the exchange has it
-    size_t len; // so far
-    size_t cap; // content-length, or room
-    bool is_owned;
-    struct chunked_decoder chunked;
-};
-
-struct server_conn {
-    struct stream stream;
-    struct http_server *server; // borrowed
-    struct list link;           // of the server's connections
-    struct server_exchange *ex; // owned; from a complete head to the end of the response
-    struct buf input;           // owned: a part of a head, or pipelined bytes
-    struct timer timer;
-    struct h1_scan scan;
-    struct address peer;
-    enum conn_state state;
-    uint64_t first_byte_ns;
-    uint32_t linger_bytes;
-    size_t n_unsent; // bytes held back when the send timer started
-    bool peer_has_ended;
-    bool close_after; // this response is the last
-};
-
-struct listening {
-    uv_poll_t poll;
-    struct http_server *server; // borrowed
-    struct timer retry;
-    struct list link;
-    int fd;
-};
-
-struct http_server {
-    struct loop *loop; // borrowed
-    struct http_server_limits limits;
-    const struct http_server_handler *handler;
-    void *arg;
-    struct list listeners;
-    struct list conns;
-    size_t n_conns;
-    bool is_draining;
-    void (*on_drained)(void *arg);
-    void *on_drained_arg;
-    int64_t date_second; // of the cached date header
-    char date[48];
-};
-
-// Response state that only this file sees; lives in the exchange's arena.
-struct response {
-    struct buf head; // owned; empty once sent
-    bool is_chunked;
-    bool is_close_delimited; // the end of the connection is the end of the body
-    bool has_body;           // not HEAD, 204 or 304
-    struct body_reader body;
-};
-
-const struct http_server_limits http_server_limits_default = {
-    .head = {.start_line_max = 8 * 1024, .head_max = 64 * 1024, .fields_max = H1_FIELDS_MAX},
-    .body_max = 50 * 1024 * 1024,
-    .connections_max = 20000,
-    .header_timeout_ms = 30 * 1000,
-    .idle_timeout_ms = 75 * 1000,
-    .body_timeout_ms = 60 * 1000,
-    .send_timeout_ms = 300 * 1000,
-};
-
-static struct response *response_of(struct server_exchange *ex)
-{
-    return ex->_response;
-}
+enum { EXCHANGE_ARENA_FIRST = 4096, LINGER_MS = 2000, LINGER_BYTES_MAX = 256 * 1024 * 1024 };
 
 /* What happens on a connection, in order */
 static void consume(struct server_conn *conn, char *bytes, size_t len);
 static size_t consume_head(struct server_conn *conn, char *bytes, size_t len);
 static size_t consume_body(struct server_conn *conn, char *bytes, size_t len);
 static void begin_exchange(struct server_conn *conn);
-static void end_exchange(struct server_conn *conn);
 static void begin_linger(struct server_conn *conn);
-static void close_conn(struct server_conn *conn);
-static void abort_exchange(struct server_conn *conn);
 
 // ---- timers ---------------------------------------------------------------------------------------------------------
 
 static void reject(struct server_conn *conn, unsigned status, const char *text);
-
-static void watch_sending(struct server_conn *conn);
 
 static void on_timer(struct timer *timer)
 {
@@ -142,14 +36,14 @@ static void on_timer(struct timer *timer)
     case CONN_BODY: reject(conn, 408, "the request body made no progress"); return;
     case CONN_EXCHANGE:
         if (stream_pending(&conn->stream) < conn->n_unsent) {
-            watch_sending(conn); // slow, but it takes some
+            server_conn_watch_sending(conn); // slow, but it takes some
         } else {
-            abort_exchange(conn);
+            server_conn_abort(conn);
         }
         return;
     case CONN_IDLE:
     case CONN_LINGER:
-    case CONN_CLOSING: close_conn(conn); return;
+    case CONN_CLOSING: server_conn_close(conn); return;
     }
 }
 
@@ -158,8 +52,7 @@ static void set_timer(struct server_conn *conn, uint32_t ms)
     timer_start(&conn->server->loop->timers, &conn->timer, ms, on_timer);
 }
 
-// From now on the client has to take some of what is held back for it.
-static void watch_sending(struct server_conn *conn)
+void server_conn_watch_sending(struct server_conn *conn)
 {
     conn->n_unsent = stream_pending(&conn->stream);
     set_timer(conn, conn->server->limits.send_timeout_ms);
@@ -192,7 +85,7 @@ static void consume(struct server_conn *conn, char *bytes, size_t len)
         case CONN_LINGER:
             conn->linger_bytes += (uint32_t)len;
             if (conn->linger_bytes > LINGER_BYTES_MAX) {
-                close_conn(conn);
+                server_conn_close(conn);
             }
             return;
         case CONN_CLOSING: return;
@@ -469,164 +362,16 @@ static void reject(struct server_conn *conn, unsigned status, const char *text)
     buf_deinit(&body);
 }
 
-// ---- the response ---------------------------------------------------------------------------------------------------
+// ---- after the response ---------------------------------------------------------------------------------------------
 
-static struct slice date_line(struct http_server *server)
+void server_conn_break_exchange(struct server_conn *conn)
 {
-    int64_t second = clock_wall_ms() / 1000;
-    if (second != server->date_second) {
-        time_t time = (time_t)second;
-        struct tm tm;
-        server->date_second = second;
-        strftime(server->date, sizeof(server->date), "date: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime_r(&time, &tm));
-    }
-    return slice_from_cstr(server->date);
-}
-
-static void write_status_line(struct buf *head, unsigned status)
-{
-    if (status == 200) {
-        buf_append(head, SLICE("HTTP/1.1 200 OK\r\n"));
-    } else {
-        buf_printf(head, "HTTP/1.1 %u %s\r\n", status, http_status_reason(status));
-    }
-}
-
-static void write_connection_line(struct server_exchange *ex, struct buf *head)
-{
-    if (ex->_conn->close_after) {
-        buf_append(head, SLICE("connection: close\r\n"));
-    } else if (ex->req.minor_version == 0) {
-        buf_append(head, SLICE("connection: keep-alive\r\n"));
-    }
-}
-
-void server_start(struct server_exchange *ex, unsigned status, struct slice headers, int64_t content_length)
-{
-    assert(ex->_state == EX_READING);
-    struct response *response = response_of(ex);
-    struct server_conn *conn = ex->_conn;
-    ex->_state = EX_STARTED;
-    response->has_body = h1_response_has_body(ex->req.method, (uint16_t)status);
-    response->is_chunked = content_length == H1_NO_LENGTH && ex->req.minor_version == 1 && response->has_body;
-    response->is_close_delimited = content_length == H1_NO_LENGTH && ex->req.minor_version == 0 && response->has_body;
-    conn->close_after |= response->is_close_delimited;
-    struct buf *head = &response->head;
-    buf_reserve(head, headers.len + HEAD_RESERVE);
-    write_status_line(head, status);
-    buf_append(head, headers);
-    buf_append(head, date_line(conn->server));
-    if (response->is_chunked) {
-        buf_append(head, SLICE("transfer-encoding: chunked\r\n"));
-    } else if (content_length != H1_NO_LENGTH && status >= 200 && status != 204) {
-        buf_append(head, SLICE("content-length: "));
-        buf_append_u64(head, (uint64_t)content_length);
-        buf_append(head, SLICE("\r\n"));
-    }
-    write_connection_line(ex, head);
-    buf_append(head, SLICE("\r\n"));
-}
-
-static int write_out(struct server_exchange *ex, struct iovec *iov, size_t n)
-{
-    struct response *response = response_of(ex);
-    int r = stream_write(&ex->_conn->stream, iov, n);
-    if (ex->_state == EX_STARTED) {
-        ex->_state = EX_SENDING;
-        buf_deinit(&response->head);
-    }
-    if (r == STREAM_PENDING) {
-        watch_sending(ex->_conn);
-    }
-    return r == STREAM_PENDING ? STREAM_PENDING : 0; // what is broken is told by on_abort
-}
-
-void server_flush(struct server_exchange *ex)
-{
-    if (ex->_state == EX_STARTED) {
-        struct response *response = response_of(ex);
-        struct iovec iov = {response->head.ptr, response->head.len};
-        write_out(ex, &iov, 1);
-    }
-}
-
-void server_discard(struct server_exchange *ex)
-{
-    if (ex->_state == EX_STARTED) {
-        ex->_state = EX_READING;
-        buf_deinit(&response_of(ex)->head);
-    }
-}
-
-static struct iovec iovec_of(struct slice s)
-{
-    return (struct iovec){(void *)s.ptr, s.len};
-}
-
-static size_t write_chunk_size(char *out, size_t len)
-{
-    static const char hex[] = "0123456789abcdef";
-    size_t n_digits = 1;
-    while (n_digits < 16 && len >> (4 * n_digits)) {
-        n_digits++;
-    }
-    for (size_t i = 0; i < n_digits; i++) {
-        out[i] = hex[(len >> (4 * (n_digits - 1 - i))) & 15];
-    }
-    memcpy(out + n_digits, "\r\n", 2);
-    return n_digits + 2;
-}
-
-int server_write(struct server_exchange *ex, struct slice bytes, bool last)
-{
-    if (ex->_state == EX_FINISHED) {
-        return 0;
-    }
-    struct response *response = response_of(ex);
-    struct iovec iov[4];
-    size_t n = 0;
-    char size_line[20];
-    if (ex->_state == EX_STARTED) {
-        iov[n++] = iovec_of(buf_slice(&response->head));
-    }
-    if (bytes.len && response->has_body) {
-        if (response->is_chunked) {
-            iov[n++] = (struct iovec){size_line, write_chunk_size(size_line, bytes.len)};
-        }
-        iov[n++] = iovec_of(bytes);
-        if (response->is_chunked) {
-            iov[n++] = iovec_of(last ? SLICE("\r\n0\r\n\r\n") : SLICE("\r\n"));
-        }
-    } else if (last && response->is_chunked) {
-        iov[n++] = iovec_of(SLICE("0\r\n\r\n"));
-    }
-    int r = n ? write_out(ex, iov, n) : 0;
-    if (last) {
-        ex->_state = EX_FINISHED;
-        end_exchange(ex->_conn);
-        return 0;
-    }
-    return r;
-}
-
-void server_respond(struct server_exchange *ex, unsigned status, struct slice headers, struct slice body)
-{
-    server_start(ex, status, headers, (int64_t)body.len);
-    server_write(ex, body, true);
-}
-
-void server_break(struct server_exchange *ex)
-{
-    struct server_conn *conn = ex->_conn;
-    if (ex->_state == EX_FINISHED || conn->state == CONN_CLOSING) {
-        return;
-    }
-    ex->_state = EX_FINISHED;
-    conn->state = CONN_CLOSING;
-    timer_cancel(&conn->timer);
+    struct server_exchange *ex = conn->ex;
     // What was written is let out; the missing end tells that it is not all. A body without framing needs a reset for
     // that.
     bool needs_reset = response_of(ex)->is_close_delimited;
+    conn->state = CONN_CLOSING;
+    timer_cancel(&conn->timer);
     if (ex->_is_announced) {
         conn->server->handler->on_finished(conn->server->arg, ex);
     }
@@ -642,9 +387,7 @@ void server_break(struct server_exchange *ex)
     }
 }
 
-// ---- after the response ---------------------------------------------------------------------------------------------
-
-static void end_exchange(struct server_conn *conn)
+void server_conn_end_exchange(struct server_conn *conn)
 {
     struct server_exchange *ex = conn->ex;
     if (ex->_is_announced) {
@@ -667,7 +410,7 @@ static void end_exchange(struct server_conn *conn)
 static void begin_linger(struct server_conn *conn)
 {
     if (conn->peer_has_ended) {
-        close_conn(conn);
+        server_conn_close(conn);
         return;
     }
     conn->state = CONN_LINGER;
@@ -677,14 +420,14 @@ static void begin_linger(struct server_conn *conn)
     set_timer(conn, LINGER_MS);
 }
 
-static void close_conn(struct server_conn *conn)
+void server_conn_close(struct server_conn *conn)
 {
     conn->state = CONN_CLOSING;
     timer_cancel(&conn->timer);
     stream_close(&conn->stream);
 }
 
-static void abort_exchange(struct server_conn *conn)
+void server_conn_abort(struct server_conn *conn)
 {
     struct server_exchange *ex = conn->ex;
     conn->state = CONN_CLOSING;
@@ -695,7 +438,7 @@ static void abort_exchange(struct server_conn *conn)
         }
         free_exchange(conn);
     }
-    close_conn(conn);
+    server_conn_close(conn);
 }
 
 // ---- events of the stream -------------------------------------------------------------------------------------------
@@ -716,7 +459,7 @@ static void on_end(struct stream *stream, int r)
     if (is_half_close) {
         conn->close_after = true; // nobody can ask any more
     } else {
-        abort_exchange(conn);
+        server_conn_abort(conn);
     }
 }
 
@@ -726,7 +469,7 @@ static void on_hangup(struct stream *stream)
     struct server_conn *conn = CONTAINER_OF(stream, struct server_conn, stream);
     bool is_under_way = conn->state == CONN_EXCHANGE && conn->ex && conn->ex->_is_announced;
     if (is_under_way && conn->ex->req.keep_alive) {
-        abort_exchange(conn);
+        server_conn_abort(conn);
     }
 }
 
@@ -775,7 +518,7 @@ static void on_closed(struct stream *stream)
 
 static const struct stream_events conn_events = {on_data, on_end, on_drain, on_closed, on_hangup};
 
-// ---- listening ------------------------------------------------------------------------------------------------------
+// ---- the beginning --------------------------------------------------------------------------------------------------
 
 static void refuse(struct server_conn *conn)
 {
@@ -783,7 +526,7 @@ static void refuse(struct server_conn *conn)
     reject(conn, 503, "too many connections");
 }
 
-static void accept_one(struct http_server *server, int fd, const struct address *peer)
+void server_conn_accept(struct http_server *server, int fd, const struct address *peer)
 {
     struct server_conn *conn = mem_zalloc(sizeof(*conn));
     conn->server = server;
@@ -797,159 +540,4 @@ static void accept_one(struct http_server *server, int fd, const struct address 
     if (server->n_conns > server->limits.connections_max) {
         refuse(conn);
     }
-}
-
-static void on_accept(uv_poll_t *poll, int status, int events);
-
-static void on_accept_retry(struct timer *timer)
-{
-    struct listening *listening = CONTAINER_OF(timer, struct listening, retry);
-    uv_poll_start(&listening->poll, UV_READABLE, on_accept);
-}
-
-static void on_accept(uv_poll_t *poll, int status, int events)
-{
-    (void)status;
-    (void)events;
-    struct listening *listening = CONTAINER_OF(poll, struct listening, poll);
-    for (int i = 0; i < ACCEPT_BURST; i++) {
-        struct address peer;
-        socklen_t len = sizeof(peer);
-        int fd = accept4(listening->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            accept_one(listening->server, fd, &peer);
-            continue;
-        }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            // The connection stays in the queue: look again when some have closed.
-            log_warn("server", "cannot accept connections: %s", strerror(errno));
-            uv_poll_stop(poll);
-            timer_start(&listening->server->loop->timers, &listening->retry, ACCEPT_RETRY_MS, on_accept_retry);
-        }
-        return;
-    }
-}
-
-void http_server_listen_take(struct http_server *server, int fd)
-{
-    struct listening *listening = mem_zalloc(sizeof(*listening));
-    listening->server = server;
-    listening->fd = fd;
-    timer_init(&listening->retry);
-    list_append(&server->listeners, &listening->link);
-    uv_poll_init(&server->loop->uv, &listening->poll, fd);
-    uv_poll_start(&listening->poll, UV_READABLE, on_accept);
-}
-
-static void on_listening_closed(uv_handle_t *handle)
-{
-    mem_free(CONTAINER_OF((uv_poll_t *)handle, struct listening, poll));
-}
-
-static void close_listeners(struct http_server *server)
-{
-    while (!list_is_empty(&server->listeners)) {
-        struct listening *listening = CONTAINER_OF(server->listeners.next, struct listening, link);
-        list_remove(&listening->link);
-        timer_cancel(&listening->retry);
-        uv_close((uv_handle_t *)&listening->poll, on_listening_closed);
-        close(listening->fd);
-    }
-}
-
-// ---- the server -----------------------------------------------------------------------------------------------------
-
-struct http_server *http_server_new(struct loop *loop, const struct http_server_limits *limits,
-                                    const struct http_server_handler *handler, void *arg)
-{
-    struct http_server *server = mem_zalloc(sizeof(*server));
-    server->loop = loop;
-    server->limits = *limits;
-    server->handler = handler;
-    server->arg = arg;
-    list_init(&server->listeners);
-    list_init(&server->conns);
-    return server;
-}
-
-void http_server_set_limits(struct http_server *server, const struct http_server_limits *limits)
-{
-    server->limits = *limits;
-}
-
-void http_server_drain(struct http_server *server, void (*on_drained)(void *arg), void *arg)
-{
-    server->is_draining = true;
-    close_listeners(server);
-    if (server->n_conns == 0) {
-        on_drained(arg);
-        return;
-    }
-    server->on_drained = on_drained;
-    server->on_drained_arg = arg;
-    struct list *next;
-    for (struct list *at = server->conns.next; at != &server->conns; at = next) {
-        struct server_conn *conn = CONTAINER_OF(at, struct server_conn, link);
-        next = at->next;
-        if (conn->state == CONN_IDLE || conn->state == CONN_LINGER) {
-            close_conn(conn);
-        } else {
-            conn->close_after = true;
-        }
-    }
-}
-
-void http_server_abort_all(struct http_server *server)
-{
-    close_listeners(server);
-    struct list *next;
-    for (struct list *at = server->conns.next; at != &server->conns; at = next) {
-        struct server_conn *conn = CONTAINER_OF(at, struct server_conn, link);
-        next = at->next;
-        if (conn->state != CONN_CLOSING) {
-            abort_exchange(conn);
-        }
-    }
-}
-
-void http_server_free(struct http_server *server)
-{
-    assert(server->n_conns == 0);
-    mem_free(server);
-}
-
-size_t http_server_n_connections(const struct http_server *server)
-{
-    return server->n_conns;
-}
-
-struct loop *http_server_loop(struct http_server *server)
-{
-    return server->loop;
-}
-
-bool server_has_started(const struct server_exchange *ex)
-{
-    return ex->_state != EX_READING;
-}
-
-bool server_head_is_sent(const struct server_exchange *ex)
-{
-    return ex->_state == EX_SENDING || ex->_state == EX_FINISHED;
-}
-
-size_t server_pending(const struct server_exchange *ex)
-{
-    return stream_pending(&ex->_conn->stream);
-}
-
-struct slice server_peer_address(struct server_exchange *ex)
-{
-    char text[ADDRESS_TEXT_SIZE];
-    return arena_dup(&ex->arena, address_text(&ex->_conn->peer, text));
-}
-
-int server_socket(const struct server_exchange *ex)
-{
-    return ex->_conn->stream._fd;
 }

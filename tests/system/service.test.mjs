@@ -41,6 +41,10 @@ test('GET /', async (t) => {
     assert.equal(response.status, 200);
     assert.match(response.header('content-type'), /^text\/html/);
     assert.match(response.text, /<html/i);
+    const named = await stack.gateway.call({ path: '/', headers: { accept, host: 'gateway.test:81' } });
+    assert.ok(named.text.includes('curl http://gateway.test:81/v1/models'));
+    const odd = await stack.gateway.call({ path: '/', headers: { accept, host: "a'b&c" } });
+    assert.ok(!odd.text.includes("a'b"), 'what would need escaping is not shown');
   });
 });
 
