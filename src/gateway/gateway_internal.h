@@ -12,6 +12,7 @@
 #include "gateway/route.h"
 #include "gateway/upstream.h"
 #include "http/client.h"
+#include "http/inflater.h"
 #include "http/server_conn.h"
 #include "http/sse_parser.h"
 #include "json/json_splice.h"
@@ -60,7 +61,11 @@ struct exchange {
     // the response
     unsigned upstream_status;
     bool is_sse;
-    bool is_paused; // the upstream waits for the client
+    bool is_paused;            // the upstream waits for the client
+    struct inflater *inflater; // owned; NULL where the answer is not compressed
+    struct buf packed;         // owned; compressed bytes that wait for the client
+    bool has_packed;           // some wait, or more unpacked ones do
+    bool packed_is_last;       // they are the last of the answer
     struct sse_parser sse;
     struct usage_tap *tap; // owned
     uint64_t n_body_bytes;

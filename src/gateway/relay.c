@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "gateway/gateway_internal.h"
 
-enum { TAP_LIMIT = 64 * 1024, TAP_EVENT_MAX = SSE_EVENT_MAX_DEFAULT };
+enum { TAP_LIMIT = 64 * 1024, TAP_EVENT_MAX = SSE_EVENT_MAX_DEFAULT, UNPACKED_PIECE = 16 * 1024 };
 
 // ---- heartbeats -----------------------------------------------------------------------------------------------------
 
@@ -60,21 +60,22 @@ static bool is_of_connection(const struct h1_response *resp, struct slice name)
     return false;
 }
 
-static bool is_passed_on(const struct h1_response *resp, const struct h1_field *field, bool is_sse)
+static bool is_passed_on(const struct exchange *x, const struct h1_response *resp, const struct h1_field *field)
 {
     if (field->id != HEADER_OTHER) {
-        return !(HEADER_BIT(field->id) & dropped_headers);
+        uint64_t dropped = dropped_headers | (x->inflater ? HEADER_BIT(HEADER_CONTENT_ENCODING) : 0);
+        return !(HEADER_BIT(field->id) & dropped);
     }
     bool is_ours = slice_starts_with_nocase(field->name, SLICE("access-control-")) ||
-                   (is_sse && slice_eq_nocase(field->name, SLICE("x-accel-buffering")));
+                   (x->is_sse && slice_eq_nocase(field->name, SLICE("x-accel-buffering")));
     return !is_ours && !is_of_connection(resp, field->name);
 }
 
-static void append_upstream_headers(struct buf *headers, const struct h1_response *resp, bool is_sse)
+static void append_upstream_headers(const struct exchange *x, struct buf *headers, const struct h1_response *resp)
 {
     for (size_t i = 0; i < resp->n_fields; i++) {
         const struct h1_field *field = &resp->fields[i];
-        if (is_passed_on(resp, field, is_sse)) {
+        if (is_passed_on(x, resp, field)) {
             buf_append(headers, field->name);
             buf_append(headers, SLICE(": "));
             buf_append(headers, field->value);
@@ -89,11 +90,15 @@ static bool is_event_stream(const struct h1_response *resp)
     return type && slice_starts_with_nocase(type->value, SLICE("text/event-stream"));
 }
 
-// A body that is compressed although we asked for identity passes unread.
-static bool is_readable(const struct h1_response *resp)
+// We ask for identity. A provider that compresses all the same is unpacked: the client may not have offered it, and the
+// answer must be read. False for a coding that we cannot decode: such an answer passes as it is, unread.
+static bool make_readable(struct exchange *x, const struct h1_response *resp)
 {
     const struct h1_field *encoding = h1_find_field(resp->fields, resp->n_fields, HEADER_CONTENT_ENCODING);
-    return !encoding || slice_eq_nocase(encoding->value, SLICE("identity"));
+    if (encoding && inflater_knows(encoding->value)) {
+        x->inflater = inflater_new();
+    }
+    return !encoding || x->inflater || slice_eq_nocase(encoding->value, SLICE("identity"));
 }
 
 static void on_first_content_timeout(struct timer *timer)
@@ -106,7 +111,7 @@ static void on_first_content_timeout(struct timer *timer)
 
 static void attach_tap(struct exchange *x, const struct h1_response *resp)
 {
-    if (resp->status >= 300 || !is_readable(resp)) {
+    if (!make_readable(x, resp) || resp->status >= 300) {
         x->is_sse = false;
         return;
     }
@@ -139,14 +144,15 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp)
     struct buf headers = BUF_EMPTY;
     buf_reserve(&headers, 512);
     exchange_write_headers(x, &headers);
-    append_upstream_headers(&headers, resp, x->is_sse);
+    append_upstream_headers(x, &headers, resp);
     if (x->is_sse) {
         buf_append(&headers, SLICE("x-accel-buffering: no\r\n"));
     }
     x->status = resp->status;
     // The head is made here and leaves with the first piece of the body. To a stream something may be added (a
     // heartbeat, an error), so that its length is not known even if the upstream gave one.
-    server_start(x->ex, resp->status, buf_slice(&headers), x->is_sse ? H1_NO_LENGTH : resp->content_length);
+    server_start(x->ex, resp->status, buf_slice(&headers),
+                 x->is_sse || x->inflater ? H1_NO_LENGTH : resp->content_length);
     buf_deinit(&headers);
     watch_silence(x);
 }
@@ -220,10 +226,10 @@ static void relay_last(struct exchange *x, struct slice piece)
     exchange_fail(x, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
 }
 
-void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
+// A piece as the client gets it.
+static void relay_piece(struct exchange *x, struct slice piece, bool last)
 {
-    struct slice piece = slice_of(bytes, len);
-    x->n_body_bytes += len;
+    x->n_body_bytes += piece.len;
     if (last) {
         relay_last(x, piece);
         return;
@@ -237,12 +243,76 @@ void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
     watch_silence(x);
 }
 
+// ---- compressed answers ---------------------------------------------------------------------------------------------
+
+static void fail_unpacking(struct exchange *x, enum fault fault, struct slice text)
+{
+    attempt_cancel(x);
+    x->outcome = fault == FAULT_UPSTREAM_TRUNCATED ? "truncated" : "protocol";
+    exchange_fail(x, fault, text);
+}
+
+// Unpacks and passes on as long as the client takes it; what is left waits. False: the exchange is over, and gone.
+static bool unpack(struct exchange *x, struct slice packed, bool last)
+{
+    char out[UNPACKED_PIECE];
+    for (;;) {
+        size_t n;
+        enum inflate_result r = inflater_run(x->inflater, &packed, out, sizeof(out), &n);
+        bool is_end = r == INFLATE_DONE && last;
+        if (n || is_end) {
+            relay_piece(x, slice_of(out, n), is_end);
+        }
+        if (is_end) {
+            return false;
+        }
+        if (r == INFLATE_BAD) {
+            fail_unpacking(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's compressed answer is malformed"));
+            return false;
+        }
+        if (r == INFLATE_NEED_INPUT && last) {
+            fail_unpacking(x, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
+            return false;
+        }
+        if (r != INFLATE_NEED_ROOM) {
+            return true;
+        }
+        if (x->is_paused) {
+            buf_append(&x->packed, packed);
+            x->has_packed = true;
+            x->packed_is_last = last;
+            return true;
+        }
+    }
+}
+
+void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
+{
+    if (x->inflater) {
+        unpack(x, slice_of(bytes, len), last);
+    } else {
+        relay_piece(x, slice_of(bytes, len), last);
+    }
+}
+
 void relay_on_drain(struct exchange *x)
 {
-    if (x->is_paused) {
-        x->is_paused = false;
-        client_call_resume(&x->call);
+    if (!x->is_paused) {
+        return;
     }
+    x->is_paused = false;
+    if (x->has_packed) {
+        struct buf packed = x->packed;
+        bool was_last = x->packed_is_last;
+        x->packed = BUF_EMPTY;
+        x->has_packed = false;
+        bool goes_on = unpack(x, buf_slice(&packed), was_last);
+        buf_deinit(&packed);
+        if (!goes_on || x->is_paused) {
+            return;
+        }
+    }
+    client_call_resume(&x->call);
 }
 
 void relay_deinit(struct exchange *x)
@@ -250,4 +320,7 @@ void relay_deinit(struct exchange *x)
     usage_tap_free(x->tap);
     x->tap = NULL;
     sse_parser_deinit(&x->sse);
+    inflater_free(x->inflater);
+    x->inflater = NULL;
+    buf_deinit(&x->packed);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What the gateway makes of upstreams that refuse, stall, break off, talk nonsense, or are reached over TLS and proxies.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
-import { gunzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import {
   Authority, dialectNames, dialects, endsWithError, freePort, Gateway, hasEnd, listen, modelRequest, parseEvents,
   requestBytes, Simulator, simulatorConfig, Stack, startConnectProxy, startTlsFront, uniqueKey, waitFor,
@@ -421,15 +422,57 @@ test('answers that are odd, and right', async (t) => {
   }
 });
 
-test('an upstream that compresses unasked is passed on as it is', async () => {
+test('an upstream that compresses unasked is unpacked', async (t) => {
   for (const stream of [false, true]) {
-    const key = uniqueKey('gzip=1~tokens=5');
-    const response = await stack.gateway.call(modelRequest('chat', { key, stream }));
-    assert.equal(response.status, 200);
-    assert.equal(response.header('content-encoding'), 'gzip');
-    const text = gunzipSync(response.body).toString();
-    assert.ok(response.isComplete && text.includes(stream ? '[DONE]' : 'chat.completion'), text);
+    await t.test(stream ? 'a stream' : 'a body', async () => {
+      const key = uniqueKey('gzip=1~tokens=5');
+      const response = await stack.gateway.call(modelRequest('chat', { key, stream }));
+      assert.equal(response.status, 200);
+      assert.equal(response.header('content-encoding'), undefined);
+      assert.ok(response.isComplete && response.text.includes(stream ? '[DONE]' : 'chat.completion'), response.text);
+    });
   }
+  const packed = (body, declared = body.length) => Buffer.concat([
+    Buffer.from('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n'
+      + `Content-Length: ${declared}\r\n\r\n`), body]);
+  await t.test('one that is no gzip is an error', () => withOwnUpstream(
+    ({ socket }) => socket.write(packed(Buffer.from('{"plain":1}'))),
+    async (gateway) => assertFault('chat', await gateway.call(modelRequest('chat', { key: uniqueKey() })), 502,
+      /^upstream_protocol_error$/),
+  ));
+  await t.test('one whose packed data is cut breaks off', () => withOwnUpstream(
+    ({ socket }) => socket.write(packed(gzipSync(Buffer.alloc(100_000, randomBytes(1000))).subarray(0, -20))),
+    async (gateway) => {
+      const response = await gateway.call(modelRequest('chat', { key: uniqueKey() }));
+      assert.equal(response.isComplete, false);
+    },
+  ));
+  await t.test('what unpacks to a thousand times its size arrives whole, and costs nothing while nobody reads', async () => {
+    const size = 300_000_000;
+    const body = packed(gzipSync(Buffer.alloc(size, 'a')));
+    const upstream = await startOwnUpstream(({ socket }) => socket.write(body));
+    const gateway = await Gateway.start({ release: true, config: simulatorConfig(upstream.url) });
+    try {
+      const wire = await Wire.connect(gateway.port);
+      let received = 0;
+      wire.socket.pause();
+      wire.socket.on('data', (bytes) => {
+        received += bytes.length;
+        wire.received = Buffer.alloc(0);
+      });
+      const before = gateway.rss;
+      wire.send(requestBytes(modelRequest('chat', { key: uniqueKey(), close: false })));
+      await waitStable('the gateway', () => gateway.cpuTicks, { quietMs: 500 });
+      const grown = gateway.rss - before;
+      assert.ok(grown < 2_000_000, `${grown} bytes`);
+      wire.socket.resume();
+      await waitFor('the whole answer', () => received >= size, { limitMs: 60_000 });
+      wire.close();
+    } finally {
+      await gateway.stop();
+      await upstream.stop();
+    }
+  });
 });
 
 test('an upstream that answers before it has read everything is heard', async () => {
