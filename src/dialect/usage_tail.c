@@ -21,13 +21,13 @@ static bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-// The next byte that is no space; '\0' at the end.
+// The next byte that is no space; 0 at the end.
 static char peek(struct tail *tail)
 {
     while (tail->at < tail->end && is_space(*tail->at)) {
         tail->at++;
     }
-    return tail->at < tail->end ? *tail->at : '\0';
+    return tail->at < tail->end ? *tail->at : (char)0;
 }
 
 static bool take(struct tail *tail, char c)

@@ -19,7 +19,7 @@ struct listening {
 
 const struct http_server_limits http_server_limits_default = {
     .head = {.start_line_max = 8 * 1024, .head_max = 64 * 1024, .fields_max = H1_FIELDS_MAX},
-    .body_max = 50 * 1024 * 1024,
+    .body_max = UINT64_C(50) * 1024 * 1024,
     .connections_max = 20000,
     .header_timeout_ms = 30 * 1000,
     .idle_timeout_ms = 75 * 1000,
