@@ -28,8 +28,8 @@ static uint32_t budget_of(const struct config *config, enum reasoning_level leve
 static struct adjustments adjustments_of(const struct exchange *x)
 {
     const struct config_model *model = x->upstream->model;
-    struct slice sent_as = model->upstream_model.len ? model->upstream_model : model->id;
-    bool counts = x->route.kind == ROUTE_COUNT_TOKENS || x->route.kind == ROUTE_GEMINI_COUNT;
+    struct slice sent_as = upstream_model_name(x->upstream);
+    bool counts = route_counts_tokens(x->route.kind);
     struct adjustments adjustments = {
         .has_model_member = x->upstream->dialect != DIALECT_GEMINI || model->endpoint->is_generate_route,
         .reasoning = counts ? ADJUST_AUTO : (enum adjust_reasoning)model->reasoning,
@@ -105,7 +105,7 @@ static void append_target(struct exchange *x, struct buf *head)
     buf_append(head, endpoint->path);
     if (x->upstream->dialect == DIALECT_GEMINI && !endpoint->is_generate_route) {
         buf_append(head, SLICE("/models/"));
-        append_encoded(head, model->upstream_model.len ? model->upstream_model : model->id);
+        append_encoded(head, upstream_model_name(x->upstream));
         buf_append_char(head, ':');
         buf_append(head, action_of(x));
         if (x->route.kind == ROUTE_GENERATE && x->wants_stream) {
@@ -116,18 +116,6 @@ static void append_target(struct exchange *x, struct buf *head)
         buf_append(head, SLICE("/count_tokens"));
     }
     append_query(head, x->route.query);
-}
-
-// Of the names that header_name.h does not know; those it knows are in upstream->overridden.
-static bool is_configured(const struct upstream *upstream, struct slice name)
-{
-    const struct config_endpoint *endpoint = upstream->model->endpoint;
-    for (size_t i = 0; i < endpoint->n_headers; i++) {
-        if (slice_eq_nocase(endpoint->headers[i].name, name)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 // `anthropic-beta` travels too, but is written apart because of the flags that configuration adds.
@@ -143,18 +131,10 @@ static bool travels(const struct upstream *upstream, const struct h1_field *fiel
     }
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
         if (slice_starts_with_nocase(field->name, prefixes[i])) {
-            return !is_configured(upstream, field->name);
+            return !upstream_endpoint_sets(upstream->model->endpoint, field->name);
         }
     }
     return false;
-}
-
-static void append_line(struct buf *head, struct slice name, struct slice value)
-{
-    buf_append(head, name);
-    buf_append(head, SLICE(": "));
-    buf_append(head, value);
-    buf_append(head, SLICE("\r\n"));
 }
 
 static void append_client_headers(struct exchange *x, struct buf *head)
@@ -162,7 +142,7 @@ static void append_client_headers(struct exchange *x, struct buf *head)
     const struct h1_request *req = &x->ex->req;
     for (size_t i = 0; i < req->n_fields; i++) {
         if (travels(x->upstream, &req->fields[i])) {
-            append_line(head, req->fields[i].name, req->fields[i].value);
+            h1_write_field(head, req->fields[i].name, req->fields[i].value);
         }
     }
 }
@@ -197,7 +177,7 @@ static void append_anthropic(struct exchange *x, struct buf *head, struct slice 
     const struct h1_request *req = &x->ex->req;
     bool has_version = h1_find_field(req->fields, req->n_fields, HEADER_ANTHROPIC_VERSION) != NULL;
     if (!has_version && !upstream_overrides(x->upstream, HEADER_ANTHROPIC_VERSION)) {
-        append_line(head, SLICE("anthropic-version"), SLICE("2023-06-01"));
+        h1_write_field(head, SLICE("anthropic-version"), SLICE("2023-06-01"));
     }
     append_beta(x, head, beta_flag);
 }
@@ -213,7 +193,7 @@ static void append_id(struct exchange *x, struct buf *head, enum header_name nam
     if (!given) {
         random_uuid(id);
     }
-    append_line(head, header_name_text(name), given ? given->value : slice_of(id, RANDOM_UUID_SIZE - 1));
+    h1_write_field(head, header_name_text(name), given ? given->value : slice_of(id, RANDOM_UUID_SIZE - 1));
 }
 
 static struct slice make_head(struct exchange *x, size_t body_len, struct slice beta_flag)

@@ -235,8 +235,7 @@ static enum step_result step_choose_model(struct exchange *x)
         exchange_fail(x, FAULT_NOT_IMPLEMENTED, text);
         return DONE;
     }
-    bool is_count = x->route.kind == ROUTE_COUNT_TOKENS || x->route.kind == ROUTE_GEMINI_COUNT;
-    if (is_count && x->upstream->model->endpoint->is_generate_route) {
+    if (route_counts_tokens(x->route.kind) && x->upstream->model->endpoint->is_generate_route) {
         exchange_fail(x, FAULT_NOT_IMPLEMENTED, SLICE("This model's upstream cannot count tokens."));
         return DONE;
     }
@@ -266,9 +265,7 @@ static enum step_result step_attempt(struct exchange *x)
 
 void exchange_write_headers(struct exchange *x, struct buf *headers)
 {
-    buf_append(headers, SLICE("x-request-id: "));
-    buf_append(headers, x->request_id);
-    buf_append(headers, SLICE("\r\n"));
+    h1_write_field(headers, SLICE("x-request-id"), x->request_id);
     if (x->route.group != ROUTE_GROUP_SERVICE) {
         buf_append(headers, SLICE("access-control-allow-origin: *\r\n"));
     }
@@ -286,9 +283,7 @@ void exchange_respond(struct exchange *x, unsigned status, struct slice content_
 {
     struct buf headers = BUF_EMPTY;
     exchange_write_headers(x, &headers);
-    buf_append(&headers, SLICE("content-type: "));
-    buf_append(&headers, content_type);
-    buf_append(&headers, SLICE("\r\n"));
+    h1_write_field(&headers, SLICE("content-type"), content_type);
     if (status == 503) {
         buf_append(&headers, SLICE("retry-after: 1\r\n"));
     }
@@ -365,9 +360,8 @@ void exchange_on_reject(void *gateway, struct server_exchange *ex, const struct 
         random_uuid(id);
         request_id = slice_of(id, RANDOM_UUID_SIZE - 1);
     }
-    buf_append(headers, SLICE("content-type: application/json\r\nx-request-id: "));
-    buf_append(headers, request_id);
-    buf_append(headers, SLICE("\r\n"));
+    h1_write_field(headers, SLICE("content-type"), SLICE("application/json"));
+    h1_write_field(headers, SLICE("x-request-id"), request_id);
     fault_write_body(fault_of_status(reject->status), dialect, slice_from_cstr(reject->text), request_id, body);
 }
 

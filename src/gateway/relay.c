@@ -76,10 +76,7 @@ static void append_upstream_headers(const struct exchange *x, struct buf *header
     for (size_t i = 0; i < resp->n_fields; i++) {
         const struct h1_field *field = &resp->fields[i];
         if (is_passed_on(x, resp, field)) {
-            buf_append(headers, field->name);
-            buf_append(headers, SLICE(": "));
-            buf_append(headers, field->value);
-            buf_append(headers, SLICE("\r\n"));
+            h1_write_field(headers, field->name, field->value);
         }
     }
 }

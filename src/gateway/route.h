@@ -51,6 +51,12 @@ struct route {
 // suggests.
 struct route route_find(struct arena *arena, const struct h1_request *req);
 
+// Does the route count tokens rather than generate any?
+static inline bool route_counts_tokens(enum route_kind kind)
+{
+    return kind == ROUTE_COUNT_TOKENS || kind == ROUTE_GEMINI_COUNT;
+}
+
 const char *route_label(enum route_kind kind); // "/v1/messages": for metrics and logs
 
 // The routes as a JSON array of "METHOD /path", for the 404 answer and for /.

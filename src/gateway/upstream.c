@@ -32,7 +32,7 @@ static bool is_credential_header(enum header_name name)
     return name == HEADER_AUTHORIZATION || name == HEADER_X_API_KEY || name == HEADER_X_GOOG_API_KEY;
 }
 
-static bool endpoint_sets(const struct config_endpoint *endpoint, struct slice name)
+bool upstream_endpoint_sets(const struct config_endpoint *endpoint, struct slice name)
 {
     for (size_t i = 0; i < endpoint->n_headers; i++) {
         if (slice_eq_nocase(endpoint->headers[i].name, name)) {
@@ -42,19 +42,11 @@ static bool endpoint_sets(const struct config_endpoint *endpoint, struct slice n
     return false;
 }
 
-static void add_line(struct buf *head, struct slice name, struct slice value)
-{
-    buf_append(head, name);
-    buf_append(head, SLICE(": "));
-    buf_append(head, value);
-    buf_append(head, SLICE("\r\n"));
-}
-
 // A default line, unless the endpoint's configuration has that header.
 static void add_default(struct buf *head, const struct config_endpoint *endpoint, const char *name, struct slice value)
 {
-    if (!endpoint_sets(endpoint, slice_from_cstr(name))) {
-        add_line(head, slice_from_cstr(name), value);
+    if (!upstream_endpoint_sets(endpoint, slice_from_cstr(name))) {
+        h1_write_field(head, slice_from_cstr(name), value);
     }
 }
 
@@ -62,7 +54,7 @@ static void add_host(struct buf *head, const struct config_endpoint *endpoint)
 {
     bool is_v6 = slice_find_char(endpoint->host, ':') != SLICE_NOT_FOUND;
     bool is_default_port = endpoint->port == (endpoint->is_tls ? 443 : 80);
-    if (endpoint_sets(endpoint, SLICE("host"))) {
+    if (upstream_endpoint_sets(endpoint, SLICE("host"))) {
         return;
     }
     buf_printf(head, "host: %s%.*s%s", is_v6 ? "[" : "", SLICE_ARG(endpoint->host), is_v6 ? "]" : "");
@@ -88,7 +80,7 @@ static void write_fixed_head(struct upstream *upstream, const struct config *con
     }
     for (size_t i = 0; i < endpoint->n_headers; i++) {
         if (endpoint->headers[i].value.ptr) {
-            add_line(head, endpoint->headers[i].name, endpoint->headers[i].value);
+            h1_write_field(head, endpoint->headers[i].name, endpoint->headers[i].value);
         }
     }
 }

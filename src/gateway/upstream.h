@@ -42,7 +42,17 @@ void routing_unref(struct routing *routing);
 // NULL when no model has that name.
 struct upstream *routing_find(const struct routing *routing, struct slice model);
 
+// Does the endpoint's configuration set or remove this header? For names that header_name.h knows, upstream_overrides()
+// says the same at once.
+bool upstream_endpoint_sets(const struct config_endpoint *endpoint, struct slice name);
+
 static inline bool upstream_overrides(const struct upstream *upstream, enum header_name name)
 {
     return upstream->overridden >> name & 1;
+}
+
+// The model's name as the provider knows it.
+static inline struct slice upstream_model_name(const struct upstream *upstream)
+{
+    return upstream->model->upstream_model.len ? upstream->model->upstream_model : upstream->model->id;
 }

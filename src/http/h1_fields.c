@@ -155,3 +155,11 @@ const struct h1_field *h1_find_field(const struct h1_field *fields, size_t n_fie
     }
     return NULL;
 }
+
+void h1_write_field(struct buf *out, struct slice name, struct slice value)
+{
+    buf_append(out, name);
+    buf_append(out, SLICE(": "));
+    buf_append(out, value);
+    buf_append(out, SLICE("\r\n"));
+}

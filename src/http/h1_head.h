@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/slice.h"
 #include "http/h1_scan.h"
 #include "http/header_name.h"
@@ -70,6 +71,9 @@ MUST_USE enum h1_result h1_parse_response(struct h1_response *resp, const char *
 
 // Does a response to this method with this status have a body at all (RFC 9112 §6.3)?
 bool h1_response_has_body(enum http_method request_method, uint16_t status);
+
+// Appends "name: value" and the line end. Neither may hold a line break.
+void h1_write_field(struct buf *out, struct slice name, struct slice value);
 
 // The first field with this id, or NULL.
 const struct h1_field *h1_find_field(const struct h1_field *fields, size_t n_fields, enum header_name id);
