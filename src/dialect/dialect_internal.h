@@ -7,8 +7,13 @@
 
 #include "base/arena.h"
 #include "dialect/adjust.h"
+#include "dialect/answer.h"
+#include "dialect/collect.h"
 #include "dialect/dialect.h"
 #include "dialect/fault.h"
+#include "dialect/loss.h"
+#include "dialect/neutral.h"
+#include "dialect/normalise.h"
 #include "json/json_writer.h"
 
 // ---- errors
@@ -24,8 +29,14 @@ struct fault_info {
 
 struct fault_report {
     const struct fault_info *info;
+    unsigned status;         // as the dialect numbers it
     struct slice message;    // plain text
     struct slice request_id; // may be empty
+    // What an upstream or our own check of the request said; empty: what the fault says, or null.
+    struct slice type; // of OpenAI
+    struct slice code; // of OpenAI
+    struct slice param;
+    int64_t retry_after_s; // -1: not known
 };
 
 // The error object that both OpenAI dialects use, all four members.
@@ -118,6 +129,51 @@ static inline bool adjust_is_unset(const struct json_node *node)
     return !node || node->type == JSON_NULL;
 }
 
+// What usage_read_rows() has gathered, made inclusive.
+struct usage usage_of_seen(const struct usage_grammar *grammar, const struct usage_seen *seen);
+
+// ---- translation of requests
+
+// What an encoder is given. The request has been normalised for the target.
+struct encoding {
+    const struct neutral_request *req;
+    const struct target *target;
+    bool wants_stream;
+    bool writes_model; // Gemini: into the body
+    bool counts;       // the body asks for a count of tokens: members that such a request may not have are left out
+    struct arena *arena;
+    struct loss *loss;
+};
+
+// ---- translation of answers
+
+// Decoder of one dialect: tells an answer what it reads. Its state is `state_size` zeroed bytes in the answer's arena.
+struct answer_decoder {
+    size_t state_size;
+    // One event of a stream; `doc` is parsed (any JSON value) and good during the call only. `name` is that of the
+    // event line, empty without one.
+    void (*read_event)(void *state, struct answer *answer, const struct json_doc *doc, struct slice name);
+    void (*read_done)(void *state, struct answer *answer); // "[DONE]"; NULL where it means nothing
+    // The stream has ended as far as HTTP knows. Calls answer_end() unless that was done.
+    void (*read_end)(void *state, struct answer *answer);
+    // A whole body, which stays as long as the answer; ends it too.
+    void (*read_body)(struct answer *answer, const struct json_doc *doc);
+};
+
+// Encoder of one dialect. Its state is `state_size` zeroed bytes in the answer's arena.
+struct answer_encoder {
+    size_t state_size;
+    bool takes_overlap; // blocks need no sequencer
+    void (*write_event)(void *state, const struct answer_context *context, const struct neutral_event *event,
+                        struct buf *out);
+    void (*deinit)(void *state); // NULL: nothing outside of the arena
+    // A whole body. The response has no error.
+    void (*write_body)(const struct answer_context *context, const struct neutral_response *response, struct buf *out);
+};
+
+// A report for a failure of an upstream.
+struct fault_report fault_report_of(const struct neutral_error *error, enum dialect dialect, struct slice request_id);
+
 // ---- the row
 
 struct spoke {
@@ -131,6 +187,16 @@ struct spoke {
     void (*adjust_fast)(struct json_splice *splice); // NULL: the dialect has no such thing
     struct slice fast_beta;
     struct slice heartbeat; // between two events of a silent stream; empty where clients take data only
+
+    // False: it was refused; the loss says why. `req` has been initialised.
+    bool (*decode_request)(struct neutral_request *req, struct arena *arena, struct loss *loss);
+    // Refusals go into the loss; then what was written does not count.
+    void (*encode_request)(const struct encoding *encoding, struct buf *out);
+    const struct answer_decoder *decoder;
+    const struct answer_encoder *encoder;
+    // The error object of a body or of an event within a stream, whatever is there of it: fills what it finds. `status`
+    // is that of the response, 0 within a stream. `error_r` has been filled by status.
+    void (*read_error)(const struct json_doc *doc, unsigned status, struct arena *arena, struct neutral_error *error_r);
 };
 
 const struct spoke *dialect_spoke(enum dialect dialect);

@@ -12,3 +12,9 @@ extern const struct usage_grammar chat_usage;
 void chat_adjust_system(struct json_splice *splice, struct slice prompt);
 void chat_adjust_reasoning(struct json_splice *splice, const struct adjustments *adjustments);
 void chat_adjust_fast(struct json_splice *splice);
+
+bool chat_decode_request(struct neutral_request *req, struct arena *arena, struct loss *loss);
+void chat_encode_request(const struct encoding *encoding, struct buf *out);
+extern const struct answer_decoder chat_decoder;
+extern const struct answer_encoder chat_encoder;
+void chat_read_error(const struct json_doc *doc, unsigned status, struct arena *arena, struct neutral_error *error_r);

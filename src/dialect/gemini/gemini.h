@@ -11,3 +11,9 @@ extern const struct usage_grammar gemini_usage;
 
 void gemini_adjust_system(struct json_splice *splice, struct slice prompt);
 void gemini_adjust_reasoning(struct json_splice *splice, const struct adjustments *adjustments);
+
+bool gemini_decode_request(struct neutral_request *req, struct arena *arena, struct loss *loss);
+void gemini_encode_request(const struct encoding *encoding, struct buf *out);
+extern const struct answer_decoder gemini_decoder;
+extern const struct answer_encoder gemini_encoder;
+void gemini_read_error(const struct json_doc *doc, unsigned status, struct arena *arena, struct neutral_error *error_r);

@@ -7,7 +7,7 @@ void gemini_write_error(struct json_writer *w, const struct fault_report *report
     json_begin_object(w);
     json_key(w, SLICE("error"));
     json_begin_object(w);
-    json_member_int(w, SLICE("code"), report->info->status);
+    json_member_int(w, SLICE("code"), report->status);
     json_member_string(w, SLICE("message"), report->message);
     fault_write_member(w, SLICE("status"), report->info->gemini_status);
     json_end_object(w);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// Translation between two dialects, as the gateway uses it: a request on its way up, and its answer on its way down.
+//
+// Happy path, streamed: translate_request() → translation_new() → translation_feed() per event → translation_finish().
+// Whole: translation_answer(). Either kind of answer serves either kind of client.
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "dialect/answer.h"
+#include "dialect/loss.h"
+#include "dialect/neutral.h"
+#include "dialect/normalise.h"
+
+// ---- requests
+
+struct translate_options {
+    enum dialect client;
+    enum dialect upstream;
+    struct slice upstream_model; // plain
+    enum loss_mode mode;
+    bool wants_stream;       // by the path, for Gemini; else the body says it
+    bool has_stream_in_path; // Gemini's own routes
+    bool streams_json_array;
+    bool writes_model; // Gemini: the body names the model (the route /v1/generate)
+    bool counts;       // a request for counting tokens
+};
+
+struct translated_request {
+    struct neutral_request req;
+    struct target target;
+    struct loss loss;
+};
+
+// Decodes `doc` (an object, on the tape in full), and appends the body for the upstream to `out`. False: refused,
+// `result_r->loss` says why. `doc` must stay as long as the result is used.
+bool translate_request(struct arena *arena, const struct json_doc *doc, const struct translate_options *options,
+                       struct translated_request *result_r, struct buf *out);
+
+// The answer to a request for counting tokens, from the upstream's answer to one, or from an estimate. False: `doc` has
+// no figure.
+bool translate_count(enum dialect upstream, enum dialect client, const struct json_doc *doc, struct buf *out);
+void translate_write_count(enum dialect client, int64_t n_tokens, struct buf *out);
+
+// ---- answers
+
+struct translation;
+
+struct translation *translation_new(const struct answer_context *context); // in the arena
+void translation_deinit(struct translation *translation);
+
+// A streamed answer: one event. What is to be sent to the client is appended to `out`.
+void translation_feed(struct translation *translation, struct slice name, struct slice data, struct buf *out);
+// The body has ended, and was complete as far as HTTP knows.
+void translation_finish(struct translation *translation, struct buf *out);
+// An answer in one JSON value (it must stay until this returns). For a client that streams the whole stream is
+// appended, else the whole body.
+void translation_answer(struct translation *translation, struct slice body, struct buf *out);
+
+// Nothing more will come of it: an error or the end has been written. The upstream may be cancelled.
+bool translation_is_over(const struct translation *translation);
+// The answer failed. Before anything was written the caller can still give it a status of its own.
+const struct neutral_error *translation_error(const struct translation *translation); // NULL: it did not
+bool translation_has_content(const struct translation *translation);
+const struct usage *translation_usage(const struct translation *translation);
+
+// ---- errors
+
+// The body of an answer with status 400 and up; `body` may be anything. `retry_after` is the header's value or empty.
+void translate_read_error(struct arena *arena, enum dialect upstream, unsigned status, struct slice body,
+                          struct slice retry_after, struct neutral_error *error_r);
