@@ -242,11 +242,10 @@ static void prepare_call(struct answer *answer, struct neutral_block *block)
 }
 
 // The input within {"input": …}; what is no such object stays as it is.
-static struct slice unwrap(struct answer *answer, struct slice escaped)
+static struct slice unwrap(struct arena *arena, struct slice escaped)
 {
-    struct arena *arena = answer->context.arena;
     struct json_doc doc;
-    if (json_parse(&doc, arena, json_unescape(arena_dup(arena, escaped), arena), NULL) != 0) {
+    if (json_parse(&doc, arena, json_unescape(escaped, arena), NULL) != 0) {
         return escaped;
     }
     const struct json_node *input = json_get(&doc, json_root(&doc), SLICE("input"));
@@ -255,11 +254,12 @@ static struct slice unwrap(struct answer *answer, struct slice escaped)
 
 static void pass_held(struct answer *answer, struct neutral_block *block)
 {
-    struct slice input = unwrap(answer, buf_slice(block->_held));
+    struct arena *arena = answer->context.arena;
+    struct slice input = unwrap(arena, arena_dup(arena, buf_slice(block->_held)));
+    buf_deinit(block->_held);
     if (input.len) {
         pass_text(answer, block, input);
     }
-    buf_deinit(block->_held);
 }
 
 // ---- blocks
