@@ -92,29 +92,61 @@ static void feed(struct decoding *decoding, struct slice bytes, struct cut cut)
     sse_parser_deinit(&parser);
 }
 
+static struct decoding begin(const struct answer_context *context, struct collector *collector)
+{
+    const struct answer_decoder *decoder = dialect_spoke(context->upstream)->decoder;
+    return (struct decoding){
+        .decoder = decoder,
+        .answer = answer_new(context, collector_sink(collector)),
+        .state = arena_zalloc(context->arena, decoder->state_size + 1),
+    };
+}
+
+static void finish(struct decoding *decoding)
+{
+    decoding->decoder->read_end(decoding->state, decoding->answer);
+    answer_end(decoding->answer, false); // unless the decoder has done it
+    assert_true(answer_is_over(decoding->answer));
+    answer_deinit(decoding->answer);
+}
+
 const struct neutral_response *fixture_decode_stream(const struct answer_context *context, struct slice bytes,
                                                      struct cut cut)
 {
     struct collector *collector = collector_new(context->arena, false);
-    struct decoding decoding = {.decoder = dialect_spoke(context->upstream)->decoder};
-    decoding.answer = answer_new(context, collector_sink(collector));
-    decoding.state = arena_zalloc(context->arena, decoding.decoder->state_size + 1);
+    struct decoding decoding = begin(context, collector);
     feed(&decoding, bytes, cut);
-    decoding.decoder->read_end(decoding.state, decoding.answer);
-    assert_true(answer_is_over(decoding.answer));
-    answer_deinit(decoding.answer);
+    finish(&decoding);
+    return collector_response(collector);
+}
+
+// Gemini's stream in the form of an array.
+static const struct neutral_response *decode_array(const struct answer_context *context, const struct json_doc *array)
+{
+    struct collector *collector = collector_new(context->arena, false);
+    struct decoding decoding = begin(context, collector);
+    const struct json_node *element = NULL;
+    while (json_next_element(array, json_root(array), &element)) {
+        on_event(&decoding, &(struct sse_event){.data = json_raw(array, element)});
+    }
+    finish(&decoding);
     return collector_response(collector);
 }
 
 const struct neutral_response *fixture_decode_body(const struct answer_context *context, struct slice body)
 {
-    struct collector *collector = collector_new(context->arena, true);
-    struct answer *answer = answer_new(context, collector_sink(collector));
     struct json_doc *doc = arena_zalloc(context->arena, sizeof(*doc));
     assert_int_equal(json_parse(doc, context->arena, body, NULL), 0);
-    dialect_spoke(context->upstream)->decoder->read_body(answer, doc);
-    assert_true(answer_is_over(answer));
-    answer_deinit(answer);
+    if (json_is(json_root(doc), JSON_ARRAY)) {
+        return decode_array(context, doc);
+    }
+    struct collector *collector = collector_new(context->arena, true);
+    struct decoding decoding = begin(context, collector);
+    answer_borrow(decoding.answer);
+    decoding.decoder->read_body(decoding.answer, doc);
+    answer_end(decoding.answer, false); // unless the decoder has done it
+    assert_true(answer_is_over(decoding.answer));
+    answer_deinit(decoding.answer);
     return collector_response(collector);
 }
 
