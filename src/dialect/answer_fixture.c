@@ -214,10 +214,25 @@ static void canonical_array(const struct json_doc *doc, const struct json_node *
     buf_append(out, separator == '[' ? SLICE("[]") : SLICE("]"));
 }
 
+// Whole numbers keep all their digits.
+static void canonical_number(const struct json_doc *doc, const struct json_node *number, struct buf *out)
+{
+    struct slice raw = json_raw(doc, number);
+    double value = 0;
+    bool is_whole = true;
+    for (size_t i = 0; i < raw.len; i++) {
+        is_whole = is_whole && (raw.ptr[i] == '-' || (raw.ptr[i] >= '0' && raw.ptr[i] <= '9'));
+    }
+    if (!is_whole && json_double(doc, number, &value)) {
+        buf_printf(out, "%.17g", value);
+    } else {
+        buf_append(out, raw);
+    }
+}
+
 static void canonical(const struct json_doc *doc, const struct json_node *node, struct arena *arena, unsigned depth,
                       struct buf *out)
 {
-    double number = 0;
     assert_true(depth < CANONICAL_DEPTH_MAX);
     if (node->type == JSON_OBJECT) {
         canonical_object(doc, node, arena, depth, out);
@@ -225,8 +240,8 @@ static void canonical(const struct json_doc *doc, const struct json_node *node, 
         canonical_array(doc, node, arena, depth, out);
     } else if (node->type == JSON_STRING) {
         append_quoted(out, json_string(doc, node, arena));
-    } else if (json_double(doc, node, &number)) {
-        buf_printf(out, "%.17g", number);
+    } else if (node->type == JSON_NUMBER) {
+        canonical_number(doc, node, out);
     } else {
         buf_append(out, json_raw(doc, node));
     }
