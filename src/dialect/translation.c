@@ -250,7 +250,7 @@ void translation_fail(struct translation *translation, const struct neutral_erro
 
 bool translation_is_cut_short(const struct translation *translation)
 {
-    return translation->scanner && stop_scanner_is_done(translation->scanner);
+    return translation->is_over && !answer_is_over(translation->answer);
 }
 
 bool translation_is_over(const struct translation *translation)
