@@ -28,7 +28,7 @@ struct lane {
 struct sequencer {
     struct arena *arena; // borrowed
     struct event_sink sink;
-    struct lane *lanes; // arena
+    struct lane *lanes[CANDIDATES_MAX]; // arena
     uint32_t n_lanes;
 };
 
@@ -47,16 +47,10 @@ static void pass(struct sequencer *sequencer, const struct neutral_event *event)
 
 static struct lane *lane_of(struct sequencer *sequencer, uint32_t candidate)
 {
-    if (candidate >= sequencer->n_lanes) {
-        size_t size = sizeof(*sequencer->lanes);
-        size_t n = candidate + 1;
-        sequencer->lanes = sequencer->lanes
-                               ? arena_grow(sequencer->arena, sequencer->lanes, sequencer->n_lanes * size, n * size)
-                               : arena_alloc(sequencer->arena, n * size);
-        memset(sequencer->lanes + sequencer->n_lanes, 0, (n - sequencer->n_lanes) * size);
-        sequencer->n_lanes = (uint32_t)n;
+    for (; sequencer->n_lanes <= candidate; sequencer->n_lanes++) {
+        sequencer->lanes[sequencer->n_lanes] = arena_zalloc(sequencer->arena, sizeof(struct lane));
     }
-    return &sequencer->lanes[candidate];
+    return sequencer->lanes[candidate];
 }
 
 // ---- holding

@@ -11,15 +11,16 @@ struct stop {
 };
 
 struct open_block {
-    struct open_block *next;
+    struct list node;
     struct neutral_block *block;
 };
 
 // One candidate.
 struct lane {
     struct buf held; // escaped: what may be the beginning of a stop sequence, at the end of the text so far
-    struct open_block *open;
-    bool has_call; // complete
+    struct neutral_block *held_of;
+    struct list open; // owned: arena; struct open_block, in the order of opening
+    bool has_call;    // complete
     bool is_stopped;
     struct finish finish; // when it is stopped
 };
@@ -33,7 +34,7 @@ struct stop_scanner {
     size_t longest;
     uint32_t *starts;   // during a scan, a ring: where the character of each of the last `longest` bytes begins
     bool is_first[256]; // may a character that begins a stop sequence begin with this byte?
-    struct lane *lanes; // arena
+    struct lane *lanes[CANDIDATES_MAX]; // arena
     uint32_t n_lanes;
     uint32_t n_expected; // candidates
     uint32_t n_stopped;
@@ -81,21 +82,18 @@ struct stop_scanner *stop_scanner_new(struct arena *arena, const struct neutral_
 void stop_scanner_deinit(struct stop_scanner *scanner)
 {
     for (uint32_t i = 0; i < scanner->n_lanes; i++) {
-        buf_deinit(&scanner->lanes[i].held);
+        buf_deinit(&scanner->lanes[i]->held);
     }
 }
 
 static struct lane *lane_of(struct stop_scanner *scanner, uint32_t candidate)
 {
-    if (candidate >= scanner->n_lanes) {
-        size_t size = sizeof(*scanner->lanes);
-        size_t n = candidate + 1;
-        scanner->lanes = scanner->lanes ? arena_grow(scanner->arena, scanner->lanes, scanner->n_lanes * size, n * size)
-                                        : arena_alloc(scanner->arena, n * size);
-        memset(scanner->lanes + scanner->n_lanes, 0, (n - scanner->n_lanes) * size);
-        scanner->n_lanes = (uint32_t)n;
+    for (; scanner->n_lanes <= candidate; scanner->n_lanes++) {
+        struct lane *lane = arena_zalloc(scanner->arena, sizeof(*lane));
+        list_init(&lane->open);
+        scanner->lanes[scanner->n_lanes] = lane;
     }
-    return &scanner->lanes[candidate];
+    return scanner->lanes[candidate];
 }
 
 // ---- characters of escaped text
@@ -247,7 +245,7 @@ static void pass_end(struct stop_scanner *scanner)
 {
     for (uint32_t i = 0; i < scanner->n_lanes; i++) {
         pass(scanner,
-             &(struct neutral_event){.kind = EVENT_FINISH, .candidate = i, .finish = &scanner->lanes[i].finish});
+             &(struct neutral_event){.kind = EVENT_FINISH, .candidate = i, .finish = &scanner->lanes[i]->finish});
     }
     scanner->is_over = true;
     pass(scanner, &(struct neutral_event){.kind = EVENT_END});
@@ -256,8 +254,8 @@ static void pass_end(struct stop_scanner *scanner)
 // The candidate ends here. Its end is told of together with that of the others.
 static void stop_lane(struct stop_scanner *scanner, struct lane *lane, const struct stop *stop)
 {
-    for (; lane->open; lane->open = lane->open->next) {
-        struct neutral_block *block = lane->open->block;
+    for (struct list *node = lane->open.next; node != &lane->open; node = node->next) {
+        struct neutral_block *block = CONTAINER_OF(node, struct open_block, node)->block;
         bool is_partial = block->kind == BLOCK_CALL && !block_is_complete(block);
         lane->has_call = lane->has_call || (block->kind == BLOCK_CALL && !is_partial);
         pass(scanner, &(struct neutral_event){.kind = EVENT_CLOSE, .block = block, .is_partial = is_partial});
@@ -267,13 +265,24 @@ static void stop_lane(struct stop_scanner *scanner, struct lane *lane, const str
         .reason = lane->has_call ? FINISH_TOOL_CALLS : FINISH_STOP_SEQUENCE,
         .stop_sequence = stop->escaped,
     };
-    if (++scanner->n_stopped == scanner->n_expected) {
+    scanner->n_stopped++;
+    if (scanner->n_stopped >= scanner->n_expected && scanner->n_stopped == scanner->n_lanes) {
         pass_end(scanner);
     }
 }
 
+static void pass_held(struct stop_scanner *scanner, struct lane *lane)
+{
+    pass_text(scanner, lane->held_of, buf_slice(&lane->held));
+    buf_clear(&lane->held);
+}
+
 static void on_text(struct stop_scanner *scanner, struct lane *lane, const struct neutral_event *event)
 {
+    if (lane->held_of != event->block) {
+        pass_held(scanner, lane);
+        lane->held_of = event->block;
+    }
     if (!lane->held.len && !may_matter(scanner, event->text)) {
         pass(scanner, event);
         return;
@@ -301,28 +310,21 @@ static void on_text(struct stop_scanner *scanner, struct lane *lane, const struc
 static void on_open(struct stop_scanner *scanner, struct lane *lane, const struct neutral_event *event)
 {
     struct open_block *open = arena_alloc(scanner->arena, sizeof(*open));
-    struct open_block **last = &lane->open;
-    while (*last) {
-        last = &(*last)->next;
-    }
-    *open = (struct open_block){.block = event->block};
-    *last = open;
+    open->block = event->block;
+    list_append(&lane->open, &open->node);
     pass(scanner, event);
 }
 
 static void on_close(struct stop_scanner *scanner, struct lane *lane, const struct neutral_event *event)
 {
     struct neutral_block *block = event->block;
-    struct open_block **at = &lane->open;
-    while (*at && (*at)->block != block) {
-        at = &(*at)->next;
+    struct list *node = lane->open.next;
+    while (CONTAINER_OF(node, struct open_block, node)->block != block) { // one of them is it
+        node = node->next;
     }
-    if (*at) {
-        *at = (*at)->next;
-    }
-    if (block->kind == BLOCK_TEXT) {
-        pass_text(scanner, block, buf_slice(&lane->held));
-        buf_clear(&lane->held);
+    list_remove(node);
+    if (lane->held_of == block) {
+        pass_held(scanner, lane);
     }
     if (block->kind == BLOCK_CALL && block->tool_kind != TOOL_SERVER && !event->is_partial) {
         lane->has_call = true;
