@@ -77,5 +77,39 @@ void chat_write_wrapped_detail(struct json_writer *w, const struct neutral_opaqu
 void chat_write_thought_signature(struct json_writer *w, struct slice signature);
 // The same for a client: wrapped.
 void chat_write_wrapped_signature(struct json_writer *w, const struct neutral_opaque *opaque, struct buf *scratch);
+// What a model drew: in message.images, as several compatible servers have it.
+bool chat_is_answered_image(const struct media *media);
+void chat_write_answered_image(struct json_writer *w, const struct media *media);
+void chat_write_body(const struct answer_context *context, const struct neutral_response *response, struct buf *out);
 // Is this worth giving to the client? A mere marker says nothing to it.
 bool chat_is_telling(const struct neutral_opaque *opaque);
+
+// ---- answers on their way in
+
+struct chat_call;
+
+// What is known of one candidate while its answer comes.
+struct chat_candidate {
+    struct chat_candidate *next;
+    uint32_t index;
+    struct neutral_block *reasoning; // open, or NULL
+    int64_t detail;                  // its number among the reasoning_details; -1: it has none
+    struct chat_call *calls;         // the newest first
+    bool has_refused;
+};
+
+struct chat_reading {
+    struct answer *answer;
+    const struct json_doc *doc;
+    struct arena *arena; // as long as the answer
+};
+
+// The value of tool_calls, in pieces or whole.
+void chat_read_calls(const struct chat_reading *r, struct chat_candidate *candidate, const struct json_node *calls);
+// The older function_call.
+void chat_read_function_call(const struct chat_reading *r, struct chat_candidate *candidate,
+                             const struct json_node *call);
+// A signature that stands on the message belongs to its first call. False: there is no call.
+bool chat_sign_first_call(const struct chat_reading *r, struct chat_candidate *candidate, struct slice signature);
+// Calls whose arguments have not come yet are passed on as they are, since nothing more of them will.
+void chat_open_calls(const struct chat_reading *r, struct chat_candidate *candidate);

@@ -82,7 +82,8 @@ static bool is_foreign_file(const struct encoding *encoding, const struct neutra
     if (part->media.form != MEDIA_FILE_ID || is_of_openai(encoding)) {
         return false;
     }
-    loss_refuse_always(encoding->loss, part->at, "the upstream of this model cannot read the files of another provider");
+    loss_refuse_always(encoding->loss, part->at,
+                       "the upstream of this model cannot read the files of another provider");
     return true;
 }
 
@@ -260,8 +261,8 @@ static void write_message(const struct encoding *encoding, struct json_writer *w
 static struct slice error_mark(const struct result *result)
 {
     const struct neutral_part *first = result->parts;
-    bool is_marked = !result->raw && first && first->kind == PART_TEXT &&
-                     slice_starts_with_nocase(first->text, SLICE("Error"));
+    bool is_marked =
+        !result->raw && first && first->kind == PART_TEXT && slice_starts_with_nocase(first->text, SLICE("Error"));
     return result->is_error && !is_marked ? SLICE("Error: ") : SLICE_EMPTY;
 }
 

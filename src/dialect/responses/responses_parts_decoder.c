@@ -94,10 +94,9 @@ static struct neutral_part *read_text(const struct responses_request *in, const 
     return part;
 }
 
-static struct neutral_part *read_media(const struct responses_request *in, const struct json_node *node,
-                                       enum part_kind kind,
-                                       bool (*read)(const struct responses_request *, const struct json_node *,
-                                                    struct media *))
+static struct neutral_part *
+read_media(const struct responses_request *in, const struct json_node *node, enum part_kind kind,
+           bool (*read)(const struct responses_request *, const struct json_node *, struct media *))
 {
     struct neutral_part *part = neutral_part_new(in->arena, kind, node);
     return read(in, node, &part->media) ? part : NULL;

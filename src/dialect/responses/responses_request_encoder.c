@@ -186,18 +186,6 @@ static enum effort wanted_effort(const struct thinking *thinking)
     return thinking->budget >= 0 ? neutral_effort_of(thinking->budget) : EFFORT_UNSET;
 }
 
-// What the model has that comes nearest.
-static enum effort possible_effort(const struct profile *profile, enum effort effort)
-{
-    if (effort == EFFORT_UNSET || (effort == EFFORT_NONE && profile->can_switch_thinking_off)) {
-        return effort;
-    }
-    if (effort < profile->least_effort) {
-        return profile->least_effort;
-    }
-    return profile->most_effort != EFFORT_UNSET && effort > profile->most_effort ? profile->most_effort : effort;
-}
-
 static const char *summary_of(enum thinking_show show)
 {
     switch (show) {
@@ -213,9 +201,16 @@ static const char *summary_of(enum thinking_show show)
 static void write_reasoning(const struct encoding *encoding, struct json_writer *w)
 {
     const struct thinking *thinking = &encoding->req->thinking;
+    const struct profile *profile = &encoding->target->profile;
     enum effort wanted = wanted_effort(thinking);
-    enum effort effort = possible_effort(&encoding->target->profile, wanted);
+    enum effort effort = wanted == EFFORT_UNSET ? wanted : profile_effort(profile, wanted);
     const char *summary = effort == EFFORT_NONE ? NULL : summary_of(thinking->show);
+    if (!profile_thinks(profile)) {
+        if (wanted > EFFORT_NONE) {
+            loss_warn(encoding->loss, LOSS_DROPPED, thinking->at);
+        }
+        return;
+    }
     if (effort != wanted) {
         loss_warn(encoding->loss, LOSS_CHANGED, thinking->at);
     }
@@ -284,7 +279,8 @@ static void write_store(const struct encoding *encoding, struct json_writer *w)
 static bool includes_opaque(const struct encoding *encoding)
 {
     const struct neutral_request *req = encoding->req;
-    return is_of_responses(encoding) ? req->wants_opaque : encoding->target->profile.rejects_sampling;
+    const struct profile *profile = &encoding->target->profile;
+    return is_of_responses(encoding) ? req->wants_opaque : profile_thinks(profile) && profile->rejects_sampling;
 }
 
 static void write_include(const struct encoding *encoding, struct json_writer *w)
