@@ -79,8 +79,9 @@ struct call {
 };
 
 struct result {
-    struct slice call_id; // plain
-    struct slice name;    // plain; ptr NULL: the dialect does not say, normalise() fills it in
+    struct slice call_id;    // plain
+    struct slice name;       // plain; ptr NULL: the dialect does not say, normalise() fills it in
+    struct slice name_space; // plain; normalise() fills it in
     enum tool_kind kind;
     struct neutral_part *parts;  // text, images, documents; NULL: empty
     const struct json_node *raw; // Gemini's response object where it is more than a text; NULL: parts say all
