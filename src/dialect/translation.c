@@ -238,7 +238,20 @@ void translation_answer(struct translation *translation, struct slice body, stru
     translation->out = NULL;
 }
 
+void translation_fail(struct translation *translation, const struct neutral_error *error, struct buf *out)
+{
+    translation->is_finished = true;
+    translation->out = out;
+    answer_error(translation->answer, error);
+    translation->out = NULL;
+}
+
 // ---- questions
+
+bool translation_is_cut_short(const struct translation *translation)
+{
+    return translation->is_over && !answer_is_over(translation->answer);
+}
 
 bool translation_is_over(const struct translation *translation)
 {
