@@ -79,14 +79,14 @@ bool translate_request(struct arena *arena, const struct json_doc *doc, const st
 
 // ---- counts
 
-bool translate_count(enum dialect upstream, enum dialect client, const struct json_doc *doc, struct buf *out)
+bool translate_read_count(enum dialect upstream, const struct json_doc *doc, int64_t *n_tokens_r)
 {
     struct slice member = dialect_spoke(upstream)->usage->count_member;
     int64_t n_tokens;
     if (!member.len || !json_int64(doc, json_get(doc, json_root(doc), member), &n_tokens) || n_tokens < 0) {
         return false;
     }
-    translate_write_count(client, n_tokens, out);
+    *n_tokens_r = n_tokens;
     return true;
 }
 
