@@ -2,6 +2,8 @@
 // Any answer, as a whole message of Anthropic, and what a message has in common with a stream of one.
 #include "dialect/anthropic/anthropic_internal.h"
 
+#include "dialect/tool_arguments.h"
+
 // ---- envelope
 
 void anthropic_write_envelope(struct json_writer *w, const struct answer_context *context)

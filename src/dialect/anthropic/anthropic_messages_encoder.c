@@ -2,6 +2,8 @@
 // System prompt, messages and their blocks, as Anthropic takes them.
 #include "dialect/anthropic/anthropic_internal.h"
 
+#include "dialect/tool_arguments.h"
+
 // ---- texts
 
 static void write_text(struct anthropic_request *e, struct slice escaped, enum cache_mark mark)
