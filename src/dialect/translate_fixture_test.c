@@ -352,10 +352,7 @@ static void check_count_of_tokens(const struct fixture *fixture, const struct js
                                                    SLICE_INIT("input_tokens"), SLICE_INIT("totalTokens")};
     struct json_doc doc;
     int64_t expected = figure_of(fixture, count, NAMES[fixture->dialect]);
-    int64_t n_tokens = -1;
     assert_int_equal(json_parse(&doc, fixture->arena, body, NULL), 0);
-    assert_true(translate_read_count(fixture->dialect, &doc, &n_tokens));
-    assert_int_equal(n_tokens, expected);
     for (int client = 0; client < N_DIALECTS; client++) {
         struct json_doc written;
         struct buf out = BUF_EMPTY;
@@ -363,7 +360,9 @@ static void check_count_of_tokens(const struct fixture *fixture, const struct js
         if (client == DIALECT_CHAT) {
             continue; // it has no such request
         }
-        translate_write_count((enum dialect)client, n_tokens, &out);
+        assert_true(translate_read_count(fixture->dialect, &doc, &found));
+        translate_write_count((enum dialect)client, found, &out);
+        found = -1;
         assert_int_equal(json_parse(&written, fixture->arena, buf_slice(&out), NULL), 0);
         assert_true(json_int64(&written, json_get(&written, json_root(&written), NAMES[client]), &found));
         assert_int_equal(found, expected);
