@@ -190,6 +190,7 @@ void answer_delta(struct answer *answer, struct neutral_block *block, struct sli
 void answer_part(struct answer *answer, struct neutral_block *block);
 void answer_opaque(struct answer *answer, struct neutral_block *block, const struct neutral_opaque *opaque);
 void answer_citation(struct answer *answer, struct neutral_block *block, struct slice raw);
+// `raw`: an array, as json_raw() gives it.
 void answer_logprobs(struct answer *answer, struct neutral_block *block, struct slice raw);
 void answer_close(struct answer *answer, struct neutral_block *block, bool is_partial); // a closed one: nothing happens
 // Closes what is open in a candidate; calls are marked as cut off if `is_partial`, except those that are complete.
