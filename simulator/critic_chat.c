@@ -40,8 +40,8 @@ static bool check_part(struct critic *critic, const struct json_node *part, cons
     if (slice_eq(type, SLICE("image_url")) && !check_image(critic, part)) {
         return false;
     }
-    if (slice_eq(type, SLICE("file")) && !critic_only(critic, critic_get(critic, part, "file"), "messages.content.file",
-                                                      "file_data file_id filename")) {
+    if (slice_eq(type, SLICE("file")) &&
+        !critic_only(critic, critic_get(critic, part, "file"), "messages.content.file", "file_data file_id filename")) {
         return false;
     }
     return critic_only(critic, part, "messages.content",

@@ -2,8 +2,8 @@
 // The means of the four critics. A check returns false once something is wrong; the first blame is the one that counts.
 #pragma once
 
-#include "json/json_reader.h"
 #include "simulator/critic.h"
+#include "json/json_reader.h"
 
 struct critic {
     const struct ask *ask;
@@ -26,8 +26,8 @@ bool critic_is(struct critic *critic, const struct json_node *object, const char
 bool critic_next(struct critic *critic, const struct json_node *array, const struct json_node **value);
 size_t critic_count(struct critic *critic, const struct json_node *array);
 
-bool critic_knows(const char *words, struct slice word); // separated by spaces
-bool critic_is_blank(struct slice text);                 // nothing, or only white space
+bool critic_knows(const char *words, struct slice word);                    // separated by spaces
+bool critic_is_blank(struct slice text);                                    // nothing, or only white space
 bool critic_is_name(struct slice text, const char *others, size_t len_max); // letters, digits and `others`
 
 // Names of calls and the like, in order.
@@ -38,8 +38,8 @@ struct critic_calls {
     size_t n;
 };
 void critic_add_call(struct critic_calls *calls, struct slice id);
-bool critic_answer_call(struct critic_calls *calls, struct slice id);        // false: unknown, or answered before
-struct slice critic_open_call(const struct critic_calls *calls);             // the first without an answer, or empty
+bool critic_answer_call(struct critic_calls *calls, struct slice id); // false: unknown, or answered before
+struct slice critic_open_call(const struct critic_calls *calls);      // the first without an answer, or empty
 
 void critic_read_anthropic(struct critic *critic);
 void critic_read_chat(struct critic *critic);

@@ -45,8 +45,7 @@ static void say_media(struct receipt *receipt, struct slice type, struct slice b
     while (len > 0 && base64.ptr[len - 1] == '=') {
         len--;
     }
-    say(receipt, MEDIA,
-        arena_printf(receipt->arena, "%.*s %zu %016" PRIx64, SLICE_ARG(type), len * 3 / 4, checksum));
+    say(receipt, MEDIA, arena_printf(receipt->arena, "%.*s %zu %016" PRIx64, SLICE_ARG(type), len * 3 / 4, checksum));
 }
 
 // A string in which a picture or a document may be.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What has arrived, as the text of an answer: for tests that want to know whether anything was lost on the way. Works on
-// any dialect, because it looks for what a thing is and not for where it is. Pure.
+// What has arrived, as the text of an answer: for tests that want to know whether anything was lost on the way. Works
+// on any dialect, because it looks for what a thing is and not for where it is. Pure.
 #pragma once
 
 #include "base/arena.h"
