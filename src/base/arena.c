@@ -32,6 +32,28 @@ void arena_deinit(struct arena *arena)
     arena_init(arena, arena->_first_size);
 }
 
+void arena_reset(struct arena *arena)
+{
+    struct arena_block *kept = arena->_blocks;
+    if (!kept) {
+        return;
+    }
+    if (kept->len > ARENA_BLOCK_MAX) {
+        arena_deinit(arena);
+        return;
+    }
+    arena->_blocks = kept->older;
+    if (arena->_blocks) {
+        size_t block_size = arena->_block_size;
+        arena_deinit(arena);
+        arena->_block_size = block_size;
+    }
+    kept->older = NULL;
+    arena->_blocks = kept;
+    arena->_next = kept->bytes;
+    arena->_end = kept->bytes + kept->len;
+}
+
 // A large request gets a block of its own behind the newest, so that the free space of that one is not lost.
 static char *add_block(struct arena *arena, size_t size)
 {

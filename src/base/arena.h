@@ -20,6 +20,9 @@ struct arena {
 // `first_block` bytes are taken at the first allocation, nothing before.
 void arena_init(struct arena *arena, size_t first_block);
 void arena_deinit(struct arena *arena); // leaves it as after arena_init; every pointer from it is void
+// Makes every pointer from it void, too, but keeps the newest block (of 64 KB at most) for what comes next: for work in
+// rounds.
+void arena_reset(struct arena *arena);
 
 // Aligned for any type. Never NULL.
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((returns_nonnull));

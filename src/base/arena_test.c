@@ -58,6 +58,41 @@ static void deinit_leaves_it_as_after_init(void **state)
     arena_deinit(&arena);
 }
 
+static void reset_keeps_one_block(void **state)
+{
+    struct arena arena;
+    arena_init(&arena, 128);
+    arena_reset(&arena); // nothing to keep
+    assert_null(arena._blocks);
+    for (int round = 0; round < 50; round++) {
+        for (int i = 0; i < 200; i++) {
+            size_t size = i == 100 ? 300000 : 100;
+            memset(arena_alloc(&arena, size), round, size);
+        }
+        const char *newest = arena._next - 100;
+        arena_reset(&arena);
+        const char *first = arena_text(&arena, 1);
+        assert_true(first <= newest && newest - first < 70000);
+        arena_reset(&arena);
+        assert_ptr_equal(arena_text(&arena, 1), first);
+    }
+    arena_deinit(&arena);
+}
+
+// One huge round does not cost its memory for ever.
+static void reset_lets_go_of_a_large_block(void **state)
+{
+    struct arena arena;
+    arena_init(&arena, 128);
+    memset(arena_alloc(&arena, 1000000), 1, 1000000);
+    arena_reset(&arena);
+    assert_null(arena._blocks);
+    memset(arena_alloc(&arena, 10), 1, 10);
+    arena_reset(&arena);
+    assert_non_null(arena._blocks);
+    arena_deinit(&arena);
+}
+
 static void zalloc_clears_used_memory_too(void **state)
 {
     struct arena arena;
@@ -167,6 +202,8 @@ int main(void)
         cmocka_unit_test(every_allocation_is_aligned_and_its_own),
         cmocka_unit_test(nothing_is_taken_before_the_first_allocation),
         cmocka_unit_test(deinit_leaves_it_as_after_init),
+        cmocka_unit_test(reset_keeps_one_block),
+        cmocka_unit_test(reset_lets_go_of_a_large_block),
         cmocka_unit_test(zalloc_clears_used_memory_too),
         cmocka_unit_test(grow_keeps_what_was_there),
         cmocka_unit_test(grow_stays_where_it_is_while_there_is_room),

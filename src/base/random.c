@@ -89,3 +89,17 @@ void random_uuid(char out[RANDOM_UUID_SIZE])
     }
     *out = '\0';
 }
+
+void random_token(char *out, size_t len)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    enum { N_DIGITS = sizeof(digits) - 1, FAIR = 256 / N_DIGITS * N_DIGITS };
+    while (len) {
+        unsigned char byte;
+        random_bytes(&byte, 1);
+        if (byte < FAIR) { // the rest would make some digits likelier
+            *out++ = digits[byte % N_DIGITS];
+            len--;
+        }
+    }
+}

@@ -15,3 +15,6 @@ double random_unit(void);           // uniform in [0, 1)
 // A version 4 UUID in lower case (RFC 9562 §5.4) and a NUL.
 enum { RANDOM_UUID_SIZE = 37 };
 void random_uuid(char out[RANDOM_UUID_SIZE]);
+
+// `len` characters of [A-Za-z0-9], no NUL.
+void random_token(char *out, size_t len);

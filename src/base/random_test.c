@@ -112,6 +112,22 @@ static void uuids_are_version_4_and_all_different(void **state)
     }
 }
 
+static void tokens_have_letters_and_digits_only_and_differ(void **state)
+{
+    enum { N = 200, LEN = 24 };
+    static char seen[N][LEN + 1];
+    for (int i = 0; i < N; i++) {
+        seen[i][LEN] = '#';
+        random_token(seen[i], LEN);
+        assert_int_equal(seen[i][LEN], '#');
+        seen[i][LEN] = '\0';
+        assert_int_equal(strspn(seen[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"), LEN);
+        for (int before = 0; before < i; before++) {
+            assert_string_not_equal(seen[before], seen[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +137,7 @@ int main(void)
         cmocka_unit_test(the_seed_stays_the_same),
         cmocka_unit_test(units_fill_the_interval_evenly),
         cmocka_unit_test(uuids_are_version_4_and_all_different),
+        cmocka_unit_test(tokens_have_letters_and_digits_only_and_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,7 @@ enum reasoning_level {
 };
 enum auth_style { AUTH_BEARER, AUTH_X_API_KEY, AUTH_X_GOOG_API_KEY };
 enum node_env { NODE_ENV_PRODUCTION, NODE_ENV_DEVELOPMENT };
+enum translation_mode { TRANSLATION_NORMAL, TRANSLATION_STRICT, TRANSLATION_LENIENT };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 // Durations of an attempt; 0 is off. Per model over per endpoint over global.
@@ -117,6 +118,9 @@ struct config {
     uint32_t reasoning_budget[3]; // low, medium, high
     struct slice system_prompt;   // empty: none
     struct slice user_agent;
+    enum translation_mode translation; // what becomes of things that an upstream's dialect cannot say
+    bool chat_reasoning;               // translated answers to Chat clients carry reasoning_content
+    uint64_t max_answer_bytes;         // of an answer that must be read as a whole
 
     struct config_model *models;
     size_t n_models;

@@ -7,6 +7,7 @@
 static const char *const node_envs[] = {"production", "development", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
+static const char *const translation_modes[] = {"normal", "strict", "lenient", NULL};
 static const char *const affinities[] = {"auto", "off", NULL};
 static const char *const algorithms[] = {
     "round-robin",   "random",         "least-used",  "weighted-score", "least-token-used",
@@ -51,6 +52,8 @@ static const struct setting settings[] = {
     {"SHUTDOWN_GRACE_MS", NULL, "30000", "how long running requests may take to end at shutdown",
      U32(0, HOUR_MS), FIELD(shutdown_grace_ms)},
     {NULL, "limits.max_body_bytes", "52428800", "largest request body", U64(1024, UINT32_MAX), FIELD(max_body_bytes)},
+    {NULL, "limits.max_answer_bytes", "67108864", "largest answer that must be read as a whole to be translated",
+     U64(1024, UINT32_MAX), FIELD(max_answer_bytes)},
     {NULL, "limits.max_connections", "20000", "client connections open at once",
      U32(1, 1000000), FIELD(max_connections)},
 
@@ -64,6 +67,11 @@ static const struct setting settings[] = {
     // Traffic
     {NULL, "user_agent", "droid2api/" DROID2API_VERSION, "user-agent towards providers", TYPE(LINE), FIELD(user_agent)},
     {NULL, "system_prompt", NULL, "text put before the client's system prompt", TYPE(TEXT), FIELD(system_prompt)},
+    {"TRANSLATION_MODE", "translation", "normal",
+     "what cannot be translated: normal warns or refuses, strict refuses all of it, lenient warns where it can",
+     CHOICE(translation_modes), FIELD(translation)},
+    {"CHAT_REASONING", "chat_reasoning", "true", "translated answers to Chat clients carry reasoning_content",
+     BOOL, FIELD(chat_reasoning)},
     // Two rows, one field: where both are set the second one counts.
     {"KEY_POOL_REQUEST_TIMEOUT_MS", NULL, "10000",
      "to connect to a provider, where UPSTREAM_CONNECT_TIMEOUT_MS is not set; 0 is off",

@@ -5,10 +5,14 @@
 //
 // What a sink can rely on:
 //   - START comes first, once, together with the first sign of an answer. Then blocks, and USAGE at any time; at last
-//   one FINISH per candidate and END, or ERROR at
-//     any place. END or ERROR is the last event, and there is exactly one.
+//     one FINISH per candidate and END, or ERROR at any place, also without START. END or ERROR is the last event, and
+//     there is exactly one.
 //   - Every delta belongs to an open block; every block that was opened is closed before the FINISH of its candidate.
 //     Blocks of one candidate may overlap (Chat's parallel calls): sequencer.h puts them in a row.
+//   - Blocks that are complete when they open are closed at once.
+//   - PART stands between two deltas only: it tells of a second part, and of a third.
+//   - Candidates count from 0 without a gap; clients of Anthropic and of Responses have one.
+//   - The id of a call is unique in the answer, has at most 64 characters of [A-Za-z0-9_-].
 //   - The reason of FINISH fits: TOOL_CALLS exactly when a call was made and nothing stronger was said.
 //
 // Plain and escaped text as in neutral.h. Texts of an event are good during the call only, except those of a block,
@@ -19,7 +23,9 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/list.h"
 #include "base/slice.h"
+#include "dialect/argument_scan.h"
 #include "dialect/dialect.h"
 #include "dialect/fault.h"
 #include "dialect/loss.h"
@@ -60,9 +66,12 @@ struct neutral_block {
 
     // Of the answer
     bool _is_open;
-    bool _is_wrapped; // a custom tool's input within {"input": …}
-    uint32_t _n_parts;
-    struct buf *_held; // what waits to be unwrapped
+    bool _has_delta;
+    bool _is_part_due;               // a new part begins with the next delta
+    struct argument_scan _arguments; // of a call, unless its input is free text
+    struct buf *_held;               // arguments of a custom tool that wait to be unwrapped; NULL: they are not wrapped
+    struct list _among_open;         // in its candidate
+    struct neutral_block *_last_call; // the one before
     // For the stages behind it: each has a slot of its own.
     uint32_t target_index; // encoder: where the block stands in its target
     void *encoder;         // encoder
@@ -125,6 +134,7 @@ struct answer_head {
     struct slice model;        // plain
     int64_t created_s;         // 0: not said
     struct slice service_tier; // plain; may be empty
+    const struct usage *usage; // the answer sets it: the figures that are known at START; USAGE comes all the same
 };
 
 struct neutral_event {
@@ -164,15 +174,17 @@ struct answer_context {
 
 struct answer;
 
-struct answer *answer_new(const struct answer_context *context, struct event_sink sink); // in the arena
+struct answer *answer_new(const struct answer_context *context, struct event_sink sink); // in the arena; copies both
 void answer_deinit(struct answer *answer); // what it holds outside of the arena
 
 // ---- for decoders. After ERROR or END nothing more is passed on, so that they need not ask.
 
+// What it is told from now on stays as long as the answer, so that nothing need be copied.
+void answer_borrow(struct answer *answer);
 // The first counts, of later ones what was missing. `head` is copied.
 void answer_start(struct answer *answer, const struct answer_head *head);
 // Opens a block: its kind and what belongs to it are taken from `block` (copied). Candidates out of range are folded
-// into a block that goes nowhere. Never NULL.
+// into a block that goes nowhere. Closes the block of answer_flow(). Never NULL.
 struct neutral_block *answer_open(struct answer *answer, uint32_t candidate, const struct neutral_block *block);
 void answer_delta(struct answer *answer, struct neutral_block *block, struct slice escaped); // empty: nothing happens
 void answer_part(struct answer *answer, struct neutral_block *block);
@@ -180,21 +192,28 @@ void answer_opaque(struct answer *answer, struct neutral_block *block, const str
 void answer_citation(struct answer *answer, struct neutral_block *block, struct slice raw);
 void answer_logprobs(struct answer *answer, struct neutral_block *block, struct slice raw);
 void answer_close(struct answer *answer, struct neutral_block *block, bool is_partial); // a closed one: nothing happens
-// Closes what is open in a candidate; calls are marked as cut off if `is_partial`.
+// Closes what is open in a candidate; calls are marked as cut off if `is_partial`, except those that are complete.
 void answer_close_all(struct answer *answer, uint32_t candidate, bool is_partial);
 // A text (reasoning, refusal) block of the candidate that is open already, or a new one; closes an open block of
 // another of these kinds first. What dialects without blocks need.
 struct neutral_block *answer_flow(struct answer *answer, uint32_t candidate, enum block_kind kind, bool is_summary);
-// Figures that are known replace earlier ones.
+// Figures that are known replace earlier ones. They are passed on at the end (and with START).
 void answer_usage(struct answer *answer, const struct usage *usage);
 // Recorded; it is passed on at the end, because figures and blocks may still come. The stronger reason stays.
 void answer_finish(struct answer *answer, uint32_t candidate, const struct finish *finish);
 void answer_error(struct answer *answer, const struct neutral_error *error);
 // The answer has ended. `is_terminated`: with the dialect's own ending. A candidate without a reason gets the one that
-// fits if it is; if it is not, the answer was cut off: ERROR.
+// fits if it is; if it is not, the answer was cut off: ERROR. An answer in which nothing was opened or finished is an
+// ERROR, too.
 void answer_end(struct answer *answer, bool is_terminated);
 
 // ---- questions
+
+// Of a call: are its arguments a whole JSON value by now, so that nothing more can follow?
+static inline bool block_is_complete(const struct neutral_block *block)
+{
+    return argument_scan_is_complete(&block->_arguments);
+}
 
 bool answer_has_content(const struct answer *answer);                    // has anything been generated?
 bool answer_is_over(const struct answer *answer);                        // ERROR or END has been passed on

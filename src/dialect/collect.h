@@ -8,19 +8,21 @@ struct neutral_content {
     struct neutral_content *next;
     const struct neutral_block *block;
     struct slice text;   // escaped: all deltas; of reasoning with several parts see `parts`
-    struct slice *parts; // escaped: of reasoning, one or more; n_parts 0: hidden
+    struct slice *parts; // escaped: of reasoning, one or more; n_parts 0: hidden. Together they are `text`
     size_t n_parts;
     struct neutral_opaque opaque; // kind OPAQUE_NONE: none
     struct slice *citations;      // raw
     size_t n_citations;
     struct slice logprobs; // raw: the elements of an array, without brackets; empty: none
     bool is_partial;
-    struct neutral_content *_newer;
+    size_t _text_cap; // 0: the text is borrowed, or there is none
+    size_t _logprobs_cap;
 };
 
 struct neutral_candidate {
     struct neutral_content *content; // in the order of opening
     struct finish finish;            // slices live in the arena
+    struct neutral_content **_last;
 };
 
 struct neutral_response {

@@ -8,4 +8,4 @@
 #include "dialect/neutral.h"
 
 int64_t estimate_text(struct slice escaped);
-int64_t estimate_request(const struct neutral_request *req);
+int64_t estimate_request(const struct neutral_request *req, enum dialect upstream);

@@ -9,5 +9,4 @@
 struct sequencer;
 
 struct sequencer *sequencer_new(struct arena *arena, struct event_sink sink); // in the arena
-void sequencer_deinit(struct sequencer *sequencer);
 struct event_sink sequencer_sink(struct sequencer *sequencer);

@@ -37,9 +37,8 @@ struct translated_request {
 bool translate_request(struct arena *arena, const struct json_doc *doc, const struct translate_options *options,
                        struct translated_request *result_r, struct buf *out);
 
-// The answer to a request for counting tokens, from the upstream's answer to one, or from an estimate. False: `doc` has
-// no figure.
-bool translate_count(enum dialect upstream, enum dialect client, const struct json_doc *doc, struct buf *out);
+// The answer to a request for counting tokens: read (false: there is no figure in it), and written.
+bool translate_read_count(enum dialect upstream, const struct json_doc *doc, int64_t *n_tokens_r);
 void translate_write_count(enum dialect client, int64_t n_tokens, struct buf *out);
 
 // ---- answers
@@ -57,6 +56,11 @@ void translation_finish(struct translation *translation, struct buf *out);
 // appended, else the whole body.
 void translation_answer(struct translation *translation, struct slice body, struct buf *out);
 
+// Ends it with an error of our own, in whatever state it is. Nothing after the end.
+void translation_fail(struct translation *translation, const struct neutral_error *error, struct buf *out);
+
+// It ended before the upstream's answer did, at a stop sequence: the rest is of no use.
+bool translation_is_cut_short(const struct translation *translation);
 // Nothing more will come of it: an error or the end has been written. The upstream may be cancelled.
 bool translation_is_over(const struct translation *translation);
 // The answer failed. Before anything was written the caller can still give it a status of its own.

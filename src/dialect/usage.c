@@ -204,10 +204,9 @@ static int64_t add(int64_t a, int64_t b)
     return a + b;
 }
 
-struct usage usage_tap_usage(const struct usage_tap *tap)
+struct usage usage_of_seen(const struct usage_grammar *grammar, const struct usage_seen *seen)
 {
-    const struct usage_grammar *grammar = tap->grammar;
-    const int64_t *f = tap->seen.figures;
+    const int64_t *f = seen->figures;
     struct usage usage = {
         .input = add(f[FIGURE_INPUT], f[FIGURE_TOOL_INPUT]),
         .output = f[FIGURE_OUTPUT],
@@ -224,6 +223,11 @@ struct usage usage_tap_usage(const struct usage_tap *tap)
         usage.output = add(usage.output, usage.reasoning);
     }
     return usage;
+}
+
+struct usage usage_tap_usage(const struct usage_tap *tap)
+{
+    return usage_of_seen(tap->grammar, &tap->seen);
 }
 
 bool usage_tap_is_complete(const struct usage_tap *tap)

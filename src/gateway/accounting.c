@@ -2,6 +2,7 @@
 // What remains of a request when it is over: its numbers in the metrics and its line in the access log.
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/conversion.h"
 #include "gateway/gateway_internal.h"
 
 enum { LINE_MAX_BYTES = 2048, CLIENT_LEFT_STATUS = 499 };
@@ -93,6 +94,14 @@ static void write_rest(struct line *line, struct exchange *x, const struct metri
         put(line, SLICE(" credential="));
         put(line, slice_from_cstr(credential_level_name(x->credential.level)));
         put_number(line, SLICE(" attempts="), x->n_attempts);
+        if (x->conversion) {
+            put(line, SLICE(" translated="));
+            put(line, slice_from_cstr(dialect_name(x->upstream->dialect)));
+            if (x->conversion->warnings.len) {
+                put(line, SLICE(" warnings="));
+                put_foreign(line, x->conversion->warnings);
+            }
+        }
     }
     if (request->first_token_ns) {
         put_ms(line, SLICE(" ttft="), request->first_token_ns);
@@ -142,6 +151,14 @@ static uint64_t overhead_of(const struct exchange *x, uint64_t now)
     return before + after;
 }
 
+static struct usage usage_of(const struct exchange *x)
+{
+    if (x->conversion) {
+        return conversion_usage(x);
+    }
+    return x->tap ? usage_tap_usage(x->tap) : USAGE_UNKNOWN;
+}
+
 void accounting_finish(struct exchange *x, bool client_has_left)
 {
     uint64_t now = clock_monotonic_ns();
@@ -152,7 +169,7 @@ void accounting_finish(struct exchange *x, bool client_has_left)
         .duration_ns = now - x->ex->started_ns,
         .first_token_ns = x->first_ns ? x->first_ns - x->ex->started_ns : 0,
         .overhead_ns = overhead_of(x, now),
-        .usage = x->tap ? usage_tap_usage(x->tap) : USAGE_UNKNOWN,
+        .usage = usage_of(x),
     };
     metrics_count_request(x->gateway->metrics, &request);
     if (x->n_attempts) {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "dialect/adjust.h"
+#include "gateway/conversion.h"
 #include "gateway/gateway_internal.h"
 #include "http/url.h"
 
@@ -45,10 +46,40 @@ static struct adjustments adjustments_of(const struct exchange *x)
     return adjustments;
 }
 
-static size_t make_body(struct exchange *x, const struct adjustments *adjustments)
+static bool is_adjusting(const struct adjustments *adjustments)
+{
+    return adjustments->reasoning != ADJUST_AUTO || adjustments->fast || adjustments->system_prompt.len;
+}
+
+// A translated body names the upstream's model already. What configuration changes in it are the same splices, on the
+// body as the upstream would have got it from a client of its own dialect.
+static size_t make_translated_body(struct exchange *x, struct adjustments *adjustments)
+{
+    static const struct json_options options = {.record_depth = ADJUST_RECORD_DEPTH};
+    struct slice body = buf_slice(&x->conversion->body);
+    struct json_splice splice;
+    size_t len = body.len;
+    adjustments->model = SLICE_EMPTY;
+    x->body = arena_alloc(exchange_arena(x), sizeof(*x->body));
+    x->body[0] = body;
+    x->n_body = 1;
+    if (is_adjusting(adjustments)) {
+        int r = json_parse(&x->doc, exchange_arena(x), body, &options);
+        assert(r == 0); // our own work
+        json_splice_init(&splice, exchange_arena(x), &x->doc);
+        adjust_request(x->upstream->dialect, adjustments, &splice);
+        x->body = json_splice_result(&splice, &x->n_body, &len);
+    }
+    return len;
+}
+
+static size_t make_body(struct exchange *x, struct adjustments *adjustments)
 {
     struct json_splice splice;
     size_t len;
+    if (x->conversion) {
+        return make_translated_body(x, adjustments);
+    }
     json_splice_init(&splice, exchange_arena(x), &x->doc);
     adjust_request(x->upstream->dialect, adjustments, &splice);
     x->body = json_splice_result(&splice, &x->n_body, &len);
@@ -59,7 +90,7 @@ static size_t make_body(struct exchange *x, const struct adjustments *adjustment
 
 static struct slice action_of(const struct exchange *x)
 {
-    if (x->route.kind == ROUTE_GEMINI_COUNT) {
+    if (route_counts_tokens(x->route.kind)) {
         return SLICE("countTokens");
     }
     return x->wants_stream ? SLICE("streamGenerateContent") : SLICE("generateContent");
@@ -108,14 +139,25 @@ static void append_target(struct exchange *x, struct buf *head)
         append_encoded(head, upstream_model_name(x->upstream));
         buf_append_char(head, ':');
         buf_append(head, action_of(x));
-        if (x->route.kind == ROUTE_GENERATE && x->wants_stream) {
+        if (x->route.kind == ROUTE_GENERATE && x->wants_stream && !x->conversion) {
             buf_append(head, SLICE("?alt=sse"));
             return;
         }
-    } else if (x->route.kind == ROUTE_COUNT_TOKENS) {
-        buf_append(head, SLICE("/count_tokens"));
+    } else if (route_counts_tokens(x->route.kind)) {
+        buf_append(head, x->upstream->dialect == DIALECT_ANTHROPIC ? SLICE("/count_tokens") : SLICE("/input_tokens"));
+    }
+    if (x->conversion) {
+        buf_append(head, conversion_query(x));
+        return;
     }
     append_query(head, x->route.query);
+}
+
+// What the client said in its dialect means nothing to an upstream of another one; tracing is for all.
+static bool travels_translated(const struct upstream *upstream, const struct h1_field *field)
+{
+    static const uint64_t known = HEADER_BIT(HEADER_TRACEPARENT) | HEADER_BIT(HEADER_TRACESTATE);
+    return field->id != HEADER_OTHER && (HEADER_BIT(field->id) & known & ~upstream->overridden) != 0;
 }
 
 // `anthropic-beta` travels too, but is written apart because of the flags that configuration adds.
@@ -141,8 +183,9 @@ static void append_client_headers(struct exchange *x, struct buf *head)
 {
     const struct h1_request *req = &x->ex->req;
     for (size_t i = 0; i < req->n_fields; i++) {
-        if (travels(x->upstream, &req->fields[i])) {
-            h1_write_field(head, req->fields[i].name, req->fields[i].value);
+        const struct h1_field *field = &req->fields[i];
+        if (x->conversion ? travels_translated(x->upstream, field) : travels(x->upstream, field)) {
+            h1_write_field(head, field->name, field->value);
         }
     }
 }
@@ -154,7 +197,7 @@ static void append_beta(struct exchange *x, struct buf *head, struct slice flag)
     if (upstream_overrides(x->upstream, HEADER_ANTHROPIC_BETA)) {
         return;
     }
-    for (size_t i = 0; i < req->n_fields; i++) {
+    for (size_t i = 0; i < req->n_fields && !x->conversion; i++) {
         if (req->fields[i].id == HEADER_ANTHROPIC_BETA && req->fields[i].value.len) {
             buf_append(head, has_any ? SLICE(",") : SLICE("anthropic-beta: "));
             buf_append(head, req->fields[i].value);
@@ -175,7 +218,7 @@ static void append_beta(struct exchange *x, struct buf *head, struct slice flag)
 static void append_anthropic(struct exchange *x, struct buf *head, struct slice beta_flag)
 {
     const struct h1_request *req = &x->ex->req;
-    bool has_version = h1_find_field(req->fields, req->n_fields, HEADER_ANTHROPIC_VERSION) != NULL;
+    bool has_version = !x->conversion && h1_find_field(req->fields, req->n_fields, HEADER_ANTHROPIC_VERSION);
     if (!has_version && !upstream_overrides(x->upstream, HEADER_ANTHROPIC_VERSION)) {
         h1_write_field(head, SLICE("anthropic-version"), SLICE("2023-06-01"));
     }

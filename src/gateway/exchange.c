@@ -2,7 +2,8 @@
 // The table of contents of a request:
 //
 //   head complete ─▶ identify ─▶ route ─▶ authenticate ─▶ (body comes)
-//   body complete ─▶ decode ─▶ choose a model ─▶ lease a credential ─▶ attempt ─▶ relay ─▶ account
+//   body complete ─▶ decode ─▶ choose a model ─▶ (translate) ─▶ lease a credential ─▶ attempt ─▶ relay
+//                 ─▶ account
 //
 // Each step answers NEXT, or DONE when it has ended the exchange or handed it to the upstream.
 #include "gateway/gateway_internal.h"
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "dialect/adjust.h"
+#include "gateway/conversion.h"
 
 enum step_result { NEXT, DONE };
 typedef enum step_result (*step_fn)(struct exchange *x);
@@ -24,11 +26,13 @@ static enum step_result step_authenticate(struct exchange *x);
 static enum step_result step_serve(struct exchange *x);
 static enum step_result step_decode(struct exchange *x);
 static enum step_result step_choose_model(struct exchange *x);
+static enum step_result step_translate(struct exchange *x);
 static enum step_result step_lease(struct exchange *x);
 static enum step_result step_attempt(struct exchange *x);
 
 static const step_fn steps_of_head[] = {step_identify, step_route, step_authenticate};
-static const step_fn steps_of_request[] = {step_serve, step_decode, step_choose_model, step_lease, step_attempt};
+static const step_fn steps_of_request[] = {step_serve,     step_decode, step_choose_model,
+                                           step_translate, step_lease,  step_attempt};
 
 static void run(struct exchange *x, const step_fn *steps, size_t n)
 {
@@ -226,20 +230,13 @@ static enum step_result step_choose_model(struct exchange *x)
         fail_unknown_model(x);
         return DONE;
     }
-    if (x->upstream->dialect != x->route.dialect) {
-        struct slice text =
-            arena_printf(exchange_arena(x),
-                         "The model '%.*s' is served by an upstream that speaks another API dialect (%s); "
-                         "translation is not available in this version.",
-                         SLICE_ARG(x->upstream->model->id), dialect_name(x->upstream->dialect));
-        exchange_fail(x, FAULT_NOT_IMPLEMENTED, text);
-        return DONE;
-    }
-    if (route_counts_tokens(x->route.kind) && x->upstream->model->endpoint->is_generate_route) {
-        exchange_fail(x, FAULT_NOT_IMPLEMENTED, SLICE("This model's upstream cannot count tokens."));
-        return DONE;
-    }
     return NEXT;
+}
+
+// Where the upstream speaks another dialect.
+static enum step_result step_translate(struct exchange *x)
+{
+    return !conversion_is_needed(x) || conversion_start(x) ? NEXT : DONE;
 }
 
 static enum step_result step_lease(struct exchange *x)
@@ -277,6 +274,12 @@ void exchange_write_headers(struct exchange *x, struct buf *headers)
         buf_append_u64(headers, x->n_attempts);
         buf_append(headers, SLICE("\r\n"));
     }
+    if (x->conversion && x->conversion->warnings.len) {
+        h1_write_field(headers, SLICE("x-droid2api-warnings"), x->conversion->warnings);
+    }
+    if (x->conversion && x->route.dialect == DIALECT_ANTHROPIC) {
+        h1_write_field(headers, SLICE("request-id"), x->request_id);
+    }
 }
 
 void exchange_respond(struct exchange *x, unsigned status, struct slice content_type, struct slice body)
@@ -284,8 +287,10 @@ void exchange_respond(struct exchange *x, unsigned status, struct slice content_
     struct buf headers = BUF_EMPTY;
     exchange_write_headers(x, &headers);
     h1_write_field(&headers, SLICE("content-type"), content_type);
-    if (status == 503) {
-        buf_append(&headers, SLICE("retry-after: 1\r\n"));
+    if (x->retry_after_s > 0 || status == 503) {
+        buf_append(&headers, SLICE("retry-after: "));
+        buf_append_u64(&headers, x->retry_after_s > 0 ? (uint64_t)x->retry_after_s : 1);
+        buf_append(&headers, SLICE("\r\n"));
     }
     x->status = status;
     server_respond(x->ex, status, buf_slice(&headers), body);
@@ -305,6 +310,10 @@ static void add_route_list(struct buf *body)
 
 static void end_stream(struct exchange *x, struct slice message)
 {
+    if (x->conversion && x->conversion->translation) {
+        conversion_end_stream(x, message);
+        return;
+    }
     if (x->is_sse) {
         struct buf event = BUF_EMPTY;
         // An event that was cut is closed first, so that ours is not taken for a part of it. Of a stream that is no
@@ -337,6 +346,19 @@ void exchange_fail(struct exchange *x, enum fault fault, struct slice message)
         add_route_list(&body);
     }
     exchange_respond(x, fault_status(fault), SLICE("application/json"), buf_slice(&body));
+    buf_deinit(&body);
+}
+
+void exchange_fail_with(struct exchange *x, const struct neutral_error *error)
+{
+    struct buf body = BUF_EMPTY;
+    x->fault = error->fault;
+    x->retry_after_s = error->retry_after_s;
+    if (!x->detail) {
+        x->detail = arena_cstr(exchange_arena(x), error->message);
+    }
+    fault_write_error_body(error, x->route.dialect, x->request_id, &body);
+    exchange_respond(x, fault_status_in(error->fault, x->route.dialect), SLICE("application/json"), buf_slice(&body));
     buf_deinit(&body);
 }
 
@@ -378,6 +400,7 @@ static void end(struct exchange *x, bool client_has_left)
     attempt_cancel(x);
     accounting_finish(x, client_has_left);
     relay_deinit(x);
+    conversion_deinit(x);
     timer_cancel(&x->first_content);
     timer_cancel(&x->total);
     timer_cancel(&x->heartbeat);

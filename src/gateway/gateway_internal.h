@@ -47,6 +47,8 @@ struct exchange {
     bool wants_stream;         // as the client asked
     struct upstream *upstream; // borrowed: routing; NULL before it is chosen
 
+    struct conversion *conversion; // arena; NULL: client and upstream speak one dialect
+
     // the attempt
     struct credential credential;
     struct client_call call;
@@ -74,8 +76,9 @@ struct exchange {
     unsigned status;  // what the client got; 0 before
     enum fault fault; // when has_fault
     bool has_fault;
-    const char *outcome; // of the attempt, for the metrics; NULL before
-    const char *detail;  // arena: what went wrong, for the log; NULL
+    const char *outcome;   // of the attempt, for the metrics; NULL before
+    const char *detail;    // arena: what went wrong, for the log; NULL
+    int64_t retry_after_s; // for the client; 0: nothing to say
     bool counts_inflight;
     uint64_t complete_ns; // the request was complete
     uint64_t sent_ns;     // the attempt began
@@ -105,6 +108,9 @@ void exchange_on_reject(void *gateway, struct server_exchange *ex, const struct 
 // Ends the exchange with an error in the client's dialect: a response, or the event that ends a stream which has begun.
 // Nothing of the exchange may be touched afterwards.
 void exchange_fail(struct exchange *x, enum fault fault, struct slice message);
+struct neutral_error;
+// The same for what an upstream said, or a translation refused, in words of the client's dialect; only before the head.
+void exchange_fail_with(struct exchange *x, const struct neutral_error *error);
 // Answers with a whole response of our own.
 void exchange_respond(struct exchange *x, unsigned status, struct slice content_type, struct slice body);
 // Header lines that every answer to this request carries.

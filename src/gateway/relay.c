@@ -2,6 +2,7 @@
 // Passes an answer on as it comes, with the metering tap beside it. The client's pace is the upstream's: what the
 // client does not take pauses the upstream.
 #include "base/clock.h"
+#include "gateway/conversion.h"
 #include "gateway/gateway_internal.h"
 
 enum { TAP_LIMIT = 64 * 1024, TAP_EVENT_MAX = SSE_EVENT_MAX_DEFAULT, UNPACKED_PIECE = 16 * 1024 };
@@ -23,7 +24,8 @@ static void on_silence(struct timer *timer)
 {
     struct exchange *x = CONTAINER_OF(timer, struct exchange, heartbeat);
     struct slice heartbeat = dialect_heartbeat(x->route.dialect);
-    if (heartbeat.len && x->tap && !x->is_paused && sse_parser_is_between_events(&x->sse)) {
+    bool is_between = x->conversion ? conversion_is_streaming(x) : x->tap && sse_parser_is_between_events(&x->sse);
+    if (heartbeat.len && is_between && !x->is_paused) {
         server_write(x->ex, heartbeat, false);
     }
     watch_silence(x);
@@ -106,6 +108,15 @@ static void on_first_content_timeout(struct timer *timer)
     exchange_fail(x, FAULT_UPSTREAM_TIMEOUT, SLICE("the upstream began no answer in time"));
 }
 
+static void start_reading(struct exchange *x)
+{
+    sse_parser_init(&x->sse, TAP_EVENT_MAX);
+    uint32_t first_token_ms = x->upstream->model->timeouts.first_token_ms;
+    if (x->is_sse && first_token_ms) {
+        timer_start(&x->gateway->loop->timers, &x->first_content, first_token_ms, on_first_content_timeout);
+    }
+}
+
 static void attach_tap(struct exchange *x, const struct h1_response *resp)
 {
     if (!make_readable(x, resp) || resp->status >= 300) {
@@ -113,11 +124,20 @@ static void attach_tap(struct exchange *x, const struct h1_response *resp)
         return;
     }
     x->tap = usage_tap_new(x->upstream->dialect, TAP_LIMIT);
-    sse_parser_init(&x->sse, TAP_EVENT_MAX);
-    uint32_t first_token_ms = x->upstream->model->timeouts.first_token_ms;
-    if (x->is_sse && first_token_ms) {
-        timer_start(&x->gateway->loop->timers, &x->first_content, first_token_ms, on_first_content_timeout);
+    start_reading(x);
+}
+
+static void convert(struct exchange *x, const struct h1_response *resp)
+{
+    if (!make_readable(x, resp)) {
+        attempt_cancel(x);
+        exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has a coding that was not asked for"));
+        return;
     }
+    x->is_sse = x->is_sse && resp->status < 300;
+    conversion_on_head(x, resp);
+    start_reading(x);
+    watch_silence(x);
 }
 
 static const char *outcome_of(unsigned status)
@@ -137,6 +157,10 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp)
         return;
     }
     x->is_sse = is_event_stream(resp);
+    if (x->conversion) {
+        convert(x, resp);
+        return;
+    }
     attach_tap(x, resp);
     struct buf headers = BUF_EMPTY;
     buf_reserve(&headers, 512);
@@ -223,13 +247,20 @@ static void relay_last(struct exchange *x, struct slice piece)
     exchange_fail(x, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
 }
 
-// A piece as the client gets it.
-static void relay_piece(struct exchange *x, struct slice piece, bool last)
+// A piece of the answer, unpacked. False: the exchange is over, and gone.
+static bool relay_piece(struct exchange *x, struct slice piece, bool last)
 {
     x->n_body_bytes += piece.len;
+    if (x->conversion) {
+        if (conversion_on_piece(x, piece, last)) {
+            watch_silence(x);
+            return true;
+        }
+        return false;
+    }
     if (last) {
         relay_last(x, piece);
-        return;
+        return false;
     }
     // Out first, read afterwards: the tap delays nothing.
     if (server_write(x->ex, piece, false) != 0 && !x->is_paused) {
@@ -238,6 +269,7 @@ static void relay_piece(struct exchange *x, struct slice piece, bool last)
     }
     feed_tap(x, piece, false);
     watch_silence(x);
+    return true;
 }
 
 // ---- compressed answers ---------------------------------------------------------------------------------------------
@@ -257,10 +289,7 @@ static bool unpack(struct exchange *x, struct slice packed, bool last)
         size_t n;
         enum inflate_result r = inflater_run(x->inflater, &packed, out, sizeof(out), &n);
         bool is_end = r == INFLATE_DONE && last;
-        if (n || is_end) {
-            relay_piece(x, slice_of(out, n), is_end);
-        }
-        if (is_end) {
+        if ((n || is_end) && !relay_piece(x, slice_of(out, n), is_end)) {
             return false;
         }
         if (r == INFLATE_BAD) {

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: MIT
+// Happy path: conversion_start() → (the attempt) → conversion_on_head() → conversion_on_piece() … (last).
+// Failure modes: a request that cannot be translated is refused; an upstream's error is answered in the client's words,
+// with a status of its own as long as nothing has left; an answer that breaks off ends in the dialect's error event.
+// Ends when: the last piece has left, or an error.
+#include "gateway/conversion.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "dialect/estimate.h"
+
+enum { ERROR_BODY_MAX = 256 * 1024, TOKEN_LEN = 24, OUT_KEPT_MAX = 16 * 1024 };
+
+// ---- the request ----------------------------------------------------------------------------------------------------
+
+// Which upstreams have a route for counting: none of Chat's, and of Factory's that of Anthropic only.
+static bool upstream_counts(const struct upstream *upstream)
+{
+    switch (upstream->dialect) {
+    case DIALECT_ANTHROPIC: return true;
+    case DIALECT_CHAT: return false;
+    case DIALECT_RESPONSES: return !upstream->is_factory;
+    case DIALECT_GEMINI: return !upstream->model->endpoint->is_generate_route;
+    }
+    return false;
+}
+
+bool conversion_is_needed(const struct exchange *x)
+{
+    bool counts = route_counts_tokens(x->route.kind);
+    return x->upstream->dialect != x->route.dialect || (counts && !upstream_counts(x->upstream));
+}
+
+static bool wants_json_array(const struct exchange *x)
+{
+    struct slice alt;
+    bool is_sse = url_query_get(&x->ex->arena, x->route.query, SLICE("alt"), &alt) && slice_eq(alt, SLICE("sse"));
+    return x->route.kind == ROUTE_GEMINI_STREAM && !is_sse;
+}
+
+static struct translate_options options_of(const struct exchange *x)
+{
+    return (struct translate_options){
+        .client = x->route.dialect,
+        .upstream = x->upstream->dialect,
+        .upstream_model = upstream_model_name(x->upstream),
+        .mode = (enum loss_mode)exchange_config(x)->translation,
+        .wants_stream = x->wants_stream,
+        .has_stream_in_path = true, // it has been found out already
+        .streams_json_array = wants_json_array(x),
+        .writes_model = x->upstream->model->endpoint->is_generate_route,
+        .counts = route_counts_tokens(x->route.kind),
+    };
+}
+
+static void refuse(struct exchange *x)
+{
+    const struct loss *loss = &x->conversion->request.loss;
+    struct neutral_error error = {
+        .fault = loss->fault, .message = loss->message, .code = loss->code, .param = loss->param, .retry_after_s = -1};
+    x->has_fault = true;
+    exchange_fail_with(x, &error);
+}
+
+static void answer_count(struct exchange *x, int64_t n_tokens)
+{
+    struct buf body = BUF_EMPTY;
+    translate_write_count(x->route.dialect, n_tokens, &body);
+    exchange_respond(x, 200, SLICE("application/json"), buf_slice(&body));
+    buf_deinit(&body);
+}
+
+// Says so: a client that decides by the figure should know that nobody has counted.
+static void answer_estimate(struct exchange *x)
+{
+    struct conversion *conversion = x->conversion;
+    loss_warn_path(&conversion->request.loss, LOSS_ESTIMATED, SLICE("input_tokens"));
+    conversion->warnings = loss_header(&conversion->request.loss);
+    answer_count(x, estimate_request(&conversion->request.req, x->upstream->dialect));
+}
+
+bool conversion_start(struct exchange *x)
+{
+    struct conversion *conversion = arena_zalloc(exchange_arena(x), sizeof(*conversion));
+    struct translate_options options = options_of(x);
+    x->conversion = conversion;
+    conversion->is_counting = options.counts;
+    conversion->client_streams = x->wants_stream;
+    // It has been read before, not as deep.
+    int r = json_parse(&conversion->doc, exchange_arena(x), x->doc.text, NULL);
+    if (r != 0) {
+        exchange_fail(x, FAULT_INVALID_JSON, SLICE("The request body is JSON of too many parts."));
+        return false;
+    }
+    buf_reserve(&conversion->body, x->doc.text.len + 1024);
+    if (!translate_request(exchange_arena(x), &conversion->doc, &options, &conversion->request, &conversion->body)) {
+        refuse(x);
+        return false;
+    }
+    conversion->warnings = loss_header(&conversion->request.loss);
+    if (options.counts && !upstream_counts(x->upstream)) {
+        answer_estimate(x);
+        return false;
+    }
+    return true;
+}
+
+struct slice conversion_query(const struct exchange *x)
+{
+    bool is_gemini_stream = x->upstream->dialect == DIALECT_GEMINI && x->wants_stream && !x->conversion->is_counting;
+    return is_gemini_stream && !x->upstream->model->endpoint->is_generate_route ? SLICE("?alt=sse") : SLICE_EMPTY;
+}
+
+// ---- the head of the answer -----------------------------------------------------------------------------------------
+
+static void start_translation(struct exchange *x)
+{
+    struct conversion *conversion = x->conversion;
+    char *token = arena_text(exchange_arena(x), TOKEN_LEN);
+    random_token(token, TOKEN_LEN);
+    struct answer_context context = {
+        .arena = exchange_arena(x),
+        .upstream = x->upstream->dialect,
+        .client = x->route.dialect,
+        .client_model = x->model_id,
+        .req = &conversion->request.req,
+        .token = slice_of(token, TOKEN_LEN),
+        .now_s = clock_wall_ms() / 1000,
+        .shows_reasoning = exchange_config(x)->chat_reasoning,
+        .loss = &conversion->request.loss,
+        .estimated_input = -1,
+    };
+    if (x->route.dialect == DIALECT_ANTHROPIC && conversion->client_streams) {
+        // Those clients take the size of the conversion from the first event, before anybody has counted.
+        context.estimated_input = estimate_request(&conversion->request.req, x->upstream->dialect);
+    }
+    conversion->translation = translation_new(&context);
+}
+
+void conversion_on_head(struct exchange *x, const struct h1_response *resp)
+{
+    const struct h1_field *retry_after = h1_find_field(resp->fields, resp->n_fields, HEADER_RETRY_AFTER);
+    if (retry_after) {
+        x->conversion->retry_after = arena_dup(exchange_arena(x), retry_after->value);
+    }
+    if (resp->status < 300 && !x->conversion->is_counting) {
+        start_translation(x);
+    }
+}
+
+// ---- the body -------------------------------------------------------------------------------------------------------
+
+static void start_response(struct exchange *x)
+{
+    bool is_json = !x->conversion->client_streams || x->conversion->request.req.streams_json_array;
+    struct buf headers = BUF_EMPTY;
+    exchange_write_headers(x, &headers);
+    if (is_json) {
+        h1_write_field(&headers, SLICE("content-type"), SLICE("application/json"));
+    } else {
+        buf_append(&headers, SLICE("content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
+                                   "x-accel-buffering: no\r\n"));
+    }
+    x->status = 200;
+    server_start(x->ex, x->status, buf_slice(&headers), H1_NO_LENGTH);
+    buf_deinit(&headers);
+}
+
+static void send_out(struct exchange *x)
+{
+    struct buf *out = &x->conversion->out;
+    if (out->len == 0) {
+        return;
+    }
+    if (!server_has_started(x->ex)) {
+        start_response(x);
+    }
+    if (server_write(x->ex, buf_slice(out), false) != 0 && !x->is_paused && x->call_is_running) {
+        x->is_paused = true;
+        client_call_pause(&x->call);
+    }
+    buf_clear(out);
+    if (out->cap > OUT_KEPT_MAX) {
+        buf_deinit(out);
+    }
+}
+
+// An answer that tells of a failure although its status was a good one.
+static void fail_in_answer(struct exchange *x, const struct neutral_error *error)
+{
+    attempt_cancel(x);
+    x->outcome = error->fault == FAULT_UPSTREAM_TRUNCATED ? "truncated" : "stream_error";
+    x->has_fault = true;
+    x->fault = error->fault;
+    x->detail = arena_cstr(exchange_arena(x), error->message);
+    if (server_has_started(x->ex)) {
+        send_out(x); // the error event is in it
+        server_break(x->ex);
+    } else {
+        exchange_fail_with(x, error);
+    }
+}
+
+static void note_content(struct exchange *x)
+{
+    if (!x->first_ns && translation_has_content(x->conversion->translation)) {
+        x->first_ns = clock_monotonic_ns();
+        timer_cancel(&x->first_content);
+    }
+}
+
+// Sends what there is. False: the exchange is over, and gone.
+static bool pass_on(struct exchange *x, bool last)
+{
+    struct conversion *conversion = x->conversion;
+    const struct neutral_error *error = translation_error(conversion->translation);
+    note_content(x);
+    if (error) {
+        fail_in_answer(x, error);
+        return false;
+    }
+    if (last && !conversion->client_streams) {
+        exchange_respond(x, 200, SLICE("application/json"), buf_slice(&conversion->out));
+        return false;
+    }
+    if (conversion->client_streams) {
+        send_out(x);
+    }
+    if (translation_is_cut_short(conversion->translation)) {
+        attempt_cancel(x); // the rest of the answer is of no use to anybody
+        last = true;
+    }
+    if (last) {
+        server_write(x->ex, SLICE_EMPTY, true);
+    }
+    return !last;
+}
+
+static void answer_upstream_error(struct exchange *x)
+{
+    struct conversion *conversion = x->conversion;
+    struct neutral_error error;
+    translate_read_error(exchange_arena(x), x->upstream->dialect, x->upstream_status, buf_slice(&conversion->whole),
+                         conversion->retry_after, &error);
+    exchange_fail_with(x, &error);
+}
+
+// Routes for counting are missing at many providers.
+static bool cannot_count(unsigned status)
+{
+    return status == 404 || status == 405 || status == 501;
+}
+
+static void finish_counting(struct exchange *x)
+{
+    struct conversion *conversion = x->conversion;
+    struct json_doc doc;
+    int64_t n_tokens;
+    if (cannot_count(x->upstream_status)) {
+        answer_estimate(x);
+    } else if (x->upstream_status >= 300) {
+        answer_upstream_error(x);
+    } else if (json_parse(&doc, exchange_arena(x), buf_slice(&conversion->whole), NULL) == 0 &&
+               translate_read_count(x->upstream->dialect, &doc, &n_tokens)) {
+        answer_count(x, n_tokens);
+    } else {
+        exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has no number of tokens"));
+    }
+}
+
+static void finish_whole(struct exchange *x)
+{
+    struct conversion *conversion = x->conversion;
+    if (conversion->is_counting) {
+        finish_counting(x);
+    } else if (!conversion->translation) {
+        answer_upstream_error(x);
+    } else {
+        translation_answer(conversion->translation, buf_slice(&conversion->whole), &conversion->out);
+        pass_on(x, true);
+    }
+}
+
+// An answer that is no stream of events is read as a whole.
+static bool collect(struct exchange *x, struct slice piece, bool last)
+{
+    struct conversion *conversion = x->conversion;
+    bool is_error = x->upstream_status >= 300;
+    uint64_t limit = is_error ? ERROR_BODY_MAX : exchange_config(x)->max_answer_bytes;
+    if (conversion->whole.len + piece.len <= limit) {
+        buf_append(&conversion->whole, piece);
+    } else if (!is_error) {
+        attempt_cancel(x);
+        exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer is too large to be translated"));
+        return false;
+    }
+    if (last) {
+        finish_whole(x);
+    }
+    return !last;
+}
+
+static void on_event(void *arg, const struct sse_event *event)
+{
+    struct conversion *conversion = arg;
+    translation_feed(conversion->translation, event->name, event->data, &conversion->out);
+}
+
+// Of a client that does not stream nothing can leave before the end; what its answer takes is bounded.
+static bool is_too_large(const struct exchange *x)
+{
+    return !x->conversion->client_streams && x->n_body_bytes > exchange_config(x)->max_answer_bytes;
+}
+
+bool conversion_on_piece(struct exchange *x, struct slice piece, bool last)
+{
+    struct conversion *conversion = x->conversion;
+    if (!x->is_sse || !conversion->translation) {
+        return collect(x, piece, last);
+    }
+    int r = sse_parser_feed(&x->sse, piece, on_event, conversion);
+    if (r == 0 && last) {
+        r = sse_parser_finish(&x->sse, on_event, conversion);
+    }
+    if (r != 0 || is_too_large(x)) {
+        attempt_cancel(x);
+        exchange_fail(x, FAULT_UPSTREAM_PROTOCOL,
+                      r ? SLICE("the upstream sent an event that is too large")
+                        : SLICE("the upstream's answer is too large to be translated"));
+        return false;
+    }
+    if (last) {
+        translation_finish(conversion->translation, &conversion->out);
+    }
+    return pass_on(x, last);
+}
+
+// ---- the end --------------------------------------------------------------------------------------------------------
+
+void conversion_end_stream(struct exchange *x, struct slice message)
+{
+    struct conversion *conversion = x->conversion;
+    bool was_complete = translation_is_over(conversion->translation) && !translation_error(conversion->translation);
+    if (was_complete) {
+        server_write(x->ex, SLICE_EMPTY, true);
+        return;
+    }
+    struct neutral_error error = {.fault = x->fault, .message = message, .retry_after_s = -1};
+    translation_fail(conversion->translation, &error, &conversion->out);
+    send_out(x);
+    server_break(x->ex);
+}
+
+bool conversion_is_streaming(const struct exchange *x)
+{
+    return x->conversion->client_streams && server_head_is_sent(x->ex) &&
+           !x->conversion->request.req.streams_json_array;
+}
+
+struct usage conversion_usage(const struct exchange *x)
+{
+    return x->conversion->translation ? *translation_usage(x->conversion->translation) : USAGE_UNKNOWN;
+}
+
+void conversion_deinit(struct exchange *x)
+{
+    struct conversion *conversion = x->conversion;
+    if (conversion) {
+        if (conversion->translation) {
+            translation_deinit(conversion->translation);
+        }
+        buf_deinit(&conversion->body);
+        buf_deinit(&conversion->whole);
+        buf_deinit(&conversion->out);
+        x->conversion = NULL;
+    }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// A model whose upstream speaks another dialect than the client: the request is translated before the attempt, the
+// answer on its way back. Used by exchange.c, attempt.c and relay.c; all of it does nothing for an exchange that needs
+// none (`x->conversion` NULL).
+#pragma once
+
+#include "dialect/translate.h"
+#include "gateway/gateway_internal.h"
+
+struct conversion {
+    struct json_doc doc; // the client's body, on the tape in full
+    struct translated_request request;
+    struct slice warnings;           // value of x-droid2api-warnings; empty: none
+    struct buf body;                 // owned: what goes upstream
+    struct translation *translation; // from the upstream's head on, where it is a success
+    struct buf whole;                // owned: an answer that must be there as a whole
+    struct buf out;                  // owned: what is about to leave to the client
+    struct slice retry_after;        // arena: of the upstream's answer
+    bool is_counting;
+    bool client_streams;
+};
+
+// Does this request need it? Counting does too, where the upstream cannot count.
+bool conversion_is_needed(const struct exchange *x);
+// Translates the request. False: the exchange has been answered (refused, or counted here).
+bool conversion_start(struct exchange *x);
+// The query of the upstream's path; empty without one.
+struct slice conversion_query(const struct exchange *x);
+
+void conversion_on_head(struct exchange *x, const struct h1_response *resp);
+// A piece of the answer, unpacked. False: the exchange is over, and gone.
+bool conversion_on_piece(struct exchange *x, struct slice piece, bool last);
+// Ends a stream that has begun with the dialect's error event, or well if the answer was complete already.
+void conversion_end_stream(struct exchange *x, struct slice message);
+// May a heartbeat be put in now?
+bool conversion_is_streaming(const struct exchange *x);
+struct usage conversion_usage(const struct exchange *x);
+void conversion_deinit(struct exchange *x);
