@@ -102,11 +102,13 @@ static bool check_assistant(struct critic *critic, const struct json_node *messa
         return critic_blame(critic, "Invalid value for 'content': expected a string, got null.");
     }
     bool has_content = content && !json_is(content, JSON_NULL);
+    // Clients send back what they got, so its own decorations are taken; other vendors' only by those.
     bool is_own = is_reasoning_model(critic) || slice_starts_with(critic->ask->model, SLICE("gpt-"));
     return (!has_content || check_content(critic, message, "text refusal")) &&
            critic_only(critic, message, "messages",
-                       is_own ? "role content refusal name audio function_call tool_calls"
-                              : "role content refusal name audio function_call tool_calls reasoning_content");
+                       is_own ? "role content refusal name audio annotations function_call tool_calls"
+                              : "role content refusal name audio annotations function_call tool_calls "
+                                "reasoning_content");
 }
 
 static bool check_result(struct critic *critic, const struct json_node *message, struct critic_calls *calls)

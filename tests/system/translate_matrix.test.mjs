@@ -9,9 +9,11 @@ import { clientNames, Matrix, upstreamModels, upstreamNames } from './kit/matrix
 import { sdkClients } from './kit/sdk_clients.mjs';
 
 // Names by which the gateway knows what a model can do.
-export const upstreamIds = {
+const upstreamIds = {
   'm-claude': 'claude-opus-4-6', 'm-gpt': 'gpt-5.2', 'm-chat': 'gpt-4.1', 'm-gemini': 'gemini-3-pro-preview',
 };
+// Chat Completions of OpenAI's own show no thoughts; others do.
+const thinkingModels = { ...upstreamModels, chat: 'm-vendor' };
 
 let stack;
 const matrix = new Matrix();
@@ -19,7 +21,12 @@ before(async () => {
   stack = await Stack.start({
     config: (simulator) => {
       const { models } = simulatorConfig(simulator.url);
-      return { models: models.map((model) => ({ ...model, upstream_model: upstreamIds[model.id] })) };
+      return {
+        models: [
+          ...models.map((model) => ({ ...model, upstream_model: upstreamIds[model.id] })),
+          { id: 'm-vendor', name: 'Vendor', type: 'common', reasoning: 'auto', upstream_model: 'deepseek-reasoner' },
+        ],
+      };
     },
     env: { UPSTREAM_IDLE_TIMEOUT_MS: '400' },
   });
@@ -40,15 +47,15 @@ const tools = [
 ];
 
 // A client with a key of its own, and what its requests have become.
-function open(client, upstream, directives) {
-  const key = uniqueKey(`strict=1~${directives}`);
+function open(client, upstream, directives, model = upstreamModels[upstream]) {
+  const key = uniqueKey(['strict=1', directives].filter(Boolean).join('~'));
   const sdk = sdkClients[client].open(stack.url, key);
   return {
     key,
     sdk,
-    say: (ask) => within(10_000, 'answer', sdkClients[client].say(sdk, upstreamModels[upstream], ask)),
+    say: (ask) => within(10_000, 'answer', sdkClients[client].say(sdk, model, ask)),
     goOn: sdkClients[client].goOn,
-    events: (ask) => sdkClients[client].events(sdk, upstreamModels[upstream], ask),
+    events: (ask) => sdkClients[client].events(sdk, model, ask),
     seen: () => stack.simulator.requests({ key }),
     bodies: () => stack.simulator.bodiesOf(key),
   };
@@ -108,7 +115,7 @@ for (const stream of [false, true]) {
   }
 
   test(`reasoning${how}`, (t) => matrix.run(t, `reasoning${how}`, async (client, upstream) => {
-    const c = open(client, upstream, 'thoughts=10~tokens=5');
+    const c = open(client, upstream, 'thoughts=10~tokens=5', thinkingModels[upstream]);
     const reply = await c.say({ content: 'Think.', think: true, stream });
     assert.equal(reply.text, 'A gateway stands between ');
     assert.equal(reply.thoughts, 'A gateway stands between those who ask and those who answer.');
@@ -118,7 +125,7 @@ for (const stream of [false, true]) {
   // The thoughts before a call go back with its result. What only the provider can read has to be what it was, or the
   // simulator says so; to a client that has no place for it, the request must do without.
   test(`reasoning and a tool${how}`, (t) => matrix.run(t, `reasoning and a tool${how}`, async (client, upstream) => {
-    const c = open(client, upstream, 'kind=tool~thoughts=10~tokens=5');
+    const c = open(client, upstream, 'kind=tool~thoughts=10~tokens=5', thinkingModels[upstream]);
     const first = await c.say({ content: 'Think.', think: true, tools, stream });
     assert.equal(first.finish, 'calls');
     assert.ok(first.thoughts.length > 0);
@@ -224,8 +231,8 @@ test('count tokens', (t) => matrix.run(t, 'count tokens', async (client, upstrea
 const faults = ['error=6', 'cut=6', 'reset=6', 'hang=6', 'nodone=1', 'badevent=6~cut=6'];
 for (const fault of faults) {
   test(`in the middle: ${fault}`, (t) => matrix.run(t, fault, async (client, upstream) => {
-    if (client === 'gemini' && upstream === 'gemini' && fault === 'nodone=1') {
-      return; // its SDK takes whatever ends
+    if (upstream === 'chat' && fault === 'nodone=1') {
+      return; // a finish_reason without [DONE] is an end that many servers send
     }
     const c = open(client, upstream, `${fault}~tokens=20`);
     let text = 0;
