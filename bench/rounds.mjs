@@ -39,8 +39,8 @@ export class Bench {
     return runLoad(this.programs.load, mode, core, options, onEvent);
   }
 
-  prepare(dir, models) {
-    const rows = models.map((id) => ({ id, name: id, type: this.dialect.type, reasoning: 'auto' }));
+  prepare(dir, models, type = this.dialect.type) {
+    const rows = models.map((id) => ({ id, name: id, type, reasoning: 'auto' }));
     const { port } = this.simulator;
     return Promise.all([
       prepareNginx(join(dir, 'nginx'), port, this.descriptors),
@@ -48,10 +48,10 @@ export class Bench {
     ]);
   }
 
-  // Starts both servers anew, so that no scenario inherits another one's memory.
-  async withServers(model, layout, use) {
+  // Starts both servers anew, so that no scenario inherits another one's memory. `type` is that of the gateway's model.
+  async withServers(model, layout, use, type) {
     const dir = mkdtempSync(join(this.dir, 'scenario-'));
-    const [preparedNginx, preparedGateway] = await this.prepare(dir, [model]);
+    const [preparedNginx, preparedGateway] = await this.prepare(dir, [model], type);
     const nginx = await startPrepared('nginx', preparedNginx, LAYOUT[layout].gateway);
     const gateway = await startPrepared('gateway', preparedGateway, LAYOUT[layout].gateway);
     try {
@@ -62,9 +62,9 @@ export class Bench {
     }
   }
 
-  writeBody(dir, model, isStream, bytes) {
+  writeBody(dir, dialect, model, isStream, bytes) {
     const path = join(dir, 'body.json');
-    writeFileSync(path, JSON.stringify(this.dialect.body(model, isStream, bytes)));
+    writeFileSync(path, JSON.stringify(dialect.body(model, isStream, bytes)));
     return path;
   }
 
@@ -86,28 +86,38 @@ export class Bench {
     return { ...result, cpu: cpu / result.requests };
   }
 
-  // Closed loop against direct, nginx and gateway in turn. Returns {direct, nginx, gateway} of medians.
-  async closedLoop({ model, isStream = false, bytes = 200, connections = 1, requests, layout = 'apart', rounds }) {
+  // Closed loop against direct, nginx and gateway in turn. Returns {direct, nginx, gateway} of medians. Where
+  // `upstreamType` is another one than the client's, the gateway translates; the others pass the client's dialect on.
+  async closedLoop(options) {
+    const { model, isStream = false, bytes = 200, connections = 1, requests, layout = 'apart', rounds } = options;
+    const { dialect = this.dialect, upstreamType = dialect.type } = options;
     return this.withServers(model, layout, async (servers, dir) => {
       const mode = isStream ? 'sse' : 'json';
       const core = LAYOUT[layout].load;
-      const body = this.writeBody(dir, model, isStream, bytes);
+      const body = this.writeBody(dir, dialect, model, isStream, bytes);
       const optionsFor = (server) => ({
-        url: (isStream ? server.urls.streamed : server.urls.whole) + this.dialect.path,
+        url: (isStream ? server.urls.streamed : server.urls.whole) + dialect.path,
         body,
         connections,
       });
-      const run = (side, n, like) =>
-        this.measure(side, servers[side], mode, core, { ...optionsFor(servers[side]), requests: n }, like);
-      const like = (await run('direct', 1)).answer;
+      const likes = {};
+      const run = (side, n) =>
+        this.measure(side, servers[side], mode, core, { ...optionsFor(servers[side]), requests: n }, likes[side]);
       const results = { direct: [], nginx: [], gateway: [] };
+      const like = (await run('direct', 1)).answer;
+      for (const side of Object.keys(results)) likes[side] = like;
+      if (upstreamType !== dialect.type) {
+        // What is translated has another length than what came without a proxy, and always the same one.
+        likes.gateway = undefined;
+        likes.gateway = (await run('gateway', 1)).answer;
+      }
       for (const side of Object.keys(results)) {
-        await run(side, Math.max(connections, Math.ceil(requests / 10)), like);
+        await run(side, Math.max(connections, Math.ceil(requests / 10)));
       }
       for (let round = 0; round < rounds; round++) {
         const order = round % 2 === 0 ? ['direct', 'nginx', 'gateway'] : ['gateway', 'nginx', 'direct'];
         for (const side of order) {
-          const r = await run(side, requests, like);
+          const r = await run(side, requests);
           results[side].push({
             cpu: r.cpu,
             perSecond: r.per_second,
@@ -119,7 +129,7 @@ export class Bench {
         }
       }
       return Object.fromEntries(Object.entries(results).map(([side, list]) => [side, mediansOf(list)]));
-    });
+    }, upstreamType);
   }
 
   // One run of concurrent paced streams. CPU and memory are taken between the moment when all streams flow and the end
@@ -158,7 +168,7 @@ export class Bench {
     for (let round = 0; round < rounds; round++) {
       await this.withServers(model, 'apart', async (servers, dir) => {
         const core = LAYOUT.apart.load;
-        const body = this.writeBody(dir, model, true, 200);
+        const body = this.writeBody(dir, this.dialect, model, true, 200);
         for (const side of round % 2 === 0 ? ['direct', 'nginx', 'gateway'] : ['gateway', 'nginx', 'direct']) {
           const url = servers[side].urls.streamed + this.dialect.path;
           const options = { url, body, connections, ramp, stampAfter: this.dialect.stampAfter };

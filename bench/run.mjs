@@ -44,6 +44,7 @@ function programsIn(build) {
     simulator: at('droid2api-simulator'),
     load: at('bench/bench-load'),
     json: at('src/json/json_bench'),
+    translation: at('src/dialect/translation_bench'),
   };
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import { firstAnswer } from './load.mjs';
 import { target } from './report.mjs';
+import { DIALECTS } from './requests.mjs';
 import { median } from './rounds.mjs';
 import { LAYOUT } from './servers.mjs';
 
@@ -54,6 +55,61 @@ async function eventsAtOnce(bench) {
     row(name, 'p50, µs', results, (r) => r.p50),
     row(name, 'p99, µs', results, (r) => r.p99),
   ];
+}
+
+// Client dialects, and the type of the model that they get.
+const TRANSLATED = [
+  ['chat', 'anthropic'],
+  ['messages', 'openai'],
+  ['responses', 'anthropic'],
+  ['chat', 'google'],
+];
+
+async function translatedJson(bench) {
+  const rows = [];
+  for (const [client, upstreamType] of TRANSLATED) {
+    const options = { connections: 8, requests: bench.pick(12000, 5000), rounds: bench.pick(9, 3) };
+    const results = await bench.closedLoop({ model: 'sim~tokens=20', dialect: DIALECTS[client], upstreamType, ...options });
+    const name = `small JSON, ${client} → ${upstreamType}, c=8`;
+    rows.push(row(name, 'CPU, µs/request', results, (r) => r.cpu, [target.ratio(1.3)]));
+    rows.push(row(name, 'p99, µs', results, (r) => r.p99));
+  }
+  return rows;
+}
+
+async function translatedEvents(bench) {
+  const rows = [];
+  for (const [client, upstreamType] of TRANSLATED) {
+    const dialect = DIALECTS[client];
+    const options = { isStream: true, connections: 8, requests: bench.pick(4000, 2000), rounds: bench.pick(9, 3) };
+    const results = await bench.closedLoop({ model: 'sim~tokens=120', dialect, upstreamType, ...options });
+    const name = `SSE, 120 events, ${client} → ${upstreamType}, c=8`;
+    rows.push(row(name, 'CPU, µs/stream', results, (r) => r.cpu, [target.ratio(1)]));
+    rows.push(row(name, 'p99, µs', results, (r) => r.p99));
+  }
+  return rows;
+}
+
+async function translatedBody(bench) {
+  const rows = [];
+  for (const [client, upstreamType] of TRANSLATED) {
+    const options = { bytes: MB, requests: bench.pick(250, 100), layout: 'shared', rounds: bench.pick(7, 3) };
+    const results = await bench.closedLoop({ model: 'sim~tokens=20', dialect: DIALECTS[client], upstreamType, ...options });
+    const name = `1 MB request, ${client} → ${upstreamType}, c=1`;
+    rows.push(row(name, 'CPU, ms/request', results, (r) => r.cpu / US_PER_MS, [target.atMost(2)]));
+  }
+  return rows;
+}
+
+async function translatedEvent(bench) {
+  if (!existsSync(bench.programs.translation)) return [];
+  const text = execFileSync(bench.programs.translation).toString();
+  return [...text.matchAll(/^(\S+) → (\S+)\s+(\d+) ns\/event/gm)].map(([, upstream, client, ns]) => ({
+    scenario: 'translated event',
+    figure: `${upstream} → ${client}, added µs`,
+    ours: Number(ns) / 1000,
+    targets: [target.atMost(5)],
+  }));
 }
 
 async function firstToken(bench) {
@@ -170,6 +226,10 @@ export const SCENARIOS = {
   'json-8': (bench) => smallJson(bench, 8),
   'json-64': (bench) => smallJson(bench, 64),
   sse: eventsAtOnce,
+  'translated-json': translatedJson,
+  'translated-sse': translatedEvents,
+  'translated-body': translatedBody,
+  'translated-event': translatedEvent,
   'first-token': firstToken,
   body: bigBody,
   'streams-1000': thousandStreams,

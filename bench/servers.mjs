@@ -171,6 +171,7 @@ export async function prepareGateway(programs, dir, upstreamPort, models) {
       { name: 'chat', type: 'common', base_url: `${origin}/v1/chat/completions` },
       { name: 'messages', type: 'anthropic', base_url: `${origin}/v1/messages` },
       { name: 'responses', type: 'openai', base_url: `${origin}/v1/responses` },
+      { name: 'gemini', type: 'google', base_url: `${origin}/v1beta` },
     ],
     models,
   };

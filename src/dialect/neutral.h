@@ -217,6 +217,7 @@ struct neutral_request {
     const struct json_node *n_candidates_at;
     const struct json_node **stops; // strings
     size_t n_stops;
+    size_t n_stops_sent; // so many the target takes, the rest we look for ourselves; set by translate_request()
     const struct json_node *stops_at;
     enum tri logprobs;
     int64_t top_logprobs; // -1: not said

@@ -3,7 +3,8 @@
 // Gemini's thought signatures. Between dialects it travels wrapped, so that a client hands it back intact and only the
 // issuer's own spoke opens it.
 //
-// The wrapper: "gw1." kind "." item id "." data "." checksum. The checksum tells what was damaged or made up from what
+// The wrapper: "gw1." kind "." item id "." data "." checksum; an item id's own dots are written "%2E", data may have
+// some. The checksum tells what was damaged or made up from what
 // we wrapped. It takes no secret: who makes one up gets what he would get by sending the bare value to the issuer,
 // which checks it; a secret would have to be the same on all machines and over all restarts.
 #pragma once
@@ -36,10 +37,11 @@ struct neutral_opaque {
 
 enum opaque_issuer opaque_issuer(enum opaque_kind kind); // not for OPAQUE_NONE
 
-// Appends the wrapper, plain text of [A-Za-z0-9._+/=-] and whatever the data had.
+// Appends the wrapper, plain text of [A-Za-z0-9._%-] and whatever data and item id had.
 void opaque_wrap(const struct neutral_opaque *opaque, struct buf *out);
 // The same, and base64 around it: for Gemini's clients, whose field holds bytes.
 void opaque_wrap_base64(const struct neutral_opaque *opaque, struct buf *out);
 
-// What a client sent (plain text): a wrapper of ours, also in base64, is opened. False: it is none, or damaged.
+// What a client sent (plain text): a wrapper of ours, also in base64, is opened. False: it is none, or damaged. What is
+// found points into `text` or lives in the arena.
 bool opaque_unwrap(struct arena *arena, struct slice text, struct neutral_opaque *opaque_r);

@@ -17,16 +17,17 @@ enum thinking_style {
 };
 
 struct profile {
-    int64_t max_output;        // tokens; what is sent where the dialect wants a limit and the client gave none
-    bool rejects_sampling;     // temperature, top_p and the like
-    bool rejects_stops;        // Chat: reasoning models
+    int64_t max_output;    // tokens; sent where the dialect wants a limit and the client gave none. 0: it wants none
+    bool rejects_sampling; // temperature, top_p and the like
+    bool rejects_stops;    // Chat: reasoning models
     bool is_compatible_server; // Chat that is not OpenAI's own: older members, functions only
     bool has_developer_role;   // Chat
     bool can_switch_thinking_off;
-    enum effort least_effort; // besides none
-    enum effort most_effort;
+    enum effort least_effort;     // besides none
+    enum effort most_effort;      // NONE: the model does not think, and refuses whatever speaks of it
+    unsigned missing_efforts;     // those in between that it does not know: bits 1u << effort
     enum thinking_style thinking; // Anthropic, Gemini
-    int64_t budget_min;           // Gemini 2.5
+    int64_t budget_min;           // Anthropic, Gemini 2.5
     int64_t budget_max;
     bool has_system_turns;       // Anthropic: role system in the middle
     bool has_schema_output;      // Anthropic: output_config.format
@@ -40,3 +41,12 @@ struct profile {
 
 // `model` is the upstream's name for it; case does not matter, a vendor prefix ("models/", "anthropic/") neither.
 struct profile profile_of(enum dialect dialect, struct slice model);
+
+static inline bool profile_thinks(const struct profile *profile)
+{
+    return profile->most_effort != EFFORT_NONE;
+}
+
+// The level that comes nearest to what is wanted (not UNSET) among those that a thinking model has. NONE stays if
+// thinking can be switched off, and is the least level else; a level that is missing becomes HIGH.
+enum effort profile_effort(const struct profile *profile, enum effort wanted);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A stage between an answer and an encoder whose dialect knows one open block at a time: blocks that overlap are put in
-// a row. The oldest open block passes at once; deltas of the others are held until it closes. A call counts as closed
-// when another block opens behind it and its arguments are a complete JSON value.
+// A stage between an answer and an encoder whose dialect knows one open block at a time: blocks of a candidate that
+// overlap are put in a row. The oldest open block passes at once; events of the others are held until it closes. A call
+// counts as closed when another block is open behind it and its arguments are a complete JSON value.
 #pragma once
 
 #include "dialect/answer.h"

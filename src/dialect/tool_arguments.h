@@ -5,7 +5,7 @@
 #include "dialect/neutral.h"
 #include "json/json_writer.h"
 
-// As a string: byte for byte what the model wrote. Nothing written becomes "{}".
+// As a string: byte for byte what the model wrote. Nothing written becomes "{}" (of a custom tool: stays nothing).
 void arguments_write_string(struct json_writer *w, const struct call *call);
 // As an object. A value that is none is put into {"value": …}, text that is no JSON into {"_raw": "…"}; a custom tool's
 // input into {"input": "…"}. False when it was one of the first two. `scratch` may be reset afterwards.

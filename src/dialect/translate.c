@@ -3,6 +3,7 @@
 #include "dialect/translate.h"
 
 #include "dialect/dialect_internal.h"
+#include "dialect/stop_scanner.h"
 
 // ---- requests
 
@@ -12,6 +13,35 @@ static void apply_options(struct neutral_request *req, const struct translate_op
         req->wants_stream = options->wants_stream;
     }
     req->streams_json_array = options->streams_json_array;
+}
+
+// How many stop sequences a request to the target has room for.
+static size_t stops_taken_by(const struct target *target)
+{
+    if (target->profile.rejects_stops) {
+        return 0;
+    }
+    switch (target->dialect) {
+    case DIALECT_ANTHROPIC: return SIZE_MAX;
+    case DIALECT_CHAT: return 4;
+    case DIALECT_RESPONSES: return 0;
+    case DIALECT_GEMINI: return 5;
+    }
+    return SIZE_MAX;
+}
+
+static void share_stops(struct neutral_request *req, const struct target *target, struct loss *loss)
+{
+    size_t n_taken = stops_taken_by(target);
+    req->n_stops_sent = req->n_stops < n_taken ? req->n_stops : n_taken;
+    if (req->n_stops - req->n_stops_sent > STOPS_SCANNED_MAX) {
+        loss_refuse(loss, req->stops_at, "has more stop sequences than the gateway looks for");
+    }
+    for (size_t i = req->n_stops_sent; i < req->n_stops; i++) {
+        if (neutral_escaped(loss->doc, req->stops[i]).len > STOP_LEN_MAX) {
+            loss_refuse(loss, req->stops[i], "is too long for the gateway to look for");
+        }
+    }
 }
 
 bool translate_request(struct arena *arena, const struct json_doc *doc, const struct translate_options *options,
@@ -30,7 +60,8 @@ bool translate_request(struct arena *arena, const struct json_doc *doc, const st
         return false;
     }
     apply_options(req, options);
-    if (!normalise(arena, req, &result_r->target, loss) || loss->is_refused) {
+    share_stops(req, &result_r->target, loss);
+    if (loss->is_refused || !normalise(arena, req, &result_r->target, loss) || loss->is_refused) {
         return false;
     }
     struct encoding encoding = {

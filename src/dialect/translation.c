@@ -75,30 +75,17 @@ static void take(void *arg, const struct neutral_event *event)
 
 // ---- life
 
-// How many stop sequences a request to a dialect has room for.
-static size_t stops_known_to(enum dialect upstream)
-{
-    switch (upstream) {
-    case DIALECT_ANTHROPIC: return SIZE_MAX;
-    case DIALECT_CHAT: return 4;
-    case DIALECT_RESPONSES: return 0;
-    case DIALECT_GEMINI: return 5;
-    }
-    return SIZE_MAX;
-}
-
 // From the last to the first, since each gives to the one behind it.
 static struct event_sink add_stages(struct translation *translation)
 {
     const struct answer_context *context = &translation->context;
     struct event_sink sink = {take, translation};
-    size_t n_known = stops_known_to(context->upstream);
     if (!translation->collector && !translation->encoder->takes_overlap) {
         translation->sequencer = sequencer_new(context->arena, sink);
         sink = sequencer_sink(translation->sequencer);
     }
-    if (context->req->n_stops > n_known) {
-        translation->scanner = stop_scanner_new(context->arena, context->req, n_known, sink);
+    if (context->req->n_stops > context->req->n_stops_sent) {
+        translation->scanner = stop_scanner_new(context->arena, context->req, sink);
         sink = stop_scanner_sink(translation->scanner);
     }
     return sink;
@@ -263,7 +250,7 @@ void translation_fail(struct translation *translation, const struct neutral_erro
 
 bool translation_is_cut_short(const struct translation *translation)
 {
-    return translation->scanner && stop_scanner_is_done(translation->scanner);
+    return translation->is_over && !answer_is_over(translation->answer);
 }
 
 bool translation_is_over(const struct translation *translation)
