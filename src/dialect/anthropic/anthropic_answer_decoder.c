@@ -359,9 +359,12 @@ static const struct {
     struct slice type;
     void (*read)(struct state *state, struct answer *answer, const struct json_doc *doc);
 } EVENTS[] = {
-    {SLICE_INIT("content_block_delta"), on_delta}, {SLICE_INIT("content_block_start"), on_start},
-    {SLICE_INIT("content_block_stop"), on_stop},   {SLICE_INIT("message_start"), on_message_start},
-    {SLICE_INIT("message_delta"), on_message_delta}, {SLICE_INIT("message_stop"), on_message_stop},
+    {SLICE_INIT("content_block_delta"), on_delta},
+    {SLICE_INIT("content_block_start"), on_start},
+    {SLICE_INIT("content_block_stop"), on_stop},
+    {SLICE_INIT("message_start"), on_message_start},
+    {SLICE_INIT("message_delta"), on_message_delta},
+    {SLICE_INIT("message_stop"), on_message_stop},
     {SLICE_INIT("error"), on_error},
 };
 

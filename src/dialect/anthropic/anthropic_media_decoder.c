@@ -99,8 +99,8 @@ static const struct {
     bool is_of_documents_only;
     void (*read)(const struct anthropic_reader *r, const struct json_node *source, struct media *media);
 } SOURCES[] = {
-    {SLICE_INIT("base64"), false, read_base64}, {SLICE_INIT("url"), false, read_url},
-    {SLICE_INIT("file"), false, read_file},     {SLICE_INIT("text"), true, read_text},
+    {SLICE_INIT("base64"), false, read_base64},  {SLICE_INIT("url"), false, read_url},
+    {SLICE_INIT("file"), false, read_file},      {SLICE_INIT("text"), true, read_text},
     {SLICE_INIT("content"), true, read_content},
 };
 
@@ -137,9 +137,9 @@ struct neutral_part *anthropic_read_media(const struct anthropic_reader *r, cons
 // ---- renderings
 
 // Where the blocks of tools that the provider runs, and of compactions, keep what can be read.
-static const struct slice READABLE[] = {
-    SLICE_INIT("text"),   SLICE_INIT("title"),     SLICE_INIT("url"),    SLICE_INIT("stdout"),
-    SLICE_INIT("stderr"), SLICE_INIT("tool_name"), SLICE_INIT("content")};
+static const struct slice READABLE[] = {SLICE_INIT("text"),   SLICE_INIT("title"),  SLICE_INIT("url"),
+                                        SLICE_INIT("stdout"), SLICE_INIT("stderr"), SLICE_INIT("tool_name"),
+                                        SLICE_INIT("content")};
 
 static void add_line(const struct anthropic_reader *r, struct slice line, struct slice *all)
 {

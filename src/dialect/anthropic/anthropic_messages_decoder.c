@@ -255,26 +255,13 @@ static struct neutral_turn *read_message(const struct anthropic_reader *r, const
     return turn;
 }
 
-// Claude Code's first block says what is billed to whom: for Anthropic only, and different in every request, which
-// would spoil any other provider's cache.
-static bool is_billing(const struct neutral_part *part)
-{
-    return part->kind == PART_TEXT && slice_starts_with(part->text, SLICE("x-anthropic-billing-header:"));
-}
-
 static void read_system(const struct anthropic_reader *r, const struct json_node *system)
 {
     struct neutral_turn *turn = neutral_turn_new(r->arena, TURN_SYSTEM, system);
-    struct neutral_part **at = &turn->parts;
     turn->parts = read_blocks(r, system, true);
-    while (*at) {
-        if ((*at)->kind != PART_TEXT) {
-            loss_reject_input(r->loss, (*at)->at, "must be a text block");
-        }
-        if (is_billing(*at)) {
-            *at = (*at)->next;
-        } else {
-            at = &(*at)->next;
+    for (const struct neutral_part *part = turn->parts; part; part = part->next) {
+        if (part->kind != PART_TEXT) {
+            loss_reject_input(r->loss, part->at, "must be a text block");
         }
     }
     if (turn->parts) {
