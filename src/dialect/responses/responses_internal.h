@@ -91,7 +91,7 @@ struct responses_output {
     enum responses_part part;
     bool is_part_open;
     bool is_incomplete; // the answer was cut off: what is closed at its end is not completed
-    bool has_said;      // there is a text or a refusal
+    bool has_refusal;   // there are words of one
     struct slice phase; // of the open message
     size_t item_start;  // offsets in `items`
     size_t part_start;
