@@ -3,6 +3,7 @@
 // by its call_id.
 #include "base/buf.h"
 #include "dialect/responses/responses_internal.h"
+#include "dialect/tool_arguments.h"
 
 static bool is_of_responses(const struct encoding *encoding)
 {
@@ -336,17 +337,16 @@ static void end_message(struct row *row)
     }
 }
 
-static void write_said(struct row *row, const struct neutral_part *part, struct slice escaped)
+static void write_said(struct row *row, const struct neutral_part *part)
 {
     struct json_writer *w = row->w;
     bool is_refusal = part->kind == PART_REFUSAL;
-    bool begins_item = part->kind != PART_NATIVE && (part->begins_item || !slice_eq(part->phase, row->phase));
-    if (!row->is_in_message || begins_item) {
+    if (!row->is_in_message || part->begins_item || !slice_eq(part->phase, row->phase)) {
         end_message(row);
         json_begin_object(w);
         write_type(w, "message");
         json_member_string(w, SLICE("role"), SLICE("assistant"));
-        row->phase = part->kind == PART_NATIVE ? SLICE_EMPTY : part->phase;
+        row->phase = part->phase;
         if (row->phase.len) {
             json_member_string(w, SLICE("phase"), row->phase);
         }
@@ -356,7 +356,7 @@ static void write_said(struct row *row, const struct neutral_part *part, struct 
     }
     json_begin_object(w);
     write_type(w, is_refusal ? "refusal" : "output_text");
-    write_escaped_member(w, is_refusal ? "refusal" : "text", escaped);
+    write_escaped_member(w, is_refusal ? "refusal" : "text", part->text);
     json_end_object(w);
 }
 
@@ -403,11 +403,10 @@ static void write_thoughts(struct json_writer *w, const char *name, const char *
 }
 
 // Reasoning alone is refused: what it led to has to follow.
-static bool leads_to_something(const struct encoding *encoding, const struct neutral_part *part)
+static bool leads_to_something(const struct neutral_part *part)
 {
     while ((part = part->next)) {
-        if (part->kind == PART_TEXT || part->kind == PART_REFUSAL || part->kind == PART_CALL ||
-            (part->kind == PART_NATIVE && is_of_responses(encoding))) {
+        if (part->kind != PART_REASONING) {
             return true;
         }
     }
@@ -418,7 +417,7 @@ static void write_reasoning(struct row *row, const struct neutral_part *part)
 {
     const struct reasoning *reasoning = &part->reasoning;
     struct json_writer *w = row->w;
-    if (reasoning->opaque.kind != OPAQUE_OPENAI_ENCRYPTED || !leads_to_something(row->encoding, part)) {
+    if (!leads_to_something(part)) {
         loss_warn(row->encoding->loss, LOSS_DROPPED, part->at);
         return;
     }
@@ -436,35 +435,19 @@ static void write_reasoning(struct row *row, const struct neutral_part *part)
     json_end_object(w);
 }
 
-// Of a block that only another provider knows, its text is kept where the turn would have nothing else.
-static void write_native(struct row *row, const struct neutral_turn *turn, const struct neutral_part *part)
-{
-    if (is_of_responses(row->encoding)) {
-        end_message(row);
-        json_write_raw(row->w, json_raw(row->encoding->req->doc, part->at));
-        return;
-    }
-    loss_warn(row->encoding->loss, LOSS_DROPPED, part->at);
-    if (turn->parts == part && !part->next && part->rendering.len) {
-        write_said(row, part, part->rendering);
-    }
-}
-
 static void write_assistant(const struct encoding *encoding, struct json_writer *w, const struct neutral_turn *turn)
 {
     struct row row = {.encoding = encoding, .w = w};
     for (const struct neutral_part *part = turn->parts; part; part = part->next) {
         switch (part->kind) {
         case PART_TEXT:
-            // An empty text is there for the signature on it, which is of no use here.
-            if (part->text.len) {
-                write_said(&row, part, part->text);
-            }
-            break;
-        case PART_REFUSAL: write_said(&row, part, part->text); break;
+        case PART_REFUSAL: write_said(&row, part); break;
         case PART_CALL: write_call(&row, &part->call); break;
         case PART_REASONING: write_reasoning(&row, part); break;
-        case PART_NATIVE: write_native(&row, turn, part); break;
+        case PART_NATIVE:
+            end_message(&row);
+            json_write_raw(w, json_raw(encoding->req->doc, part->at));
+            break;
         case PART_IMAGE:
         case PART_AUDIO:
         case PART_VIDEO:
@@ -482,10 +465,8 @@ static void write_user(const struct encoding *encoding, struct json_writer *w, c
     for (const struct neutral_part *part = turn->parts; part; part = part->next) {
         if (part->kind == PART_RESULT) {
             write_result(encoding, w, &part->result);
-        } else if (part->kind == PART_NATIVE && is_of_responses(encoding)) {
-            json_write_raw(w, json_raw(encoding->req->doc, part->at));
         } else if (part->kind == PART_NATIVE) {
-            loss_warn(encoding->loss, LOSS_DROPPED, part->at);
+            json_write_raw(w, json_raw(encoding->req->doc, part->at));
         }
     }
     write_message(encoding, w, SLICE("user"), turn->parts);
