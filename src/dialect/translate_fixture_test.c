@@ -267,7 +267,7 @@ static bool is_signed(const struct neutral_content *content)
 {
     return content->block->kind == BLOCK_NATIVE
                ? slice_find(content->block->raw, SLICE("thoughtSignature")) != SLICE_NOT_FOUND
-               : content->opaque.data.len > 0;
+               : content->opaque.kind != OPAQUE_NONE;
 }
 
 // For Chat the table says it of some answers only.
