@@ -69,9 +69,6 @@ static const struct {
 // Calls that are there but must not reach a client: the upstream itself says that they are malformed.
 static const char *const HIDDEN_CALLS[] = {"sse-edge/edge-14-gemini-malformed-call.sse"};
 
-// It says STOP with every chunk and at last a word that nobody knows: of two reasons the stronger one counts.
-static const char *const STOPS_BEFORE_UNKNOWN[] = {"ge-s10-unknown-finish-enum"};
-
 static enum fault fault_of(const struct fixture *fixture)
 {
     for (size_t i = 0; i < sizeof(FAULTS_OF) / sizeof(FAULTS_OF[0]); i++) {
@@ -152,9 +149,6 @@ static void expect_candidate(const struct fixture *fixture, const struct json_no
     struct slice finish = text_of(fixture, candidate, SLICE("finish_ir_by_rule_8_3"));
     if (!finish.len) {
         finish = text_of(fixture, candidate, SLICE("finish_ir"));
-    }
-    if (is_among(fixture, STOPS_BEFORE_UNKNOWN, sizeof(STOPS_BEFORE_UNKNOWN) / sizeof(STOPS_BEFORE_UNKNOWN[0]))) {
-        finish = SLICE("stop");
     }
     fixture_gist_text(out, "text", text_of(fixture, candidate, SLICE("text")));
     fixture_gist_text(out, "reasoning", text_of(fixture, candidate, SLICE("reasoning")));
