@@ -6,6 +6,8 @@
 
 #include "simulator/composer.h"
 #include "simulator/prose.h"
+#include "simulator/receipt.h"
+#include "simulator/sample.h"
 
 enum { REASONING_TOKENS = 10, CACHE_READ = 3, CACHE_WRITE = 2 };
 
@@ -39,7 +41,10 @@ static enum script_kind kind_of(const struct ask *ask, const struct script *scri
 {
     enum script_kind kind = (enum script_kind)script->kind;
     if (kind == SCRIPT_KIND_UNSET) {
-        kind = ask->forces_call ? SCRIPT_KIND_TOOL : SCRIPT_KIND_TEXT;
+        kind = ask->forces_call || script->tool.ptr ? SCRIPT_KIND_TOOL : SCRIPT_KIND_TEXT;
+    }
+    if (script->tool.ptr && !ask_offers(ask, script->tool)) {
+        kind = SCRIPT_KIND_TEXT;
     }
     // Who has got the result of a call wants to hear about it; calling again would go on for ever.
     bool is_call = kind == SCRIPT_KIND_TOOL || kind == SCRIPT_KIND_TOOLS;
@@ -51,35 +56,68 @@ struct answer_usage answer_usage_of(const struct ask *ask, const struct script *
 {
     uint64_t input = context->input_tokens ? context->input_tokens : (ask->body_len + 3) / 4;
     bool has_cache = input > CACHE_READ + CACHE_WRITE;
+    enum script_kind kind = kind_of(ask, script);
     return (struct answer_usage){
         .input = input,
         .cache_read = has_cache ? CACHE_READ : 0,
         .cache_write = has_cache ? CACHE_WRITE : 0,
         .output = (uint64_t)script->tokens,
-        .reasoning = kind_of(ask, script) == SCRIPT_KIND_REASONING ? REASONING_TOKENS : 0,
+        .reasoning = script->thoughts != SCRIPT_NONE ? (uint64_t)script->thoughts
+                     : kind == SCRIPT_KIND_REASONING ? REASONING_TOKENS
+                                                     : 0,
     };
+}
+
+// A text that does not come out of a book: what has arrived, or an object of the form that was asked for.
+static void write_own_text(struct composer *c)
+{
+    struct arena arena;
+    struct json_doc doc = {0};
+    struct json_writer w;
+    arena_init(&arena, 4096);
+    if (c->script->echo) {
+        receipt_write(&c->text, &arena, c->context->body);
+    } else {
+        bool has_schema = c->ask->schema.len > 0 && json_parse(&doc, &arena, c->ask->schema, NULL) == 0;
+        json_writer_init(&w, &c->text);
+        sample_write(&w, &doc, has_schema ? json_root(&doc) : NULL);
+    }
+    arena_deinit(&arena);
+    c->has_own_text = true;
+    c->n_text = (c->text.len + COMPOSER_OWN_PIECE - 1) / COMPOSER_OWN_PIECE;
+}
+
+static void plan_calls(struct composer *c)
+{
+    static const struct slice arguments[] = {SLICE_INIT("{\"city\":\"Paris\"}"), SLICE_INIT("{\"city\":\"London\"}")};
+    for (unsigned i = 0; i < c->n_calls; i++) {
+        unsigned tool = i < c->ask->n_tools ? i : 0;
+        c->calls[i].name = c->ask->n_tools > 0 ? c->ask->tools[tool] : SLICE("get_weather");
+        c->calls[i].name = c->script->tool.ptr ? c->script->tool : c->calls[i].name;
+        c->calls[i].arguments = c->script->args.ptr ? c->script->args : arguments[i];
+    }
 }
 
 // What is to be said, in any dialect.
 static void plan(struct composer *c)
 {
-    static const struct slice arguments[] = {SLICE_INIT("{\"city\":\"Paris\"}"), SLICE_INIT("{\"city\":\"London\"}")};
     enum script_kind kind = kind_of(c->ask, c->script);
     c->is_refusal = kind == SCRIPT_KIND_REFUSAL;
     c->n_calls = kind == SCRIPT_KIND_TOOLS ? 2 : (kind == SCRIPT_KIND_TOOL ? 1 : 0);
     c->n_reasoning = c->usage.reasoning;
     c->n_text = c->n_calls || c->is_refusal ? 0 : (uint64_t)c->script->tokens;
-    for (unsigned i = 0; i < c->n_calls; i++) {
-        unsigned tool = i < c->ask->n_tools ? i : 0;
-        c->calls[i].name = c->ask->n_tools > 0 ? c->ask->tools[tool] : SLICE("get_weather");
-        c->calls[i].arguments = arguments[i];
-    }
+    plan_calls(c);
     for (uint64_t i = 0; i < c->n_reasoning; i++) {
         buf_append(&c->reasoning, composer_reasoning_delta(c, i));
     }
     if (c->script->giant) {
         // A stream's closing events repeat only a few words of it.
         buf_append(&c->text, c->answer->is_stream ? SLICE("(see the deltas)") : giant_mark);
+        return;
+    }
+    bool has_text = !c->n_calls && !c->is_refusal;
+    if (has_text && (c->script->echo || c->ask->wants_json)) {
+        write_own_text(c);
         return;
     }
     for (uint64_t i = 0; i < c->n_text; i++) {
@@ -100,6 +138,9 @@ static void write_count(struct composer *c)
         json_end_object(&c->w);
         json_end_array(&c->w);
     } else {
+        if (c->ask->provider == PROVIDER_RESPONSES) {
+            json_member_string(&c->w, SLICE("object"), SLICE("response.input_tokens"));
+        }
         json_member_int(&c->w, SLICE("input_tokens"), (int64_t)c->usage.input);
     }
     composer_end(c, SLICE_EMPTY);
@@ -187,14 +228,17 @@ struct answer *answer_compose(const struct ask *ask, const struct script *script
     answer->status = 200;
     answer->script = *script;
     answer->script.body = SLICE_EMPTY;
-    answer->is_stream = ask->is_stream && !is_count;
+    answer->script.tool = SLICE_EMPTY;
+    answer->script.args = SLICE_EMPTY;
+    bool wants_stream = script->form == SCRIPT_FORM_AS_ASKED ? ask->is_stream : script->form == SCRIPT_FORM_SSE;
+    answer->is_stream = wants_stream && !is_count;
     c.usage = answer_usage_of(ask, script, context);
     write_headers(answer, ask, context);
     (is_count ? write_count : write_generated)(&c);
     if (script->giant && !answer->is_stream) {
         open_giant_body(answer, (uint64_t)script->giant);
     }
-    if (ask->is_array && answer->is_stream && !script->no_done) {
+    if (ask->is_array && answer->is_stream && !script->no_done && !c.is_over) {
         buf_append_char(&answer->bytes, ']');
         answer->events[answer->n_events - 1].end++;
     }
@@ -205,5 +249,6 @@ struct answer *answer_compose(const struct ask *ask, const struct script *script
     buf_deinit(&c.token);
     buf_deinit(&c.text);
     buf_deinit(&c.reasoning);
+    buf_deinit(&c.seal);
     return answer;
 }

@@ -49,6 +49,7 @@ struct answer_context {
     uint64_t id;           // makes ids of messages and calls unique
     uint64_t input_tokens; // 0: as the body says, ceil(length / 4)
     int64_t now_s;         // wall time
+    struct slice body;     // the request's: for echo=1
 };
 
 struct answer *answer_compose(const struct ask *ask, const struct script *script, const struct answer_context *context);

@@ -137,7 +137,7 @@ static void add_thinking(struct composer *c)
     for (uint64_t i = 0; i < c->n_reasoning; i++) {
         add_delta(c, 0, SLICE("thinking_delta"), SLICE("thinking"), composer_reasoning_delta(c, i));
     }
-    add_delta(c, 0, SLICE("signature_delta"), SLICE("signature"), composer_signature);
+    add_delta(c, 0, SLICE("signature_delta"), SLICE("signature"), composer_seal(c, buf_slice(&c->reasoning)));
     add_block_stop(c, 0);
 }
 
@@ -161,22 +161,23 @@ static void add_text(struct composer *c)
 
 static void add_call(struct composer *c, unsigned call)
 {
-    begin_block(c, call);
+    int64_t index = call + (c->n_reasoning ? 1 : 0);
+    begin_block(c, index);
     json_member_string(&c->w, SLICE("type"), SLICE("tool_use"));
     composer_member_call_id(c, SLICE("id"), SLICE("toolu_"), call);
     json_member_string(&c->w, SLICE("name"), c->calls[call].name);
     json_key(&c->w, SLICE("input"));
     json_write_raw(&c->w, SLICE("{}"));
     end_block(c);
-    if (call == 0) {
+    if (index == 0) {
         add_ping(c);
     }
-    add_delta(c, call, SLICE("input_json_delta"), SLICE("partial_json"), SLICE(""));
+    add_delta(c, index, SLICE("input_json_delta"), SLICE("partial_json"), SLICE(""));
     struct slice fragment;
     for (size_t at = 0; composer_next_fragment(c->calls[call].arguments, &at, &fragment);) {
-        add_delta(c, call, SLICE("input_json_delta"), SLICE("partial_json"), fragment);
+        add_delta(c, index, SLICE("input_json_delta"), SLICE("partial_json"), fragment);
     }
-    add_block_stop(c, call);
+    add_block_stop(c, index);
 }
 
 static void add_message_end(struct composer *c)
@@ -216,7 +217,7 @@ static void write_content(struct composer *c)
         json_begin_object(w);
         json_member_string(w, SLICE("type"), SLICE("thinking"));
         json_member_string(w, SLICE("thinking"), buf_slice(&c->reasoning));
-        json_member_string(w, SLICE("signature"), composer_signature);
+        json_member_string(w, SLICE("signature"), composer_seal(c, buf_slice(&c->reasoning)));
         json_end_object(w);
     }
     if (!c->n_calls && !c->is_refusal) {

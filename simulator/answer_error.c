@@ -124,6 +124,23 @@ static void write_error(struct composer *c, enum provider provider, unsigned sta
     composer_end(c, SLICE_EMPTY);
 }
 
+void answer_write_overload(struct composer *c)
+{
+    const struct error_row *row = find_row(503);
+    struct slice message = slice_from_cstr(row->message);
+    if (c->ask->provider == PROVIDER_ANTHROPIC) {
+        write_anthropic(c, row, message);
+    } else if (c->ask->provider == PROVIDER_GEMINI) {
+        write_gemini(c, 503, row, message);
+    } else {
+        if (c->ask->provider == PROVIDER_RESPONSES) {
+            json_member_string(&c->w, SLICE("type"), SLICE("error"));
+            json_member_int(&c->w, SLICE("sequence_number"), (int64_t)c->sequence++);
+        }
+        write_openai(c, row, message);
+    }
+}
+
 static struct answer *new_body(unsigned status, const struct script *script)
 {
     struct answer *answer = mem_zalloc(sizeof(*answer));
@@ -131,6 +148,8 @@ static struct answer *new_body(unsigned status, const struct script *script)
     answer->status = status;
     answer->script = *script;
     answer->script.body = SLICE_EMPTY;
+    answer->script.tool = SLICE_EMPTY;
+    answer->script.args = SLICE_EMPTY;
     buf_append(&answer->headers, SLICE("content-type: application/json\r\n"));
     return answer;
 }

@@ -58,13 +58,17 @@ static void end_parts(struct composer *c, bool is_last)
     composer_end(c, SLICE_EMPTY);
 }
 
-static void write_text_part(struct composer *c, struct slice text, bool is_thought)
+// The last text is signed when there were thoughts.
+static void write_text_part(struct composer *c, struct slice text, bool is_thought, bool is_signed)
 {
     struct json_writer *w = &c->w;
     json_begin_object(w);
     json_member_string(w, SLICE("text"), text);
     if (is_thought) {
         json_member_bool(w, SLICE("thought"), true);
+    }
+    if (is_signed) {
+        json_member_string(w, SLICE("thoughtSignature"), composer_seal(c, SLICE_EMPTY));
     }
     json_end_object(w);
 }
@@ -82,7 +86,7 @@ static void write_call_part(struct composer *c, unsigned call)
     json_end_object(w);
     // The first call carries the signature of the thoughts before it.
     if (call == 0) {
-        json_member_string(w, SLICE("thoughtSignature"), composer_signature);
+        json_member_string(w, SLICE("thoughtSignature"), composer_seal(c, c->calls[call].name));
     }
     json_end_object(w);
 }
@@ -90,7 +94,7 @@ static void write_call_part(struct composer *c, unsigned call)
 static void add_text(struct composer *c, struct slice text, bool is_last)
 {
     begin_parts(c);
-    write_text_part(c, text, false);
+    write_text_part(c, text, false, is_last && c->n_reasoning);
     end_parts(c, is_last);
 }
 
@@ -115,7 +119,7 @@ static void add_thoughts(struct composer *c)
 {
     for (uint64_t i = 0; i < c->n_reasoning; i++) {
         begin_parts(c);
-        write_text_part(c, composer_reasoning_delta(c, i), true);
+        write_text_part(c, composer_reasoning_delta(c, i), true, false);
         end_parts(c, false);
     }
 }
@@ -140,10 +144,10 @@ void answer_gemini_body(struct composer *c)
 {
     begin_parts(c);
     if (c->n_reasoning) {
-        write_text_part(c, buf_slice(&c->reasoning), true);
+        write_text_part(c, buf_slice(&c->reasoning), true, false);
     }
     if (!c->is_refusal && !c->n_calls) {
-        write_text_part(c, buf_slice(&c->text), false);
+        write_text_part(c, buf_slice(&c->text), false, c->n_reasoning > 0);
     }
     for (unsigned i = 0; i < c->n_calls; i++) {
         write_call_part(c, i);

@@ -60,7 +60,7 @@ static void write_reasoning_item(struct composer *c, bool is_done)
         json_end_object(w);
     }
     json_end_array(w);
-    json_member_string(w, SLICE("encrypted_content"), composer_signature);
+    json_member_string(w, SLICE("encrypted_content"), composer_seal(c, composer_id(c, SLICE("rs_"))));
     json_end_object(w);
 }
 
@@ -241,7 +241,8 @@ static void add_reasoning(struct composer *c)
     add_reasoning_item(c, SLICE("response.output_item.done"), true);
 }
 
-static int64_t message_index(const struct composer *c)
+// Behind the thoughts.
+static int64_t first_index(const struct composer *c)
 {
     return c->n_reasoning ? 1 : 0;
 }
@@ -249,7 +250,7 @@ static int64_t message_index(const struct composer *c)
 static void add_message_item(struct composer *c, struct slice type, bool is_done)
 {
     begin(c, type);
-    write_place(c, message_index(c));
+    write_place(c, first_index(c));
     json_key(&c->w, SLICE("item"));
     write_message_item(c, is_done);
     composer_end(c, type);
@@ -259,7 +260,7 @@ static void begin_content(struct composer *c, struct slice type)
 {
     begin(c, type);
     composer_member_id(c, SLICE("item_id"), SLICE("msg_"));
-    write_place(c, message_index(c));
+    write_place(c, first_index(c));
     json_member_int(&c->w, SLICE("content_index"), 0);
 }
 
@@ -304,7 +305,7 @@ static void add_message(struct composer *c)
 static void add_call_item(struct composer *c, unsigned call, struct slice type, bool is_done)
 {
     begin(c, type);
-    write_place(c, call);
+    write_place(c, first_index(c) + call);
     json_key(&c->w, SLICE("item"));
     write_call_item(c, call, is_done);
     composer_end(c, type);
@@ -314,7 +315,7 @@ static void add_arguments(struct composer *c, unsigned call, struct slice type, 
 {
     begin(c, type);
     composer_member_call_id(c, SLICE("item_id"), SLICE("fc_"), call);
-    write_place(c, call);
+    write_place(c, first_index(c) + call);
     json_member_string(&c->w, member, text);
     composer_end(c, type);
 }

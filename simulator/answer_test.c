@@ -412,16 +412,22 @@ static struct script script_of(const char *directives)
     return script;
 }
 
-static void hear(struct heard *heard, const struct ask *ask, const struct script *script)
+static void hear_in(struct heard *heard, const struct ask *ask, const struct script *script,
+                    const struct answer_context *where)
 {
     *heard = (struct heard){.provider = ask->provider};
     arena_init(&heard->arena, 4096);
-    struct answer *answer = answer_compose(ask, script, &context);
+    struct answer *answer = answer_compose(ask, script, where);
     assert_int_equal(answer->status, 200);
     assert_int_equal(answer->is_stream, ask->is_stream);
     assert_int_equal(answer->events[answer->n_events - 1].end, answer->bytes.len);
     (ask->is_stream ? hear_stream : hear_body)(heard, buf_slice(&answer->bytes));
     answer_unref(answer);
+}
+
+static void hear(struct heard *heard, const struct ask *ask, const struct script *script)
+{
+    hear_in(heard, ask, script, &context);
 }
 
 static void assert_same(const struct buf *a, const struct buf *b)
@@ -565,6 +571,86 @@ static void test_which_tool(void **state)
             assert_int_equal(heard.text.len > 0, rows[i].names[0] == '\0');
             heard_deinit(&heard);
         }
+    }
+}
+
+static void test_a_named_tool_and_its_arguments(void **state)
+{
+    struct script script = script_of("m~thoughts=3");
+    script.tool = SLICE("two");
+    script.args = SLICE("{\"a\":1}");
+    for (size_t p = 0; p < N_PROVIDERS; p++) {
+        for (int is_stream = 0; is_stream < 2; is_stream++) {
+            for (unsigned n_tools = 1; n_tools <= 2; n_tools++) {
+                struct ask ask = ask_of(providers[p], is_stream);
+                struct heard heard;
+                ask.tools[0] = SLICE("one");
+                ask.tools[1] = SLICE("two");
+                ask.n_tools = n_tools;
+                hear(&heard, &ask, &script);
+                bool is_offered = n_tools == 2;
+                assert_true(slice_eq(buf_slice(&heard.names), is_offered ? SLICE("two,") : SLICE("")));
+                assert_true(slice_eq(buf_slice(&heard.arguments), is_offered ? SLICE("{\"a\":1}") : SLICE("")));
+                assert_int_equal(heard.text.len > 0, !is_offered);
+                assert_int_equal(heard.reasoning.len, 18);
+                heard_deinit(&heard);
+            }
+        }
+    }
+}
+
+static void test_own_texts(void **state)
+{
+    static const char body[] =
+        "{\"messages\":[{\"content\":\"\xc3\xa4\xc3\xb6\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\"}]}";
+    static const char receipt[] = "{\"texts\":[\"\xc3\xa4\xc3\xb6\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\"],\"media\":[],"
+                                  "\"results\":[],\"calls\":[],\"tools\":[]}";
+    struct answer_context echo_context = context;
+    struct script plain = script_of("m");
+    struct script echo = script_of("m~echo=1");
+    echo_context.body = slice_from_cstr(body);
+    for (size_t p = 0; p < N_PROVIDERS; p++) {
+        for (int is_stream = 0; is_stream < 2; is_stream++) {
+            struct ask ask = ask_of(providers[p], is_stream);
+            struct heard heard;
+            hear_in(&heard, &ask, &echo, &echo_context);
+            assert_true(slice_eq(buf_slice(&heard.text), slice_from_cstr(receipt)));
+            heard_deinit(&heard);
+            ask.wants_json = true;
+            ask.schema = SLICE("{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}}}");
+            hear(&heard, &ask, &plain);
+            assert_true(slice_eq(buf_slice(&heard.text), SLICE("{\"city\":\"Paris\"}")));
+            heard_deinit(&heard);
+        }
+    }
+}
+
+static void test_the_other_form(void **state)
+{
+    struct script json = script_of("m~answer=json");
+    struct script sse = script_of("m~answer=sse");
+    for (size_t p = 0; p < N_PROVIDERS; p++) {
+        struct ask streaming = ask_of(providers[p], true);
+        struct ask plain = ask_of(providers[p], false);
+        struct answer *answers[] = {answer_compose(&streaming, &json, &context),
+                                    answer_compose(&plain, &sse, &context)};
+        assert_false(answers[0]->is_stream);
+        assert_true(answers[1]->is_stream);
+        assert_true(slice_find(buf_slice(&answers[1]->headers), SLICE("event-stream")) != SLICE_NOT_FOUND);
+        answer_unref(answers[0]);
+        answer_unref(answers[1]);
+    }
+}
+
+static void test_an_error_in_the_middle(void **state)
+{
+    struct script script = script_of("m~error=3");
+    for (size_t p = 0; p < N_PROVIDERS; p++) {
+        struct ask ask = ask_of(providers[p], true);
+        struct answer *answer = answer_compose(&ask, &script, &context);
+        assert_int_equal(answer->n_events, 4);
+        assert_true(slice_find(answer_event(answer, 3), SLICE("overloaded")) != SLICE_NOT_FOUND);
+        answer_unref(answer);
     }
 }
 
@@ -861,7 +947,7 @@ static void test_counts_and_lists(void **state)
             arena_deinit(&arena);
         }
         struct slice count =
-            providers[p] == PROVIDER_GEMINI ? SLICE("\"totalTokens\":100") : SLICE("{\"input_tokens\":100}");
+            providers[p] == PROVIDER_GEMINI ? SLICE("\"totalTokens\":100") : SLICE("\"input_tokens\":100}");
         assert_true(slice_find(buf_slice(&answers[0]->bytes), count) != SLICE_NOT_FOUND);
         answer_unref(answers[0]);
         answer_unref(answers[1]);
@@ -875,6 +961,10 @@ int main(void)
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_finish_reasons),
         cmocka_unit_test(test_which_tool),
+        cmocka_unit_test(test_a_named_tool_and_its_arguments),
+        cmocka_unit_test(test_own_texts),
+        cmocka_unit_test(test_the_other_form),
+        cmocka_unit_test(test_an_error_in_the_middle),
         cmocka_unit_test(test_usage_can_be_left_out),
         cmocka_unit_test(test_small_input_has_no_cache),
         cmocka_unit_test(test_no_terminal_event),

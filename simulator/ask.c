@@ -16,9 +16,11 @@ static const struct route routes[] = {
     {SLICE_INIT("/v1/messages/count_tokens"), HTTP_POST, PROVIDER_ANTHROPIC, ASK_COUNT_TOKENS},
     {SLICE_INIT("/v1/chat/completions"), HTTP_POST, PROVIDER_CHAT, ASK_GENERATE},
     {SLICE_INIT("/v1/responses"), HTTP_POST, PROVIDER_RESPONSES, ASK_GENERATE},
+    {SLICE_INIT("/v1/responses/input_tokens"), HTTP_POST, PROVIDER_RESPONSES, ASK_COUNT_TOKENS},
     {SLICE_INIT("/api/llm/a/v1/messages"), HTTP_POST, PROVIDER_ANTHROPIC, ASK_GENERATE},
     {SLICE_INIT("/api/llm/a/v1/messages/count_tokens"), HTTP_POST, PROVIDER_ANTHROPIC, ASK_COUNT_TOKENS},
     {SLICE_INIT("/api/llm/o/v1/responses"), HTTP_POST, PROVIDER_RESPONSES, ASK_GENERATE},
+    {SLICE_INIT("/api/llm/o/v1/responses/input_tokens"), HTTP_POST, PROVIDER_RESPONSES, ASK_COUNT_TOKENS},
     {SLICE_INIT("/api/llm/o/v1/chat/completions"), HTTP_POST, PROVIDER_CHAT, ASK_GENERATE},
     {SLICE_INIT("/api/llm/g/v1/generate"), HTTP_POST, PROVIDER_GEMINI, ASK_GENERATE},
     {SLICE_INIT("/v1/models"), HTTP_GET, PROVIDER_CHAT, ASK_LIST_MODELS},
@@ -250,6 +252,37 @@ static void read_last_message(struct ask *ask, struct arena *arena, const struct
     ask->has_result = last && is_result(&doc, last);
 }
 
+// Where each dialect has the form of the answer: the member at the top, and the way down from there.
+static void read_form(struct ask *ask, struct arena *arena, const struct json_doc *body)
+{
+    static const struct {
+        struct slice member;
+        struct slice other_member;
+        struct slice format; // inside of it; empty: itself
+    } places[] = {
+        [PROVIDER_ANTHROPIC] = {SLICE_INIT("output_config"), SLICE_INIT(""), SLICE_INIT("format")},
+        [PROVIDER_CHAT] = {SLICE_INIT("response_format"), SLICE_INIT(""), SLICE_INIT("")},
+        [PROVIDER_RESPONSES] = {SLICE_INIT("text"), SLICE_INIT(""), SLICE_INIT("format")},
+        [PROVIDER_GEMINI] = {SLICE_INIT("generationConfig"), SLICE_INIT("generation_config"), SLICE_INIT("")},
+    };
+    struct json_doc doc;
+    size_t at = ask->provider;
+    if (!open_member(body, arena, places[at].member, places[at].other_member, &doc)) {
+        return;
+    }
+    const struct json_node *format = json_root(&doc);
+    format = places[at].format.len > 0 ? json_get(&doc, format, places[at].format) : format;
+    const struct json_node *type = json_get(&doc, format, SLICE("type"));
+    const struct json_node *mime = get_either(&doc, format, SLICE("responseMimeType"), SLICE("response_mime_type"));
+    const struct json_node *named = json_get(&doc, format, SLICE("json_schema"));
+    const struct json_node *schema = json_get(&doc, named ? named : format, SLICE("schema"));
+    schema = schema ? schema : get_either(&doc, format, SLICE("responseJsonSchema"), SLICE("responseSchema"));
+    ask->wants_json = json_string_is(&doc, type, SLICE("json_schema")) ||
+                      json_string_is(&doc, type, SLICE("json_object")) ||
+                      json_string_is(&doc, mime, SLICE("application/json"));
+    ask->schema = schema ? json_raw(&doc, schema) : SLICE_EMPTY;
+}
+
 static void read_stream_options(struct ask *ask, struct arena *arena, const struct json_doc *body)
 {
     struct json_doc doc;
@@ -276,6 +309,7 @@ int ask_body(struct ask *ask, struct arena *arena, struct slice body)
         }
     }
     read_stream_options(ask, arena, &doc);
+    read_form(ask, arena, &doc);
     read_tools(ask, arena, &doc);
     if (ask->provider == PROVIDER_GEMINI) {
         read_gemini_choice(ask, arena, &doc);
@@ -287,4 +321,14 @@ int ask_body(struct ask *ask, struct arena *arena, struct slice body)
         read_last_message(ask, arena, &doc);
     }
     return 0;
+}
+
+bool ask_offers(const struct ask *ask, struct slice tool)
+{
+    for (unsigned i = 0; i < ask->n_tools; i++) {
+        if (slice_eq(ask->tools[i], tool)) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -17,7 +17,7 @@ enum ask_action {
     ASK_LIST_MODELS,
 };
 
-enum { ASK_TOOLS_MAX = 2 };
+enum { ASK_TOOLS_MAX = 128 };
 
 // Slices point into the request or are in the arena.
 struct ask {
@@ -34,7 +34,9 @@ struct ask {
     bool has_result;  // the last message is a tool result
     unsigned n_tools; // names in `tools`, at most ASK_TOOLS_MAX
     struct slice tools[ASK_TOOLS_MAX];
-    const char *error; // what was wrong with the body
+    bool wants_json;     // an answer that is JSON
+    struct slice schema; // that it must fit, raw; empty: any object
+    const char *error;   // what was wrong with the body
 };
 
 enum {
@@ -48,6 +50,9 @@ MUST_USE int ask_route(struct ask *ask, struct arena *arena, enum http_method me
 
 // Second step: the credential, from wherever a provider takes one; and for a list of models whose shape is wanted.
 void ask_headers(struct ask *ask, const struct h1_field *fields, size_t n_fields);
+
+// Is a tool of this name offered? After the third step.
+bool ask_offers(const struct ask *ask, struct slice tool);
 
 // Third step: the body.
 MUST_USE int ask_body(struct ask *ask, struct arena *arena, struct slice body);

@@ -21,6 +21,7 @@ static void test_routes(void **state)
         {"/v1/messages/count_tokens", HTTP_POST, 0, PROVIDER_ANTHROPIC, ASK_COUNT_TOKENS},
         {"/v1/chat/completions", HTTP_POST, 0, PROVIDER_CHAT, ASK_GENERATE},
         {"/v1/responses", HTTP_POST, 0, PROVIDER_RESPONSES, ASK_GENERATE},
+        {"/v1/responses/input_tokens", HTTP_POST, 0, PROVIDER_RESPONSES, ASK_COUNT_TOKENS},
         {"/api/llm/a/v1/messages", HTTP_POST, 0, PROVIDER_ANTHROPIC, ASK_GENERATE},
         {"/api/llm/a/v1/messages/count_tokens", HTTP_POST, 0, PROVIDER_ANTHROPIC, ASK_COUNT_TOKENS},
         {"/api/llm/o/v1/responses", HTTP_POST, 0, PROVIDER_RESPONSES, ASK_GENERATE},

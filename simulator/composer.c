@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "simulator/prose.h"
+#include "simulator/seal.h"
 
-const struct slice composer_signature = SLICE_INIT("c2lnbmVkIGJ5IHRoZSBzaW11bGF0b3I=");
 const struct slice composer_refusal = SLICE_INIT("I am sorry, but I cannot help with that.");
 
 static const struct slice stamp_placeholder = SLICE_INIT("0000000000000000000");
@@ -56,10 +56,37 @@ static void add_event(struct answer *answer, size_t end, size_t stamp_at)
     answer->events[answer->n_events++] = (struct answer_event){end, stamp_at};
 }
 
+// The error event that the script wants in this place.
+static void fail(struct composer *c)
+{
+    static const struct slice names[] = {
+        [PROVIDER_ANTHROPIC] = SLICE_INIT("error"),
+        [PROVIDER_CHAT] = SLICE_INIT(""),
+        [PROVIDER_RESPONSES] = SLICE_INIT("error"),
+        [PROVIDER_GEMINI] = SLICE_INIT(""),
+    };
+    struct buf data = c->data; // of the event that will not be written
+    c->data = BUF_EMPTY;
+    composer_begin(c);
+    answer_write_overload(c);
+    json_end_object(&c->w);
+    append_framed(c, names[c->ask->provider], buf_slice(&c->data));
+    add_event(c->answer, c->answer->bytes.len, 0);
+    buf_deinit(&c->data);
+    c->data = data;
+    c->is_over = true;
+}
+
 static void append_event(struct composer *c, struct slice name, struct slice data)
 {
     struct answer *answer = c->answer;
     size_t start = answer->bytes.len;
+    if (answer->is_stream && !c->is_over && (int64_t)answer->n_events == c->script->error) {
+        fail(c);
+    }
+    if (c->is_over) {
+        return;
+    }
     if ((int64_t)answer->n_events + 1 == c->script->badevent) {
         data.len /= 2; // an object or array cut in half is no JSON any more
     }
@@ -83,9 +110,24 @@ void composer_add_raw(struct composer *c, struct slice data)
     append_event(c, SLICE_EMPTY, data);
 }
 
+// Where a character begins: at `at` or behind it.
+static size_t character_start(struct slice text, size_t at)
+{
+    while (at < text.len && ((unsigned char)text.ptr[at] & 0xc0) == 0x80) {
+        at++;
+    }
+    return at < text.len ? at : text.len;
+}
+
 struct slice composer_text_delta(struct composer *c, uint64_t index)
 {
     size_t size = (size_t)c->script->size;
+    if (c->has_own_text) {
+        struct slice text = buf_slice(&c->text);
+        size_t from = character_start(text, (size_t)index * COMPOSER_OWN_PIECE);
+        size_t to = character_start(text, (size_t)(index + 1) * COMPOSER_OWN_PIECE);
+        return slice_of(text.ptr + from, to - from);
+    }
     buf_clear(&c->token);
     if (c->script->stamp) {
         buf_append(&c->token, stamp_placeholder);
@@ -157,6 +199,20 @@ bool composer_next_fragment(struct slice arguments, size_t *at, struct slice *fr
     *fragment_r = slice_of(rest.ptr, rest.len < COMPOSER_FRAGMENT ? rest.len : COMPOSER_FRAGMENT);
     *at += fragment_r->len;
     return fragment_r->len > 0;
+}
+
+struct slice composer_seal(struct composer *c, struct slice bound)
+{
+    buf_clear(&c->seal);
+    seal_append(&c->seal, c->ask->provider, c->context->id, bound);
+    return buf_slice(&c->seal);
+}
+
+struct slice composer_id(struct composer *c, struct slice prefix)
+{
+    buf_clear(&c->token);
+    buf_printf(&c->token, "%.*ssim%016" PRIx64, SLICE_ARG(prefix), c->context->id);
+    return buf_slice(&c->token);
 }
 
 void composer_member_id(struct composer *c, struct slice name, struct slice prefix)

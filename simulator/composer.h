@@ -13,6 +13,7 @@ struct composer_call {
 enum {
     COMPOSER_GIANT_PIECE = 16 * 1024, // text of a giant answer travels in pieces of this size
     COMPOSER_FRAGMENT = 6,            // bytes of a call's arguments in one delta
+    COMPOSER_OWN_PIECE = 12,          // bytes in a delta of a text that was written beforehand
 };
 
 struct composer {
@@ -29,6 +30,9 @@ struct composer {
     unsigned n_calls;
     struct buf reasoning; // owned: all of it
     struct buf text;      // owned: all of it
+    bool has_own_text;    // `text` was written beforehand, and is to be cut into deltas
+    struct buf seal;      // owned: the signature of the thoughts
+    bool is_over;         // an error event was written: nothing comes behind it
     // How it is written.
     struct buf data;      // owned: the JSON of the event under way
     struct json_writer w; // into `data`
@@ -57,8 +61,11 @@ void composer_member_id(struct composer *c, struct slice name, struct slice pref
 // The same for a call, whose ids differ within an answer.
 void composer_member_call_id(struct composer *c, struct slice name, struct slice prefix, unsigned call);
 
-// Opaque bytes that stand for a signature or for encrypted reasoning.
-extern const struct slice composer_signature;
+// Opaque bytes that stand for a signature or for encrypted reasoning, and belong to `bound`; good until the next call.
+struct slice composer_seal(struct composer *c, struct slice bound);
+// The unique part of an answer's id behind `prefix`; good until the next call.
+struct slice composer_id(struct composer *c, struct slice prefix);
+
 extern const struct slice composer_refusal;
 
 // The dialects: a stream of events, and one whole body.
@@ -70,3 +77,6 @@ void answer_responses_stream(struct composer *c);
 void answer_responses_body(struct composer *c);
 void answer_gemini_stream(struct composer *c);
 void answer_gemini_body(struct composer *c);
+
+// An overload that shows after the answer has begun, as the data of an event.
+void answer_write_overload(struct composer *c);

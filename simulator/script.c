@@ -17,6 +17,12 @@ static const struct word kind_words[] = {
     {SLICE_INIT("refusal"), SCRIPT_KIND_REFUSAL}, {{NULL, 0}, 0},
 };
 
+static const struct word form_words[] = {
+    {SLICE_INIT("json"), SCRIPT_FORM_JSON},
+    {SLICE_INIT("sse"), SCRIPT_FORM_SSE},
+    {{NULL, 0}, 0},
+};
+
 static const struct word hang_words[] = {
     {SLICE_INIT("before"), SCRIPT_HANG_BEFORE},
     {SLICE_INIT("head"), 0},
@@ -59,6 +65,12 @@ static const struct directive directives[] = {
     {SLICE_INIT("tokens"), VALUE_NUMBER, false, FIELD(tokens), 20, 0, EVENTS_MAX, NULL,
      "must be a number from 0 to 1000000"},
     {SLICE_INIT("size"), VALUE_NUMBER, false, FIELD(size), 5, 1, 1048576, NULL, "must be a number from 1 to 1048576"},
+    {SLICE_INIT("thoughts"), VALUE_NUMBER, false, FIELD(thoughts), SCRIPT_NONE, 0, EVENTS_MAX, NULL,
+     "must be a number from 0 to 1000000"},
+    {SLICE_INIT("tool"), VALUE_TEXT, false, FIELD(tool), 0, 0, 0, NULL, "must be percent-encoded text"},
+    {SLICE_INIT("args"), VALUE_TEXT, false, FIELD(args), 0, 0, 0, NULL, "must be percent-encoded text"},
+    {SLICE_INIT("answer"), VALUE_WORD, false, FIELD(form), SCRIPT_FORM_AS_ASKED, 0, 0, form_words,
+     "must be json or sse"},
     {SLICE_INIT("pace"), VALUE_NUMBER, false, FIELD(pace_ms), 0, 0, MS_MAX, NULL,
      "must be milliseconds from 0 to 3600000"},
     {SLICE_INIT("first"), VALUE_NUMBER, true, FIELD(first_ms), 0, 0, MS_MAX, NULL,
@@ -77,6 +89,8 @@ static const struct directive directives[] = {
      "must be a number of events or bytes"},
     {SLICE_INIT("badevent"), VALUE_NUMBER, true, FIELD(badevent), 0, 1, EVENTS_MAX, NULL,
      "must be the number of an event, from 1"},
+    {SLICE_INIT("error"), VALUE_NUMBER, true, FIELD(error), SCRIPT_NONE, 0, EVENTS_MAX, NULL,
+     "must be a number of events"},
     {SLICE_INIT("giant"), VALUE_NUMBER, false, FIELD(giant), 0, 1, BYTES_MAX, NULL,
      "must be a number of bytes, from 1"},
     {SLICE_INIT("split"), VALUE_NUMBER, false, FIELD(split), 0, 1, 1048576, NULL,
@@ -84,6 +98,8 @@ static const struct directive directives[] = {
     {SLICE_INIT("fail"), VALUE_NUMBER, false, FIELD(fail), 0, 1, EVENTS_MAX, NULL,
      "must be a number of requests, from 1"},
     FLAG("garbage", is_garbage, true),
+    FLAG("strict", is_strict, false),
+    FLAG("echo", echo, false),
     FLAG("crlf", crlf, false),
     FLAG("nousage", no_usage, false),
     FLAG("nodone", no_done, true),
@@ -101,10 +117,15 @@ static int64_t *number_of(struct script *script, const struct directive *directi
     return (int64_t *)(void *)((char *)script + directive->offset);
 }
 
+static struct slice *text_of(struct script *script, const struct directive *directive)
+{
+    return (struct slice *)(void *)((char *)script + directive->offset);
+}
+
 static void set_initial(struct script *script, const struct directive *directive)
 {
     if (directive->type == VALUE_TEXT) {
-        script->body = SLICE_EMPTY;
+        *text_of(script, directive) = SLICE_EMPTY;
     } else {
         *number_of(script, directive) = directive->initial;
     }
@@ -153,14 +174,14 @@ static bool set_value(struct script *script, struct arena *arena, const struct d
     switch (directive->type) {
     case VALUE_NUMBER: return find_word(directive->words, value, number) || read_number(directive, value, number);
     case VALUE_WORD: return find_word(directive->words, value, number);
-    case VALUE_TEXT:
-        if (value.len == 0) {
-            script->body = SLICE("");
-            return true;
-        }
-        return url_decode(arena, value, &script->body);
+    case VALUE_TEXT: break;
     }
-    return false;
+    struct slice *text = text_of(script, directive);
+    if (value.len == 0) {
+        *text = SLICE("");
+        return true;
+    }
+    return url_decode(arena, value, text);
 }
 
 static const struct directive *find_directive(struct slice name)
@@ -203,8 +224,8 @@ int script_check(const struct script *script, struct script_error *error_r)
     } else if (script->giant && (script->gzip || script->stamp || script->badevent || script_is_raw(script))) {
         *error_r =
             (struct script_error){SLICE("giant"), "goes with none of gzip, stamp, badevent, split, close, http10"};
-    } else if (script->giant && (has_fault_point || script->pace_ms)) {
-        *error_r = (struct script_error){SLICE("giant"), "goes with none of pace, hang, cut, reset"};
+    } else if (script->giant && (has_fault_point || script->pace_ms || script->error != SCRIPT_NONE)) {
+        *error_r = (struct script_error){SLICE("giant"), "goes with none of pace, hang, cut, reset, error"};
     } else {
         return 0;
     }

@@ -20,11 +20,17 @@ enum script_kind {
 
 enum { SCRIPT_NONE = -1, SCRIPT_HANG_BEFORE = -2 };
 
+enum script_form { SCRIPT_FORM_AS_ASKED, SCRIPT_FORM_JSON, SCRIPT_FORM_SSE };
+
 // Every figure is an int64_t so that one table of offsets describes them all; flags are 0 or 1.
 struct script {
     int64_t kind;        // enum script_kind
     int64_t tokens;      // text deltas, and output tokens
     int64_t size;        // characters of a token
+    int64_t thoughts;    // reasoning deltas before the answer; SCRIPT_NONE: 10 for kind=reasoning, else 0
+    struct slice tool;   // the one to call, decoded; ptr NULL: the first that is offered
+    struct slice args;   // for it, decoded JSON; ptr NULL: a city
+    int64_t form;        // enum script_form
     int64_t pace_ms;     // between two events; 0: all at once
     int64_t first_ms;    // between the head and the first event
     int64_t head_ms;     // before the head
@@ -35,10 +41,13 @@ struct script {
     int64_t cut;         // FIN after so many events (bytes of a JSON answer); SCRIPT_NONE
     int64_t reset;       // the same with RST; 0: before the head
     int64_t badevent;    // this event, counted from 1, is broken; 0: none
+    int64_t error;       // an error event after so many events; SCRIPT_NONE
     int64_t giant;       // bytes of text; 0: no giant answer
     int64_t split;       // bytes per write; 0: as it comes
     int64_t fail;        // how many requests get the fault part; 0: all
     int64_t is_garbage;
+    int64_t is_strict; // refuse what a real provider would
+    int64_t echo;      // the text says what has arrived
     int64_t crlf;
     int64_t no_usage;
     int64_t no_done;
@@ -66,7 +75,8 @@ MUST_USE int script_apply(struct script *script, struct arena *arena, struct sli
 // Do the directives make sense together? 0 or SCRIPT_BAD.
 MUST_USE int script_check(const struct script *script, struct script_error *error_r);
 
-// Takes the fault part out: status, body, retry-after, hang, cut, reset, garbage, badevent, nodone, head and first.
+// Takes the fault part out: status, body, retry-after, hang, cut, reset, garbage, badevent, error, nodone, head and
+// first.
 void script_heal(struct script *script);
 
 // Bytes must be composed by hand: what the HTTP library would rightly never send.

@@ -43,6 +43,10 @@ static void test_bad_directives_are_named(void **state)
         {"m~body=%zz", "body=%zz"},
         {"m~retry-after=soon", "retry-after=soon"},
         {"m~first=3600001", "first=3600001"},
+        {"m~answer=xml", "answer=xml"},
+        {"m~args=%", "args=%"},
+        {"m~error=x", "error=x"},
+        {"m~strict=2", "strict=2"},
         {"m~", ""},
         {"m~~tokens=1", ""},
         {"m~tokens=1~nonsense=1", "nonsense=1"},
@@ -64,8 +68,8 @@ static void test_bad_directives_are_named(void **state)
 static void test_contradictions(void **state)
 {
     static const char *const texts[] = {
-        "m~tokens=1000000~size=1000", "m~gzip=1~stamp=1",  "m~giant=5~gzip=1", "m~giant=5~split=3", "m~giant=5~cut=3",
-        "m~giant=5~pace=3",           "m~giant=5~close=1",
+        "m~tokens=1000000~size=1000", "m~gzip=1~stamp=1",  "m~giant=5~gzip=1",  "m~giant=5~split=3", "m~giant=5~cut=3",
+        "m~giant=5~pace=3",           "m~giant=5~close=1", "m~giant=5~error=1",
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         struct arena arena;

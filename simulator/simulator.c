@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "http/url.h"
+#include "simulator/critic.h"
 #include "simulator/delivery.h"
 #include "simulator/memo.h"
 #include "simulator/tally.h"
@@ -88,11 +89,16 @@ static struct answer *answer_ask(struct simulator *simulator, struct server_exch
     if (script.status) {
         return answer_error(ask->provider, (unsigned)script.status, SLICE_EMPTY, &script);
     }
+    struct slice fault = script.is_strict ? critic_find_fault(ask, &ex->arena, ex->body) : SLICE_EMPTY;
+    if (fault.len > 0) {
+        return refuse(ex, ask, 400, fault);
+    }
     bool is_recording = simulator->journal.is_recording;
     struct answer_context context = {
         .id = is_recording ? ++simulator->last_id : 0,
         .input_tokens = is_recording ? 0 : FIXED_INPUT_TOKENS,
         .now_s = clock_wall_ms() / 1000,
+        .body = ex->body,
     };
     return answer_compose(ask, &script, &context);
 }

@@ -145,9 +145,9 @@ struct neutral_event {
         const struct answer_head *head;      // START
         struct slice text;                   // DELTA: escaped, never empty
         const struct neutral_opaque *opaque; // OPAQUE
-        struct slice raw;                  // CITATION: a url_citation of OpenAI as JSON; LOGPROBS: an array of OpenAI's
-        const struct usage *usage;         // USAGE: all that is known by now
-        const struct finish *finish;       // FINISH
+        struct slice raw;            // CITATION: a url_citation of Responses as JSON; LOGPROBS: an array of OpenAI's
+        const struct usage *usage;   // USAGE: all that is known by now
+        const struct finish *finish; // FINISH
         const struct neutral_error *error; // ERROR
         bool is_partial;                   // CLOSE: the block was cut off (of a call: may not be executed)
     };

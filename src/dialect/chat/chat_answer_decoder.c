@@ -102,7 +102,8 @@ struct members {
 };
 
 // The same text stands in up to three members.
-static void read_reasoning(const struct chat_reading *r, struct chat_candidate *candidate, const struct members *members)
+static void read_reasoning(const struct chat_reading *r, struct chat_candidate *candidate,
+                           const struct members *members)
 {
     struct slice text = json_escaped(r->doc, members->reasoning_content);
     if (!text.len) {
@@ -121,11 +122,14 @@ static void read_text(const struct chat_reading *r, struct chat_candidate *candi
     if (text.len) {
         end_reasoning(r, candidate);
         chat_open_calls(r, candidate);
-        answer_delta(r->answer, answer_flow(r->answer, candidate->index, kind, false), text);
+        struct neutral_block *block = answer_flow(r->answer, candidate->index, kind, false);
+        candidate->text = kind == BLOCK_TEXT ? block : candidate->text;
+        answer_delta(r->answer, block, text);
     }
 }
 
-static void read_refusal(const struct chat_reading *r, struct chat_candidate *candidate, const struct json_node *refusal)
+static void read_refusal(const struct chat_reading *r, struct chat_candidate *candidate,
+                         const struct json_node *refusal)
 {
     struct slice text = json_escaped(r->doc, refusal);
     candidate->has_refused = candidate->has_refused || text.len > 0;
@@ -146,7 +150,8 @@ static void read_content_part(const struct chat_reading *r, struct chat_candidat
     read_refusal(r, candidate, json_get(r->doc, part, SLICE("refusal")));
 }
 
-static void read_content(const struct chat_reading *r, struct chat_candidate *candidate, const struct json_node *content)
+static void read_content(const struct chat_reading *r, struct chat_candidate *candidate,
+                         const struct json_node *content)
 {
     const struct json_node *each = NULL;
     read_text(r, candidate, BLOCK_TEXT, json_escaped(r->doc, content));
@@ -155,21 +160,31 @@ static void read_content(const struct chat_reading *r, struct chat_candidate *ca
     }
 }
 
+// In the form of Responses, where its type is in it.
+static struct slice flat_citation(const struct chat_reading *r, const struct json_node *citation)
+{
+    struct slice raw = json_raw(r->doc, citation);
+    const struct slice pieces[] = {SLICE("{\"type\":\"url_citation\","), slice_after(raw, 1)};
+    return usage_is_filled(r->doc, citation) ? arena_concat(r->arena, pieces, 2) : SLICE_EMPTY;
+}
+
 static void read_annotations(const struct chat_reading *r, struct chat_candidate *candidate,
                              const struct json_node *annotations)
 {
     const struct json_node *each = NULL;
     while (json_next_element(r->doc, annotations, &each)) {
         const struct json_node *citation = json_get(r->doc, each, SLICE("url_citation"));
-        if (json_is(citation, JSON_OBJECT)) {
+        struct slice flat = json_is(citation, JSON_OBJECT) ? flat_citation(r, citation) : SLICE_EMPTY;
+        if (flat.len) {
             struct neutral_block *text = answer_flow(r->answer, candidate->index, BLOCK_TEXT, false);
-            answer_citation(r->answer, text, json_raw(r->doc, citation));
+            answer_citation(r->answer, text, flat);
         }
     }
 }
 
 // Google's endpoint signs the message where it is not a call that is signed.
-static void read_signature(const struct chat_reading *r, struct chat_candidate *candidate, const struct json_node *owner)
+static void read_signature(const struct chat_reading *r, struct chat_candidate *candidate,
+                           const struct json_node *owner)
 {
     struct slice signature = chat_thought_signature(r->doc, owner, r->arena);
     if (signature.len && !chat_sign_first_call(r, candidate, signature)) {
@@ -210,8 +225,7 @@ static struct members members_of(const struct json_doc *doc, const struct json_n
     return members;
 }
 
-// True: there was text in it.
-static bool read_delta(const struct chat_reading *r, struct chat_candidate *candidate, const struct json_node *delta)
+static void read_delta(const struct chat_reading *r, struct chat_candidate *candidate, const struct json_node *delta)
 {
     struct members members = members_of(r->doc, delta);
     read_reasoning(r, candidate, &members);
@@ -225,7 +239,6 @@ static bool read_delta(const struct chat_reading *r, struct chat_candidate *cand
     if (members.extra) {
         read_signature(r, candidate, delta);
     }
-    return json_escaped(r->doc, members.content).len > 0;
 }
 
 // ---- a choice
@@ -309,9 +322,8 @@ static void read_logprobs(const struct chat_reading *r, struct chat_candidate *c
 {
     const struct json_node *content = json_get(r->doc, logprobs, SLICE("content"));
     const struct json_node *first = NULL;
-    if (json_next_element(r->doc, content, &first)) {
-        struct neutral_block *text = answer_flow(r->answer, candidate->index, BLOCK_TEXT, false);
-        answer_logprobs(r->answer, text, json_raw(r->doc, content));
+    if (candidate->text && json_next_element(r->doc, content, &first)) {
+        answer_logprobs(r->answer, candidate->text, json_raw(r->doc, content));
     }
 }
 
@@ -333,9 +345,8 @@ static void read_choice(struct state *state, const struct chat_reading *r, const
         return;
     }
     struct chat_candidate *candidate = candidate_at(state, r, (uint32_t)index);
-    if (read_delta(r, candidate, json_is(delta, JSON_OBJECT) ? delta : json_get(r->doc, choice, SLICE("message")))) {
-        read_logprobs(r, candidate, json_get(r->doc, choice, SLICE("logprobs")));
-    }
+    read_delta(r, candidate, json_is(delta, JSON_OBJECT) ? delta : json_get(r->doc, choice, SLICE("message")));
+    read_logprobs(r, candidate, json_get(r->doc, choice, SLICE("logprobs")));
     read_finish(r, candidate, choice);
     read_usage(state, r, json_get(r->doc, choice, SLICE("usage"))); // Moonshot puts it here
 }

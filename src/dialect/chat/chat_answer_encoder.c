@@ -211,8 +211,7 @@ static void write_image(struct state *state, struct buf *out, const struct neutr
 static void on_open(struct state *state, const struct answer_context *context, struct buf *out,
                     struct neutral_block *block)
 {
-    struct per_candidate *candidate =
-        candidate_at(state, context, block->candidate, block->kind == BLOCK_CALL, out);
+    struct per_candidate *candidate = candidate_at(state, context, block->candidate, block->kind == BLOCK_CALL, out);
     switch (block->kind) {
     case BLOCK_CALL: open_call(state, out, block); break;
     case BLOCK_REFUSAL: candidate->has_refused = true; break;
@@ -243,9 +242,7 @@ static void on_delta(struct state *state, const struct answer_context *context, 
                      struct neutral_block *block, struct slice text)
 {
     switch (block->kind) {
-    case BLOCK_TEXT:
-        write_text_chunk(state, out, block->candidate, SLICE("\"content\":\""), text, SLICE("\""));
-        break;
+    case BLOCK_TEXT: write_text_chunk(state, out, block->candidate, SLICE("\"content\":\""), text, SLICE("\"")); break;
     case BLOCK_CALL: write_arguments(state, out, block, text); break;
     case BLOCK_REASONING:
         if (context->shows_reasoning) {

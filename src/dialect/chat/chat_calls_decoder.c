@@ -7,7 +7,7 @@
 enum { INDEX_NONE = -1, INDEX_FUNCTION = -2 };
 
 struct chat_call {
-    struct chat_call *next; // the one before
+    struct chat_call *next;      // the one before
     struct neutral_block *block; // NULL: not passed on yet
     int64_t index;
     struct slice id;        // plain
@@ -141,8 +141,8 @@ static struct slice escaped_arguments(const struct chat_reading *r, const struct
     return text;
 }
 
-static void add_arguments(const struct chat_reading *r, const struct chat_candidate *candidate,
-                          struct chat_call *call, struct slice arguments)
+static void add_arguments(const struct chat_reading *r, const struct chat_candidate *candidate, struct chat_call *call,
+                          struct slice arguments)
 {
     if (!arguments.len) {
         return;

@@ -71,8 +71,8 @@ static unsigned status_of(const struct json_doc *doc, const struct json_node *no
     if (json_int64(doc, node, &number)) {
         return number >= 400 && number <= 599 ? (unsigned)number : 0;
     }
-    bool is_status = json_is(node, JSON_STRING) && slice_to_u64(json_escaped(doc, node), &digits) && digits >= 400 &&
-                     digits <= 599;
+    bool is_status =
+        json_is(node, JSON_STRING) && slice_to_u64(json_escaped(doc, node), &digits) && digits >= 400 && digits <= 599;
     return is_status ? (unsigned)digits : 0;
 }
 

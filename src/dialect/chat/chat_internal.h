@@ -93,6 +93,7 @@ struct chat_candidate {
     struct chat_candidate *next;
     uint32_t index;
     struct neutral_block *reasoning; // open, or NULL
+    struct neutral_block *text;      // the latest, or NULL
     int64_t detail;                  // its number among the reasoning_details; -1: it has none
     struct chat_call *calls;         // the newest first
     bool has_refused;

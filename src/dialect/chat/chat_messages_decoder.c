@@ -27,10 +27,8 @@ static enum part_kind kind_of_media(const struct media *media, enum part_kind ot
         struct slice prefix;
         enum part_kind kind;
     } KINDS[] = {
-        {SLICE_INIT("image/"), PART_IMAGE},
-        {SLICE_INIT("audio/"), PART_AUDIO},
-        {SLICE_INIT("video/"), PART_VIDEO},
-        {SLICE_INIT("application/pdf"), PART_DOCUMENT},
+        {SLICE_INIT("image/"), PART_IMAGE},   {SLICE_INIT("audio/"), PART_AUDIO},
+        {SLICE_INIT("video/"), PART_VIDEO},   {SLICE_INIT("application/pdf"), PART_DOCUMENT},
         {SLICE_INIT("text/"), PART_DOCUMENT},
     };
     for (size_t i = 0; i < sizeof(KINDS) / sizeof(*KINDS); i++) {

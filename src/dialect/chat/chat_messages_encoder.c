@@ -3,6 +3,7 @@
 // each result, one with what those messages cannot hold (images, documents), and the user's own.
 #include "dialect/chat/chat_internal.h"
 
+#include "base/base64.h"
 #include "dialect/tool_arguments.h"
 
 struct messages {
@@ -139,9 +140,6 @@ static const char *why_not(const struct messages *m, const struct neutral_part *
     if (part->kind == PART_IMAGE) {
         return NULL;
     }
-    if (media->form == MEDIA_PARTS) {
-        return "the upstream of this model takes no document made of parts";
-    }
     if (part->kind == PART_VIDEO) {
         return "the upstream of this model takes no video";
     }
@@ -170,15 +168,37 @@ static bool is_sendable(struct messages *m, const struct neutral_part *part)
 
 // ---- texts
 
+static bool is_text_document(const struct media *media)
+{
+    return media->form == MEDIA_TEXT || media->form == MEDIA_PARTS ||
+           (media->form == MEDIA_BASE64 && slice_starts_with(media->mime_type, SLICE("text/")));
+}
+
+// Base64 as escaped text; ptr NULL: it is none.
+static struct slice decoded_text(struct arena *arena, struct slice base64)
+{
+    struct buf escaped = BUF_EMPTY;
+    char *bytes = arena_text(arena, base64_decoded_max(base64.len));
+    size_t len;
+    if (!base64_decode(bytes, base64, &len)) {
+        return SLICE_EMPTY;
+    }
+    json_escape(&escaped, slice_of(bytes, len));
+    struct slice text = arena_dup(arena, buf_slice(&escaped));
+    buf_deinit(&escaped);
+    return text;
+}
+
 // A plain-text document with what is known about it before it.
 static struct slice document_text(const struct messages *m, const struct media *media)
 {
+    struct slice data = media->form == MEDIA_BASE64 ? decoded_text(m->encoding->arena, media->data) : media->data;
     const struct slice pieces[] = {
         media->name,    media->name.len ? SLICE("\\n") : SLICE_EMPTY,
         media->context, media->context.len ? SLICE("\\n") : SLICE_EMPTY,
-        media->data,
+        data,
     };
-    return arena_concat(m->encoding->arena, pieces, sizeof(pieces) / sizeof(*pieces));
+    return data.len ? arena_concat(m->encoding->arena, pieces, sizeof(pieces) / sizeof(*pieces)) : SLICE_EMPTY;
 }
 
 // What a part says where only texts may stand; ptr NULL: it is no text.
@@ -190,7 +210,7 @@ static struct slice text_of(const struct messages *m, const struct neutral_part 
     if (part->kind == PART_NATIVE) {
         return part->rendering;
     }
-    bool is_text = part->kind == PART_DOCUMENT && part->media.form == MEDIA_TEXT;
+    bool is_text = part->kind == PART_DOCUMENT && is_text_document(&part->media);
     return is_text ? document_text(m, &part->media) : SLICE_EMPTY;
 }
 

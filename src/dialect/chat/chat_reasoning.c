@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Reasoning in the words of the many that speak like Chat Completions: reasoning_details and Google's extra_content.
 //
-// An entry of reasoning_details has a text (or none), and may have a signature or data that only its vendor understands.
-// Nobody else can use those, so all members but the text are kept as one JSON object and given back as they came.
+// An entry of reasoning_details has a text (or none), and may have a signature or data that only its vendor
+// understands. Nobody else can use those, so all members but the text are kept as one JSON object and given back as
+// they came.
 #include "dialect/chat/chat_internal.h"
 
 static bool is_text_member(const struct json_doc *doc, const struct json_node *key)

@@ -278,8 +278,8 @@ static enum cache_mark cache_mark_of(const struct chat_decoding *d, const struct
 {
     static const struct slice TTL[] = {SLICE_INIT("prompt_cache_options"), SLICE_INIT("ttl")};
     const struct json_node *retention = json_get(d->doc, root, SLICE("prompt_cache_retention"));
-    bool is_long = json_is(json_get_path(d->doc, root, TTL, 2), JSON_STRING) ||
-                   json_string_is(d->doc, retention, SLICE("24h"));
+    bool is_long =
+        json_is(json_get_path(d->doc, root, TTL, 2), JSON_STRING) || json_string_is(d->doc, retention, SLICE("24h"));
     return is_long ? CACHE_LONG : CACHE_SHORT;
 }
 

@@ -227,9 +227,9 @@ static void write_id(const struct encoding *encoding, struct json_writer *w, str
         return;
     }
     if (id.len > ID_MAX) {
-        id = arena_printf(encoding->arena, "%016llx%016llx",
-                          (unsigned long long)fnv1a(id, UINT64_C(0xCBF29CE484222325)),
-                          (unsigned long long)fnv1a(id, UINT64_C(0x9E3779B97F4A7C15)));
+        id =
+            arena_printf(encoding->arena, "%016llx%016llx", (unsigned long long)fnv1a(id, UINT64_C(0xCBF29CE484222325)),
+                         (unsigned long long)fnv1a(id, UINT64_C(0x9E3779B97F4A7C15)));
     }
     json_member_string(w, name, id);
 }

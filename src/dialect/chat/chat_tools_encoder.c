@@ -52,7 +52,8 @@ static struct slice description_of(const struct encoding *encoding, const struct
     struct buf examples = BUF_EMPTY;
     struct slice description = tool->description;
     if (tool->kind == TOOL_CUSTOM && is_compatible(encoding) && tool->grammar.len) {
-        description = add_paragraph(encoding, description, SLICE("The input must follow this grammar:\\n"), tool->grammar);
+        description =
+            add_paragraph(encoding, description, SLICE("The input must follow this grammar:\\n"), tool->grammar);
     }
     if (tool->examples) {
         json_escape(&examples, json_raw(encoding->req->doc, tool->examples));
@@ -152,8 +153,7 @@ static bool is_foreign(const struct encoding *encoding, const struct neutral_too
 
 static bool is_offered(const struct encoding *encoding, const struct neutral_tool *tool)
 {
-    return !is_foreign(encoding, tool) &&
-           (!is_narrowed(encoding) || is_chosen(&encoding->req->tool_choice, tool));
+    return !is_foreign(encoding, tool) && (!is_narrowed(encoding) || is_chosen(&encoding->req->tool_choice, tool));
 }
 
 // A tool that its own provider runs cannot be had here. Without it the request may still make sense, unless it is all

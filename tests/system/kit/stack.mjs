@@ -61,6 +61,12 @@ export class Simulator {
     return (await this.#get(`/_sim/requests/${requests[0].id}/body`)).body;
   }
 
+  // The bodies of all requests that came with `key`, oldest first, as JSON.
+  async bodiesOf(key) {
+    const requests = (await this.requests({ key })).reverse();
+    return Promise.all(requests.map(async ({ id }) => (await this.#get(`/_sim/requests/${id}/body`)).json));
+  }
+
   async stop() {
     try {
       await this.program.stop();
