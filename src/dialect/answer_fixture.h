@@ -49,5 +49,5 @@ void fixture_canonical(struct arena *arena, struct slice json, struct buf *out);
 void fixture_canonical_node(const struct json_doc *doc, const struct json_node *node, struct arena *arena,
                             struct buf *out);
 
-// Fails the test with the first line that differs, if there is one.
-void fixture_assert_same(const char *name, struct slice expected, struct slice found);
+// Prints the first line that differs, if there is one, and counts it: so that a test shows all its failures at once.
+void fixture_compare(size_t *n_failed, const char *name, struct slice expected, struct slice found);
