@@ -74,6 +74,19 @@ static struct slice keep(struct answer *answer, struct slice text)
     return text.len && !answer->borrows ? arena_dup(answer->context.arena, text) : text;
 }
 
+// JSON that is passed on as it stands, on one line: within JSON a line can only end between two tokens.
+static struct slice on_one_line(struct answer *answer, struct slice raw)
+{
+    if (slice_find_char(raw, '\n') == SLICE_NOT_FOUND && slice_find_char(raw, '\r') == SLICE_NOT_FOUND) {
+        return raw;
+    }
+    char *line = arena_text(answer->context.arena, raw.len);
+    for (size_t i = 0; i < raw.len; i++) {
+        line[i] = raw.ptr[i] == '\n' || raw.ptr[i] == '\r' ? ' ' : raw.ptr[i];
+    }
+    return slice_of(line, raw.len);
+}
+
 // ---- passing on
 
 static void pass(struct answer *answer, const struct neutral_event *event)
@@ -295,6 +308,7 @@ static struct neutral_block *block_new(struct answer *answer, const struct neutr
     block->encoder = NULL;
     block->sequencer = NULL;
     keep_texts(answer, block);
+    block->raw = on_one_line(answer, block->raw);
     return block;
 }
 
@@ -381,14 +395,14 @@ void answer_opaque(struct answer *answer, struct neutral_block *block, const str
 void answer_citation(struct answer *answer, struct neutral_block *block, struct slice raw)
 {
     if (block->kind == BLOCK_TEXT && raw.len && !is_deaf(answer, block)) {
-        pass(answer, &(struct neutral_event){.kind = EVENT_CITATION, .block = block, .raw = raw});
+        pass(answer, &(struct neutral_event){.kind = EVENT_CITATION, .block = block, .raw = on_one_line(answer, raw)});
     }
 }
 
 void answer_logprobs(struct answer *answer, struct neutral_block *block, struct slice raw)
 {
     if (block->kind == BLOCK_TEXT && raw.len && !is_deaf(answer, block)) {
-        pass(answer, &(struct neutral_event){.kind = EVENT_LOGPROBS, .block = block, .raw = raw});
+        pass(answer, &(struct neutral_event){.kind = EVENT_LOGPROBS, .block = block, .raw = on_one_line(answer, raw)});
     }
 }
 
