@@ -302,11 +302,19 @@ struct thoughts {
     struct neutral_opaque text_opaque; // belongs to the answer's text
 };
 
-static bool is_bound_to_text(const struct chat_detail *detail)
+static bool is_bound_to_text(const struct neutral_opaque *opaque)
 {
-    return detail->opaque.kind == OPAQUE_ANTHROPIC_SIGNATURE || detail->opaque.kind == OPAQUE_OPENAI_ENCRYPTED ||
-           detail->opaque.kind == OPAQUE_GEMINI_THOUGHT ||
-           (detail->opaque.kind == OPAQUE_VENDOR_TEXT && !detail->is_signed);
+    switch (opaque->kind) {
+    case OPAQUE_ANTHROPIC_SIGNATURE:
+    case OPAQUE_OPENAI_ENCRYPTED:
+    case OPAQUE_GEMINI_THOUGHT: return true;
+    case OPAQUE_VENDOR_TEXT: return slice_find(opaque->data, SLICE("\"reasoning.encrypted\"")) == SLICE_NOT_FOUND;
+    case OPAQUE_NONE:
+    case OPAQUE_ANTHROPIC_REDACTED:
+    case OPAQUE_GEMINI_CALL:
+    case OPAQUE_GEMINI_TEXT: break;
+    }
+    return false;
 }
 
 static void append_reasoning(struct chat_decoding *d, const struct json_node *at, const struct chat_detail *detail,
@@ -330,7 +338,7 @@ static void survey_details(struct chat_decoding *d, struct thoughts *thoughts)
         struct chat_detail detail = chat_read_detail(d->doc, each, true, d->arena);
         if (detail.text.len) {
             thoughts->text = SLICE_EMPTY;
-        } else if (is_bound_to_text(&detail)) {
+        } else if (is_bound_to_text(&detail.opaque)) {
             thoughts->n_bound++;
         }
     }
@@ -344,7 +352,7 @@ static void decode_detail(struct chat_decoding *d, const struct json_node *at, s
         thoughts->text_opaque = detail.opaque;
         return;
     }
-    if (!detail.text.len && thoughts->n_bound == 1 && is_bound_to_text(&detail)) {
+    if (!detail.text.len && thoughts->n_bound == 1 && is_bound_to_text(&detail.opaque)) {
         detail.text = thoughts->text;
         thoughts->text = SLICE_EMPTY;
     }

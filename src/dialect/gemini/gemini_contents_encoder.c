@@ -12,10 +12,9 @@ struct conversation {
     const struct gemini_writing *g;
     struct json_writer *w;
     const struct neutral_request *req;
-    enum content_role role;                // of the content that is open
-    const struct neutral_turn *loop;       // the first turn behind the user's last own one
-    const struct neutral_turn *model_turn; // the newest
-    bool is_in_loop;                       // of calls and results, at the end of the conversation
+    enum content_role role;          // of the content that is open
+    const struct neutral_turn *loop; // the first turn behind the user's last own one
+    bool is_in_loop;                 // of calls and results, at the end of the conversation
     // Of the model's turn:
     struct neutral_opaque call_signature; // came apart from its call, and waits for it
     struct neutral_opaque text_signature;
@@ -187,18 +186,6 @@ static struct slice name_of(const struct conversation *c, struct slice name_spac
     return tool_target_name(c->g->encoding->arena, DIALECT_GEMINI, name_space, name);
 }
 
-// The name of the function that a result answers, as it was called.
-static struct slice name_of_result(const struct conversation *c, const struct result *result)
-{
-    const struct neutral_part *part = c->model_turn ? c->model_turn->parts : NULL;
-    for (; part; part = part->next) {
-        if (part->kind == PART_CALL && slice_eq(part->call.id, result->call_id)) {
-            return name_of(c, part->call.name_space, part->call.name);
-        }
-    }
-    return name_of(c, SLICE_EMPTY, result->name);
-}
-
 static struct slice text_of(const struct neutral_part *part)
 {
     if (is_media(part) && is_text_document(&part->media)) {
@@ -292,7 +279,7 @@ static void write_result(struct conversation *c, const struct neutral_part *part
     if (sends_id(c, part, SLICE("functionResponse"))) {
         json_member_string(c->w, SLICE("id"), result->call_id);
     }
-    json_member_string(c->w, SLICE("name"), name_of_result(c, result));
+    json_member_string(c->w, SLICE("name"), name_of(c, result->name_space, result->name));
     write_response(c, part);
     if (keeps_media_in_results(c) && has_binary(result->parts)) {
         write_result_media(c, result->parts);
@@ -316,17 +303,20 @@ static void write_media_of_results(struct conversation *c, const struct neutral_
 
 // ---- the user's turn
 
+static void write_native(struct conversation *c, enum content_role role, const struct neutral_part *part)
+{
+    open_content(c, role);
+    json_write_raw(c->w, json_raw(c->req->doc, part->at));
+}
+
 static void write_user_part(struct conversation *c, const struct neutral_part *part)
 {
     if (is_media(part)) {
         write_media(c, ROLE_USER, part);
     } else if (part->kind == PART_TEXT) {
         write_text(c, ROLE_USER, part->text);
-    } else if (part->kind == PART_NATIVE && is_native(c)) {
-        open_content(c, ROLE_USER);
-        json_write_raw(c->w, json_raw(c->req->doc, part->at));
-    } else if (part->kind == PART_NATIVE && part->rendering.len) {
-        write_text(c, ROLE_USER, part->rendering);
+    } else if (part->kind == PART_NATIVE) {
+        write_native(c, ROLE_USER, part);
     } else {
         loss_warn(loss_of(c), LOSS_DROPPED, part->at);
     }
@@ -345,19 +335,6 @@ static void write_user_turn(struct conversation *c, const struct neutral_turn *t
     for (const struct neutral_part *part = turn->parts; part; part = part->next) {
         if (part->kind != PART_RESULT) {
             write_user_part(c, part);
-        }
-    }
-}
-
-// There are no instructions in the middle of a conversation. At its top they would say something else, and spoil what
-// is cached of it.
-static void write_system_turn(struct conversation *c, const struct neutral_turn *turn)
-{
-    loss_warn(loss_of(c), LOSS_EMULATED, turn->at);
-    for (const struct neutral_part *part = turn->parts; part; part = part->next) {
-        if (part->kind == PART_TEXT) {
-            struct slice parts[] = {SLICE("<system-message>"), part->text, SLICE("</system-message>")};
-            write_text(c, ROLE_USER, arena_concat(c->g->encoding->arena, parts, 3));
         }
     }
 }
@@ -447,42 +424,13 @@ static void put_back(struct conversation *c, const struct neutral_opaque *opaque
 static void write_reasoning(struct conversation *c, const struct neutral_part *part)
 {
     const struct neutral_opaque *opaque = &part->reasoning.opaque;
-    bool is_google = opaque->kind == OPAQUE_NONE ? is_native(c) : opaque_issuer(opaque->kind) == ISSUER_GOOGLE;
-    if (!is_google) {
-        loss_warn(loss_of(c), LOSS_DROPPED, part->at);
-        return;
-    }
     if (part->reasoning.parts || opaque->kind == OPAQUE_GEMINI_THOUGHT) {
         write_thought(c, part, opaque);
     }
     put_back(c, opaque);
 }
 
-// Something to read besides thoughts and what only another provider knows.
-static bool has_content(const struct neutral_turn *turn)
-{
-    for (const struct neutral_part *part = turn->parts; part; part = part->next) {
-        if (part->kind != PART_NATIVE && part->kind != PART_REASONING) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void write_native(struct conversation *c, const struct neutral_turn *turn, const struct neutral_part *part)
-{
-    if (is_native(c)) {
-        open_content(c, ROLE_MODEL);
-        json_write_raw(c->w, json_raw(c->req->doc, part->at));
-        return;
-    }
-    loss_warn(loss_of(c), LOSS_DROPPED, part->at);
-    if (part->rendering.len && !has_content(turn)) {
-        write_text(c, ROLE_MODEL, part->rendering);
-    }
-}
-
-static void write_model_part(struct conversation *c, const struct neutral_turn *turn, const struct neutral_part *part)
+static void write_model_part(struct conversation *c, const struct neutral_part *part)
 {
     static const struct neutral_opaque NOTHING = {.kind = OPAQUE_NONE};
     switch (part->kind) {
@@ -490,7 +438,7 @@ static void write_model_part(struct conversation *c, const struct neutral_turn *
     case PART_REFUSAL: write_signed_text(c, part->text, &NOTHING); break;
     case PART_CALL: write_call(c, part); break;
     case PART_REASONING: write_reasoning(c, part); break;
-    case PART_NATIVE: write_native(c, turn, part); break;
+    case PART_NATIVE: write_native(c, ROLE_MODEL, part); break;
     case PART_IMAGE:
     case PART_AUDIO:
     case PART_VIDEO:
@@ -501,13 +449,12 @@ static void write_model_part(struct conversation *c, const struct neutral_turn *
 
 static void write_model_turn(struct conversation *c, const struct neutral_turn *turn)
 {
-    c->model_turn = turn;
     c->has_text = false;
     c->has_call = false;
     take_signature(&c->call_signature);
     take_signature(&c->text_signature);
     for (const struct neutral_part *part = turn->parts; part; part = part->next) {
-        write_model_part(c, turn, part);
+        write_model_part(c, part);
     }
     if (c->text_signature.kind != OPAQUE_NONE) {
         struct neutral_opaque opaque = take_signature(&c->text_signature);
@@ -543,8 +490,8 @@ static void write_turn(struct conversation *c, const struct neutral_turn *turn)
 {
     c->is_in_loop = c->is_in_loop || turn == c->loop;
     switch (turn->role) {
-    case TURN_SYSTEM:
-    case TURN_DEVELOPER: write_system_turn(c, turn); break;
+    case TURN_SYSTEM: // there are none
+    case TURN_DEVELOPER:
     case TURN_USER: write_user_turn(c, turn); break;
     case TURN_ASSISTANT: write_model_turn(c, turn); break;
     }

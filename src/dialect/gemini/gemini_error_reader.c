@@ -53,7 +53,7 @@ static void read_message(struct slice message, struct slice status, struct neutr
         bool is_zero = !contains(message, SLICE("limit: 0."));
         error->fault = is_zero ? FAULT_QUOTA : FAULT_RATE_LIMIT;
     } else if (error->fault == FAULT_NOT_FOUND && slice_starts_with(message, SLICE("models/"))) {
-        error->fault = FAULT_MODEL_NOT_FOUND;
+        error->code = SLICE("model_not_found"); // what clients of OpenAI look for
     }
 }
 

@@ -4,8 +4,6 @@
 
 #include "dialect/gemini/gemini.h"
 
-enum { STOPS_MAX = 5 };
-
 // ---- generationConfig
 
 static void write_node(const struct gemini_writing *g, struct slice name, const struct json_node *node)
@@ -78,12 +76,12 @@ static void write_sampling(const struct gemini_writing *g)
 static void write_stops(const struct gemini_writing *g)
 {
     const struct neutral_request *req = g->encoding->req;
-    if (req->n_stops == 0) {
+    if (req->n_stops_sent == 0) {
         return;
     }
     json_key(g->w, SLICE("stopSequences"));
     json_begin_array(g->w);
-    for (size_t i = 0; i < req->n_stops && i < STOPS_MAX; i++) {
+    for (size_t i = 0; i < req->n_stops_sent; i++) {
         json_write_raw(g->w, json_raw(req->doc, req->stops[i]));
     }
     json_end_array(g->w);

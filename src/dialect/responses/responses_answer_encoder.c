@@ -45,7 +45,7 @@ static struct ending ending_of(const struct encoder *encoder)
     case FINISH_CONTEXT_WINDOW: return (struct ending){event, INCOMPLETE, SLICE("max_output_tokens")};
     case FINISH_CONTENT_FILTER: return (struct ending){event, INCOMPLETE, SLICE("content_filter")};
     case FINISH_REFUSAL:
-        if (!encoder->output.has_said) {
+        if (!encoder->output.has_refusal) {
             return (struct ending){event, INCOMPLETE, SLICE("content_filter")};
         }
         break;

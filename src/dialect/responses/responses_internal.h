@@ -32,9 +32,16 @@ void responses_write_input(const struct encoding *encoding, struct json_writer *
 void responses_write_tools(const struct encoding *encoding, struct json_writer *w);
 // Is this the request's one instruction that goes into the member `instructions`? NULL: there is none like that.
 const struct neutral_turn *responses_lone_instruction(const struct neutral_request *req);
-// Parts that are neither calls nor results, as input parts.
-void responses_write_input_parts(const struct encoding *encoding, struct json_writer *w,
-                                 const struct neutral_part *parts);
+// One part of a message or of a tool's output; nothing for what cannot stand there, which was refused or warned of.
+void responses_write_part(const struct encoding *encoding, struct json_writer *w, const struct neutral_part *part);
+// A text with another one, escaped, in front of it.
+void responses_write_text_part(const struct encoding *encoding, struct json_writer *w, const struct neutral_part *part,
+                               struct slice before);
+// A text that says nothing but its text, so that a string can stand for it.
+bool responses_is_plain_text(const struct encoding *encoding, const struct neutral_part *part);
+void responses_write_escaped(struct json_writer *w, const char *name, struct slice escaped);
+// Goes on with the string that was written last.
+void responses_append_to_string(struct json_writer *w, struct slice escaped);
 
 // ---- errors
 
@@ -45,6 +52,65 @@ void responses_read_error_object(const struct json_doc *doc, const struct json_n
 void responses_write_error_payload(struct json_writer *w, const struct fault_report *report, int64_t sequence_number);
 // The member `error` of a failed response.
 void responses_write_failure(struct json_writer *w, const struct fault_report *report);
+
+// ---- answers, decoded
+
+struct item;
+
+// State of a stream; a body uses one, too.
+struct responses_decoder {
+    struct item *items; // arena; the newest first
+    size_t n_items;
+    bool has_text;
+    bool has_refusal;
+    bool has_call; // something that the client has to execute
+};
+
+// One event or body under way.
+struct responses_reading {
+    struct responses_decoder *decoder;
+    struct answer *answer;
+    const struct json_doc *doc;
+    const struct json_node *root; // the event
+};
+
+// Members, however many of them are missing.
+static inline struct arena *responses_arena(const struct responses_reading *r)
+{
+    return answer_context(r->answer)->arena;
+}
+
+static inline const struct json_node *responses_get(const struct responses_reading *r, const struct json_node *object,
+                                                    const char *name)
+{
+    return json_get(r->doc, object, slice_from_cstr(name));
+}
+
+static inline bool responses_is_text(const struct responses_reading *r, const struct json_node *object,
+                                     const char *name, const char *text)
+{
+    return json_string_is(r->doc, responses_get(r, object, name), slice_from_cstr(text));
+}
+
+static inline struct slice responses_plain(const struct responses_reading *r, const struct json_node *object,
+                                           const char *name)
+{
+    return json_string(r->doc, responses_get(r, object, name), responses_arena(r));
+}
+
+// What the events of an item say. Texts that have been told already are not told again.
+void responses_item_added(const struct responses_reading *r);
+void responses_text_delta(const struct responses_reading *r, enum block_kind kind); // of text or refusal
+void responses_text_done(const struct responses_reading *r, enum block_kind kind);
+void responses_annotation_added(const struct responses_reading *r);
+void responses_part_done(const struct responses_reading *r);
+void responses_reasoning_delta(const struct responses_reading *r, bool is_summary);
+void responses_reasoning_done(const struct responses_reading *r, bool is_summary);
+void responses_arguments_delta(const struct responses_reading *r, bool is_custom);
+void responses_arguments_done(const struct responses_reading *r, bool is_custom);
+void responses_item_done(const struct responses_reading *r);
+// What has not been told yet of a whole response.
+void responses_rest_of_output(const struct responses_reading *r, const struct json_node *response);
 
 // ---- answers, encoded
 
@@ -91,7 +157,7 @@ struct responses_output {
     enum responses_part part;
     bool is_part_open;
     bool is_incomplete; // the answer was cut off: what is closed at its end is not completed
-    bool has_said;      // there is a text or a refusal
+    bool has_refusal;   // there are words of one
     struct slice phase; // of the open message
     size_t item_start;  // offsets in `items`
     size_t part_start;

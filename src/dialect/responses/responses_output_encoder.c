@@ -292,7 +292,7 @@ static void need_text(struct responses_output *o, const struct neutral_block *bl
     if (!o->is_part_open) {
         need_message(o, block);
         open_part(o, block->kind == BLOCK_REFUSAL ? PART_OF_REFUSAL : PART_OF_TEXT);
-        o->has_said = true;
+        o->has_refusal = o->has_refusal || block->kind == BLOCK_REFUSAL;
     }
 }
 

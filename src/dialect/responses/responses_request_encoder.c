@@ -16,12 +16,6 @@ static bool is_of_openai(const struct encoding *encoding)
     return is_of_responses(encoding) || encoding->req->origin == DIALECT_CHAT;
 }
 
-static void write_escaped_member(struct json_writer *w, const char *name, struct slice escaped)
-{
-    json_key(w, slice_from_cstr(name));
-    json_write_escaped(w, escaped);
-}
-
 static void write_node(const struct encoding *encoding, struct json_writer *w, const char *name,
                        const struct json_node *node)
 {
@@ -134,9 +128,9 @@ static void write_schema(const struct encoding *encoding, struct json_writer *w)
 {
     const struct answer_format *format = &encoding->req->format;
     json_member_string(w, SLICE("type"), SLICE("json_schema"));
-    write_escaped_member(w, "name", format->name.len ? format->name : SLICE("response"));
+    responses_write_escaped(w, "name", format->name.len ? format->name : SLICE("response"));
     if (format->description.len) {
-        write_escaped_member(w, "description", format->description);
+        responses_write_escaped(w, "description", format->description);
     }
     json_key(w, SLICE("schema"));
     if (format->is_openapi) {
@@ -250,7 +244,7 @@ static void write_id(const struct encoding *encoding, struct json_writer *w, con
         unsigned long long low = hash(escaped, 0x84222325cbf29ce4U);
         escaped = arena_printf(encoding->arena, "%016llx%016llx", high, low);
     }
-    write_escaped_member(w, name, escaped);
+    responses_write_escaped(w, name, escaped);
 }
 
 static void write_identity(const struct encoding *encoding, struct json_writer *w)
@@ -319,7 +313,7 @@ static void write_instructions(const struct encoding *encoding, struct json_writ
 {
     const struct neutral_turn *turn = responses_lone_instruction(encoding->req);
     if (turn) {
-        write_escaped_member(w, "instructions", turn->parts->text);
+        responses_write_escaped(w, "instructions", turn->parts->text);
     }
 }
 
