@@ -21,8 +21,8 @@ struct decoding {
     struct pending_call *pending; // arena; NULL: none
     bool has_usage;               // the figures have been set to unknown
     bool has_head;
-    bool has_candidate;
     bool has_feedback;
+    uint32_t n_candidates;
 };
 
 // One chunk under way.
@@ -182,14 +182,7 @@ static void read_media(struct chunk *chunk, const struct json_node *value, bool 
     }
 }
 
-static void read_native(struct chunk *chunk, const struct json_node *part)
-{
-    answer_open(chunk->answer, chunk->candidate,
-                &(struct neutral_block){.kind = BLOCK_NATIVE, .raw = json_raw(chunk->doc, part)});
-}
-
 struct part {
-    const struct json_node *at;
     const struct json_node *text;
     const struct json_node *call;
     const struct json_node *inline_data;
@@ -199,9 +192,16 @@ struct part {
     bool is_thought;
 };
 
+// With its signature in it.
+static void read_native(struct chunk *chunk, const struct json_node *part)
+{
+    answer_open(chunk->answer, chunk->candidate,
+                &(struct neutral_block){.kind = BLOCK_NATIVE, .raw = json_raw(chunk->doc, part)});
+}
+
 static struct part take_apart(const struct json_doc *doc, const struct json_node *at)
 {
-    struct part part = {.at = at};
+    struct part part = {0};
     const struct json_node *key = NULL;
     const struct json_node *value = NULL;
     while (json_next_member(doc, at, &key, &value)) {
@@ -291,7 +291,10 @@ static void tell_finish(struct chunk *chunk, const struct json_node *candidate, 
     if (pending && pending->candidate == chunk->candidate) {
         pending->finish = reason;
     }
-    answer_finish(chunk->answer, chunk->candidate, &finish);
+    // Some say STOP with every chunk, so that it counts only where nothing else is said.
+    if (reason != FINISH_STOP) {
+        answer_finish(chunk->answer, chunk->candidate, &finish);
+    }
 }
 
 static void read_candidate(struct chunk *chunk, const struct json_node *candidate)
@@ -303,10 +306,12 @@ static void read_candidate(struct chunk *chunk, const struct json_node *candidat
     enum finish_reason reason = reason_of(word);
     int64_t index;
     bool has_index = json_int64(chunk->doc, json_get(chunk->doc, candidate, SLICE("index")), &index);
-    chunk->candidate = has_index && index >= 0 && index < UINT32_MAX ? (uint32_t)index : 0;
+    chunk->candidate = has_index && index >= 0 && index < CANDIDATES_MAX ? (uint32_t)index : 0;
     chunk->logprobs = json_get(chunk->doc, candidate, SLICE("logprobsResult"));
     chunk->hides_calls = reason == FINISH_TOOL_ERROR;
-    chunk->d->has_candidate = true;
+    if (chunk->d->n_candidates <= chunk->candidate) {
+        chunk->d->n_candidates = chunk->candidate + 1;
+    }
     while (json_is(parts, JSON_ARRAY) && json_next_element(chunk->doc, parts, &part)) {
         read_part(chunk, part);
     }
@@ -396,7 +401,7 @@ static void read_chunk(struct decoding *d, struct answer *answer, const struct j
     while (json_is(candidates, JSON_ARRAY) && json_next_element(doc, candidates, &candidate)) {
         read_candidate(&chunk, candidate);
     }
-    if (json_is(feedback, JSON_OBJECT) && !d->has_candidate) {
+    if (json_is(feedback, JSON_OBJECT) && d->n_candidates == 0) {
         read_feedback(&chunk, feedback);
     }
 }
@@ -414,9 +419,12 @@ static void read_end(void *state, struct answer *answer)
     if (d->pending && d->pending->finish != FINISH_TOOL_ERROR) {
         tell_pending(d, answer, answer_context(answer)->arena, d->pending->finish != FINISH_STOP);
     }
-    if (d->has_candidate && !answer_has_finish(answer, 0)) {
-        answer_finish(answer, 0, &(struct finish){.reason = FINISH_STOP});
-    } else if (!d->has_candidate && d->has_feedback) {
+    for (uint32_t i = 0; i < d->n_candidates; i++) {
+        if (!answer_has_finish(answer, i)) {
+            answer_finish(answer, i, &(struct finish){.reason = FINISH_STOP, .native = SLICE("STOP")});
+        }
+    }
+    if (d->n_candidates == 0 && d->has_feedback) {
         answer_finish(answer, 0, &(struct finish){.reason = FINISH_CONTENT_FILTER});
     }
     answer_end(answer, true);
