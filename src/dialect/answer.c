@@ -2,10 +2,10 @@
 #include "dialect/answer.h"
 
 #include "base/buf.h"
+#include "dialect/call_id.h"
 #include "dialect/normalise.h"
 #include "json/json_reader.h"
 
-enum { CALL_ID_MAX = 64 };
 // How many of the latest calls a new id is compared with: more than an answer has, and an end to what a hostile one
 // costs.
 enum { CALLS_COMPARED = 128 };
@@ -182,20 +182,6 @@ static struct candidate *candidate_at(struct answer *answer, uint32_t index)
 
 // ---- calls
 
-static bool is_id_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-}
-
-static bool is_id(struct slice id)
-{
-    bool is_good = id.len > 0 && id.len <= CALL_ID_MAX;
-    for (size_t i = 0; is_good && i < id.len; i++) {
-        is_good = is_id_char(id.ptr[i]);
-    }
-    return is_good;
-}
-
 static bool is_new_id(const struct answer *answer, struct slice id)
 {
     const struct neutral_block *call = answer->last_call;
@@ -247,7 +233,7 @@ static void map_tool(struct answer *answer, struct neutral_block *block)
 static void prepare_call(struct answer *answer, struct neutral_block *block)
 {
     map_tool(answer, block);
-    if (!is_id(block->call_id) || !is_new_id(answer, block->call_id)) {
+    if (!call_id_is_valid(block->call_id) || !is_new_id(answer, block->call_id)) {
         block->call_id = mint_id(answer);
     }
     block->_last_call = answer->last_call;

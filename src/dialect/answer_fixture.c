@@ -413,6 +413,20 @@ void fixture_gist(const struct gist *gist, const struct neutral_response *respon
     fixture_gist_usage(out, &response->usage);
 }
 
+struct slice fixture_without_empty_lines(struct arena *arena, struct slice text)
+{
+    char *kept = arena_text(arena, text.len);
+    size_t len = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\n' && i + 1 < text.len && text.ptr[i + 1] == '\n') {
+            i++;
+        } else {
+            kept[len++] = text.ptr[i];
+        }
+    }
+    return slice_of(kept, len);
+}
+
 // ---- comparison
 
 void fixture_compare(size_t *n_failed, const char *name, struct slice expected, struct slice found)
