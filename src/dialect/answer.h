@@ -145,9 +145,9 @@ struct neutral_event {
         const struct answer_head *head;      // START
         struct slice text;                   // DELTA: escaped, never empty
         const struct neutral_opaque *opaque; // OPAQUE
-        struct slice raw;                  // CITATION: a url_citation of OpenAI as JSON; LOGPROBS: an array of OpenAI's
-        const struct usage *usage;         // USAGE: all that is known by now
-        const struct finish *finish;       // FINISH
+        struct slice raw;            // CITATION: a url_citation of Responses as JSON; LOGPROBS: an array of OpenAI's
+        const struct usage *usage;   // USAGE: all that is known by now
+        const struct finish *finish; // FINISH
         const struct neutral_error *error; // ERROR
         bool is_partial;                   // CLOSE: the block was cut off (of a call: may not be executed)
     };
@@ -190,6 +190,7 @@ void answer_delta(struct answer *answer, struct neutral_block *block, struct sli
 void answer_part(struct answer *answer, struct neutral_block *block);
 void answer_opaque(struct answer *answer, struct neutral_block *block, const struct neutral_opaque *opaque);
 void answer_citation(struct answer *answer, struct neutral_block *block, struct slice raw);
+// `raw`: an array, as json_raw() gives it.
 void answer_logprobs(struct answer *answer, struct neutral_block *block, struct slice raw);
 void answer_close(struct answer *answer, struct neutral_block *block, bool is_partial); // a closed one: nothing happens
 // Closes what is open in a candidate; calls are marked as cut off if `is_partial`, except those that are complete.

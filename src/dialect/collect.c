@@ -125,17 +125,14 @@ static void on_citation(struct collector *collector, struct neutral_content *con
 static struct slice elements_of(struct slice raw)
 {
     size_t from = 1;
-    size_t to = raw.len;
-    while (to > 0 && raw.ptr[to - 1] != ']') {
-        to--;
-    }
-    while (to > from && (unsigned char)raw.ptr[to - 2] <= ' ') {
-        to--;
-    }
+    size_t to = raw.len - 1;
     while (from < to && (unsigned char)raw.ptr[from] <= ' ') {
         from++;
     }
-    return from + 1 < to ? slice_of(raw.ptr + from, to - 1 - from) : SLICE_EMPTY;
+    while (from < to && (unsigned char)raw.ptr[to - 1] <= ' ') {
+        to--;
+    }
+    return from < to ? slice_of(raw.ptr + from, to - from) : SLICE_EMPTY;
 }
 
 // Arrays are joined.

@@ -28,6 +28,7 @@ struct fault_info {
 };
 
 struct fault_report {
+    enum fault fault;
     const struct fault_info *info;
     unsigned status;         // as the dialect numbers it
     struct slice message;    // plain text

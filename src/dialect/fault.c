@@ -35,6 +35,10 @@ unsigned fault_status_in(enum fault fault, enum dialect dialect)
         {FAULT_BILLING, DIALECT_GEMINI, 403},
         {FAULT_REGION, DIALECT_GEMINI, 400},
         {FAULT_UNPROCESSABLE, DIALECT_GEMINI, 400},
+        {FAULT_UPSTREAM_AUTH, DIALECT_GEMINI, 400},
+        {FAULT_REQUEST_TOO_LARGE, DIALECT_GEMINI, 400},
+        {FAULT_UPSTREAM_PROTOCOL, DIALECT_GEMINI, 500},
+        {FAULT_UPSTREAM_TRUNCATED, DIALECT_GEMINI, 500},
     };
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
         if (others[i].fault == fault && others[i].dialect == dialect) {
@@ -49,6 +53,7 @@ unsigned fault_status_in(enum fault fault, enum dialect dialect)
 static struct fault_report report_of(enum fault fault, struct slice message, struct slice request_id)
 {
     return (struct fault_report){
+        .fault = fault,
         .info = &FAULT_INFOS[fault],
         .status = FAULT_INFOS[fault].status,
         .message = message,

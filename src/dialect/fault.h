@@ -41,7 +41,7 @@
     X(CONTENT_POLICY, "content_policy", 400, "invalid_request_error", "content_policy_violation",                      \
       "invalid_request_error", "INVALID_ARGUMENT")                                                                     \
     X(UPSTREAM_AUTH, "upstream_auth", 401, "invalid_request_error", "invalid_api_key", "authentication_error",         \
-      "UNAUTHENTICATED")                                                                                               \
+      "INVALID_ARGUMENT")                                                                                              \
     X(BILLING, "billing", 402, "insufficient_quota", "insufficient_quota", "billing_error", "PERMISSION_DENIED")       \
     X(PERMISSION, "permission", 403, "invalid_request_error", "permission_denied", "permission_error",                 \
       "PERMISSION_DENIED")                                                                                             \

@@ -44,8 +44,10 @@ enum media_form {
     MEDIA_URL,     // data is an http(s) URL, or another one that the client's dialect takes
     MEDIA_FILE_ID, // data is an id that one provider knows
     MEDIA_TEXT,    // data is text: a plain-text document
-    MEDIA_PARTS,   // a document made of parts
+    MEDIA_PARTS,   // a document made of parts; data is what its texts say
 };
+
+struct neutral_part;
 
 struct media {
     enum media_form form;
@@ -55,6 +57,7 @@ struct media {
     struct slice name;      // escaped: file name or title
     struct slice context;   // escaped; documents of Anthropic
     bool wants_citations;
+    struct neutral_part *parts; // MEDIA_PARTS: texts and images
 };
 
 enum tool_kind {
@@ -76,8 +79,9 @@ struct call {
 };
 
 struct result {
-    struct slice call_id; // plain
-    struct slice name;    // plain; ptr NULL: the dialect does not say, normalise() fills it in
+    struct slice call_id;    // plain
+    struct slice name;       // plain; ptr NULL: the dialect does not say, normalise() fills it in
+    struct slice name_space; // plain; normalise() fills it in
     enum tool_kind kind;
     struct neutral_part *parts;  // text, images, documents; NULL: empty
     const struct json_node *raw; // Gemini's response object where it is more than a text; NULL: parts say all

@@ -3,19 +3,26 @@
 //
 // After it, in `req`:
 //   - every call has an id that is unique in the request, has at most 64 characters of [A-Za-z0-9_-], and is the id of
-//   its
-//     result (a replaced id depends on the old one and its place only, so later requests get the same);
-//   - every result has the name and kind of its call;
+//     its result (a replaced id depends on the old one and its place only, so later requests get the same);
+//   - every result has the name, namespace and kind of its call;
 //   - the results of an assistant turn come first in the user turn right behind it, in the order of the calls, one for
-//     each call that has one; every call before the last assistant turn has one;
-//   - there are no empty texts (for Anthropic: none of white space only) and no empty turns;
-//   - for Anthropic and Gemini: the first turn is the user's, and roles alternate (system turns aside);
+//     each call that has one; every call has one, but where the request ends with the turn that makes it;
+//   - adjacent assistant turns are one if one of them calls or reasons;
+//   - there are no empty texts (for Anthropic: none of white space only, and none that ends in it at the end of an
+//     assistant turn that the model is to go on with) and no empty turns. Gemini's empty texts that are signed stay for
+//     Gemini;
+//   - reasoning that the target cannot read is gone, and parts of kind NATIVE are of the target's own dialect (for Chat
+//     all reasoning stays: some servers want it back);
+//   - for Anthropic and Gemini: the first turn is the user's, and roles alternate (system turns aside); system turns
+//   are
+//     there only where the profile has them, others have become marked texts of the user;
 //   - tools have their target_name, unique, in the characters and length that the target takes.
 #pragma once
 
 #include "dialect/loss.h"
 #include "dialect/neutral.h"
 #include "dialect/profile.h"
+#include "dialect/tool_name.h"
 
 // What the request is encoded for.
 struct target {
@@ -26,9 +33,3 @@ struct target {
 
 // False: refused (loss says why).
 bool normalise(struct arena *arena, struct neutral_request *req, const struct target *target, struct loss *loss);
-
-// The name by which a target knows a tool: `name`, with its namespace in front where the target has none, made to fit.
-// Depends on its arguments only.
-struct slice tool_target_name(struct arena *arena, enum dialect target, struct slice name_space, struct slice name);
-// The tool that the upstream means by a name; NULL for one that was not offered.
-const struct neutral_tool *tool_of_target_name(const struct neutral_request *req, struct slice target_name);

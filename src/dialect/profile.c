@@ -110,6 +110,7 @@ static const struct row OPENAI_ROWS[] = {
     {"o1-mini*", {.rejects_sampling = true, .rejects_stops = true, .most_effort = EFFORT_NONE}},
     {"o1-preview*", {.rejects_sampling = true, .rejects_stops = true, .most_effort = EFFORT_NONE}},
     {"o1*", {OPENAI_REASONING(EFFORT_LOW, EFFORT_HIGH)}},
+    {"o3-mini*", {OPENAI, .rejects_sampling = true, .least_effort = EFFORT_LOW, .most_effort = EFFORT_HIGH}},
     {"o3*", {OPENAI_REASONING(EFFORT_LOW, EFFORT_HIGH)}},
     {"o4*", {OPENAI_REASONING(EFFORT_LOW, EFFORT_HIGH)}},
     {"codex-*", {OPENAI_REASONING(EFFORT_LOW, EFFORT_HIGH)}},

@@ -47,6 +47,8 @@ struct translation;
 
 struct translation *translation_new(const struct answer_context *context); // in the arena
 void translation_deinit(struct translation *translation);
+// The caller has begun to answer a client that streams, so that an error has to be written also as the first thing.
+void translation_commit(struct translation *translation);
 
 // A streamed answer: one event. What is to be sent to the client is appended to `out`.
 void translation_feed(struct translation *translation, struct slice name, struct slice data, struct buf *out);

@@ -30,7 +30,7 @@ struct translation {
     size_t n_unreadable;
     struct neutral_error error;
     bool has_error;
-    bool has_written;
+    bool has_begun; // something has been written, or the caller has said something
     bool is_done; // "[DONE]"
     bool is_over; // END or ERROR has come out
     bool is_finished;
@@ -65,10 +65,10 @@ static void take(void *arg, const struct neutral_event *event)
     if (translation->collector) {
         struct event_sink sink = collector_sink(translation->collector);
         sink.take(sink.arg, event);
-    } else if (event->kind != EVENT_ERROR || translation->has_written) {
+    } else if (event->kind != EVENT_ERROR || translation->has_begun) {
         size_t len = translation->out->len;
         translation->encoder->write_event(translation->encoder_state, &translation->context, event, translation->out);
-        translation->has_written = translation->has_written || translation->out->len > len;
+        translation->has_begun = translation->has_begun || translation->out->len > len;
     }
     translation->is_over = translation->is_over || event->kind == EVENT_ERROR || event->kind == EVENT_END;
 }
@@ -117,6 +117,11 @@ void translation_deinit(struct translation *translation)
     }
     answer_deinit(translation->answer);
     arena_deinit(&translation->scratch);
+}
+
+void translation_commit(struct translation *translation)
+{
+    translation->has_begun = true;
 }
 
 // ---- streams

@@ -12,6 +12,7 @@ struct fixed_route {
 static const struct fixed_route fixed_routes[] = {
     {SLICE_INIT("/v1/chat/completions"), ROUTE_CHAT, ROUTE_GROUP_MODEL, DIALECT_CHAT, true},
     {SLICE_INIT("/v1/responses"), ROUTE_RESPONSES, ROUTE_GROUP_MODEL, DIALECT_RESPONSES, true},
+    {SLICE_INIT("/v1/responses/input_tokens"), ROUTE_RESPONSES_COUNT, ROUTE_GROUP_MODEL, DIALECT_RESPONSES, true},
     {SLICE_INIT("/v1/messages"), ROUTE_MESSAGES, ROUTE_GROUP_MODEL, DIALECT_ANTHROPIC, true},
     {SLICE_INIT("/v1/messages/count_tokens"), ROUTE_COUNT_TOKENS, ROUTE_GROUP_MODEL, DIALECT_ANTHROPIC, true},
     {SLICE_INIT("/v1/generate"), ROUTE_GENERATE, ROUTE_GROUP_MODEL, DIALECT_GEMINI, true},
@@ -38,6 +39,7 @@ static const char *const labels[N_ROUTE_KINDS] = {
     [ROUTE_NOT_FOUND] = "other",
     [ROUTE_CHAT] = "/v1/chat/completions",
     [ROUTE_RESPONSES] = "/v1/responses",
+    [ROUTE_RESPONSES_COUNT] = "/v1/responses/input_tokens",
     [ROUTE_MESSAGES] = "/v1/messages",
     [ROUTE_COUNT_TOKENS] = "/v1/messages/count_tokens",
     [ROUTE_GENERATE] = "/v1/generate",
@@ -151,7 +153,7 @@ struct route route_find(struct arena *arena, const struct h1_request *req)
 struct slice route_list_json(void)
 {
     return SLICE("[\"GET /v1/models\",\"GET /v1/models/{id}\",\"POST /v1/chat/completions\",\"POST /v1/responses\","
-                 "\"POST /v1/messages\",\"POST /v1/messages/count_tokens\",\"POST /v1/generate\","
+                 "\"POST /v1/responses/input_tokens\",\"POST /v1/messages\",\"POST /v1/messages/count_tokens\",\"POST /v1/generate\","
                  "\"GET /v1beta/models\",\"GET /v1beta/models/{id}\","
                  "\"POST /v1beta/models/{model}:generateContent\","
                  "\"POST /v1beta/models/{model}:streamGenerateContent\","

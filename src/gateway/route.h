@@ -13,6 +13,7 @@ enum route_kind {
     ROUTE_NOT_FOUND,
     ROUTE_CHAT,
     ROUTE_RESPONSES,
+    ROUTE_RESPONSES_COUNT,
     ROUTE_MESSAGES,
     ROUTE_COUNT_TOKENS,
     ROUTE_GENERATE, // Gemini body with its model inside
@@ -54,7 +55,7 @@ struct route route_find(struct arena *arena, const struct h1_request *req);
 // Does the route count tokens rather than generate any?
 static inline bool route_counts_tokens(enum route_kind kind)
 {
-    return kind == ROUTE_COUNT_TOKENS || kind == ROUTE_GEMINI_COUNT;
+    return kind == ROUTE_COUNT_TOKENS || kind == ROUTE_RESPONSES_COUNT || kind == ROUTE_GEMINI_COUNT;
 }
 
 const char *route_label(enum route_kind kind); // "/v1/messages": for metrics and logs

@@ -85,24 +85,33 @@ static void join_data(struct feed *feed, struct slice value)
     feed->event.data = buf_slice(data);
 }
 
-static void on_data(struct feed *feed, struct slice value)
-{
-    if (feed->parser->_has_data) {
-        join_data(feed, value);
-    } else {
-        feed->event.data = value;
-        feed->parser->_has_data = true;
-    }
-}
-
+// Delivers what is pending, if anything is, and begins anew.
 static void end_event(struct feed *feed)
 {
     struct sse_event event = feed->event;
-    bool has_data = feed->parser->_has_data;
+    enum sse_pending pending = feed->parser->_pending;
     feed->event = (struct sse_event){0};
-    feed->parser->_has_data = false;
-    if (has_data) {
+    feed->parser->_pending = SSE_PENDING_NOTHING;
+    if (pending != SSE_PENDING_NOTHING) {
         feed->on_event(feed->arg, &event);
+    }
+}
+
+static inline void end_loose(struct feed *feed)
+{
+    if (feed->parser->_pending == SSE_PENDING_LOOSE) {
+        end_event(feed);
+    }
+}
+
+static void on_data(struct feed *feed, struct slice value)
+{
+    end_loose(feed);
+    if (feed->parser->_pending == SSE_PENDING_DATA) {
+        join_data(feed, value);
+    } else {
+        feed->event.data = value;
+        feed->parser->_pending = SSE_PENDING_DATA;
     }
 }
 
@@ -118,16 +127,45 @@ static inline bool is_field(struct slice line, struct slice name, struct slice *
     return true;
 }
 
-// Comments, which begin with a colon, and all other fields are ignored.
+static bool begins_json(struct slice line)
+{
+    struct slice text = slice_trim(line);
+    return text.len > 0 && (*text.ptr == '{' || *text.ptr == '[');
+}
+
+// Comments begin with a colon.
+static bool is_of_no_event(struct slice line)
+{
+    struct slice value;
+    return line.ptr[0] == ':' || is_field(line, SLICE("id"), &value) || is_field(line, SLICE("retry"), &value);
+}
+
+// Neither data nor a name: nothing that matters, unless it is loose JSON.
+static void on_other_line(struct feed *feed, struct slice line)
+{
+    enum sse_pending pending = feed->parser->_pending;
+    if (pending == SSE_PENDING_LOOSE && !is_of_no_event(line)) {
+        join_data(feed, line);
+    } else if (pending == SSE_PENDING_NOTHING && feed->event.name.len == 0 && begins_json(line)) {
+        feed->event.data = line;
+        feed->parser->_pending = SSE_PENDING_LOOSE;
+    }
+}
+
 static void on_line(struct feed *feed, struct slice line)
 {
     struct slice value;
     if (line.len == 0) {
-        end_event(feed);
+        if (feed->parser->_pending != SSE_PENDING_LOOSE) {
+            end_event(feed);
+        }
     } else if (is_field(line, SLICE("data"), &value)) {
         on_data(feed, value);
     } else if (is_field(line, SLICE("event"), &value)) {
+        end_loose(feed);
         feed->event.name = value;
+    } else {
+        on_other_line(feed, line);
     }
 }
 
@@ -194,7 +232,7 @@ static bool keep_rest(struct feed *feed)
     if (is_too_large(feed, before + rest.len)) {
         return false;
     }
-    if (!parser->_has_data && feed->event.name.len == 0 && before + rest.len == 0) {
+    if (parser->_pending == SSE_PENDING_NOTHING && feed->event.name.len == 0 && before + rest.len == 0) {
         sse_parser_deinit(parser);
         return true;
     }
@@ -246,5 +284,5 @@ int sse_parser_finish(struct sse_parser *parser, sse_event_fn on_event, void *ar
 
 bool sse_parser_is_between_events(const struct sse_parser *parser)
 {
-    return parser->_line.len == 0 && !parser->_has_data && parser->_name.len == 0;
+    return parser->_line.len == 0 && parser->_pending == SSE_PENDING_NOTHING && parser->_name.len == 0;
 }

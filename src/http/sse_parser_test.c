@@ -80,7 +80,6 @@ static const struct {
     {SLICE_INIT("event: ping"), SLICE_INIT("")},
     {SLICE_INIT("\xef\xbb\xbf"), SLICE_INIT("")},
     {SLICE_INIT("\xef\xbb"), SLICE_INIT("")},
-    {SLICE_INIT("{\n \"error\": {\"data\": 1}\n}\n"), SLICE_INIT("")},
     {SLICE_INIT("\0data: a\n\n"), SLICE_INIT("")},
     // A name belongs to its own event only.
     {SLICE_INIT("event: a\n\ndata: b\n\n"), SLICE_INIT("|b;")},
@@ -130,6 +129,18 @@ static const struct {
     {SLICE_INIT("data: a\nevent: n"), SLICE_INIT("n|a;")},
     {SLICE_INIT("data"), SLICE_INIT("|;")},
     {SLICE_INIT("data: a\n\ndat"), SLICE_INIT("|a;")},
+    // Loose JSON: up to the end of the stream or the next event.
+    {SLICE_INIT("{\n \"error\": {\"data\": 1}\n}\n"), SLICE_INIT("|{\n \"error\": {\"data\": 1}\n};")},
+    {SLICE_INIT("data: a\r\n\r\n \t[{\r\n1\r\n}]"), SLICE_INIT("|a;| \t[{\n1\n}];")},
+    {SLICE_INIT("{\n\n}\n\n\ndata: a\n\n"), SLICE_INIT("|{\n};|a;")},
+    {SLICE_INIT("{}\nevent: n\ndata: a\n\n"), SLICE_INIT("|{};n|a;")},
+    {SLICE_INIT("{}\nevent: n\n\n[1]\n"), SLICE_INIT("|{};|[1];")},
+    {SLICE_INIT("{\n: x\nid: 1\nretry\nidle\n}\n"), SLICE_INIT("|{\nidle\n};")},
+    {SLICE_INIT("\xef\xbb\xbf{"), SLICE_INIT("|{;")},
+    // Not within an event, and not what only ends like JSON.
+    {SLICE_INIT("data: a\n{}\ndata: b\n[]\n\n"), SLICE_INIT("|a\nb;")},
+    {SLICE_INIT("event: n\n{}\ndata: a\n\n"), SLICE_INIT("n|a;")},
+    {SLICE_INIT("}\n\"a\": {\n<html>\n \n]\n\ndata: a\n\n"), SLICE_INIT("|a;")},
 };
 
 static void gives_the_same_at_any_split(void **state)
@@ -209,7 +220,7 @@ static const struct {
     {"ge-s01-text-crlf.sse", 3},
     {"ge-s04-prompt-blocked.sse", 1},
     {"ge-s05-prompt-blocked-with-message.sse", 1},
-    {"ge-s08-error-mid-stream-bare-json.sse", 2},
+    {"ge-s08-error-mid-stream-bare-json.sse", 3},
     {"ge-s11-utf8.sse", 4},
     {"ge-s14-finish-message.sse", 2},
     {"or-s15-bedrock-event-line-after-data.sse", 7},
@@ -313,6 +324,23 @@ static void split_events_leave_no_memory_behind(void **state)
     buf_deinit(&events);
 }
 
+static void loose_json_is_kept_between_feeds(void **state)
+{
+    struct buf events = BUF_EMPTY;
+    struct sse_parser parser;
+    sse_parser_init(&parser, SSE_EVENT_MAX_DEFAULT);
+    assert_int_equal(feed_copy(&parser, SLICE("data: 1\n\n{\n"), &events), 0);
+    assert_false(sse_parser_is_between_events(&parser));
+    assert_int_equal(feed_copy(&parser, SLICE("}\n\n"), &events), 0);
+    assert_false(sse_parser_is_between_events(&parser));
+    assert_int_equal(feed_copy(&parser, SLICE("data: 2\n\n"), &events), 0);
+    assert_true(sse_parser_is_between_events(&parser));
+    assert_false(owns_memory(&parser));
+    assert_true(slice_eq(buf_slice(&events), SLICE("|1;|{\n};|2;")));
+    sse_parser_deinit(&parser);
+    buf_deinit(&events);
+}
+
 static void can_be_used_again_after_the_end(void **state)
 {
     struct buf events = BUF_EMPTY;
@@ -357,6 +385,9 @@ static const struct {
     {SLICE_INIT("event: 01234\ndata:01\n\n"), 0, SLICE_INIT("01234|01;")},
     {SLICE_INIT("data: a\ndata: b\ndata: c\ndata: d\n\ndata: e\n\n"), 0, SLICE_INIT("|a\nb\nc\nd;|e;")},
     {SLICE_INIT(":0123456789a\n:0123456789a\ndata: a\n\n"), 0, SLICE_INIT("|a;")},
+    {SLICE_INIT("{\n45678\n9abcd"), 0, SLICE_INIT("|{\n45678\n9abcd;")},
+    {SLICE_INIT("{\n45678\n9abcde"), SSE_EVENT_TOO_LARGE, SLICE_INIT("")},
+    {SLICE_INIT("{\n45678\n9abc\n\ndata: a\n\n"), SSE_EVENT_TOO_LARGE, SLICE_INIT("")},
 };
 
 static void limits_an_event_the_same_at_any_split(void **state)
@@ -399,6 +430,7 @@ int main(void)
         cmocka_unit_test(keeps_characters_that_look_like_line_ends),
         cmocka_unit_test(whole_events_are_not_copied),
         cmocka_unit_test(split_events_leave_no_memory_behind),
+        cmocka_unit_test(loose_json_is_kept_between_feeds),
         cmocka_unit_test(can_be_used_again_after_the_end),
         cmocka_unit_test(limits_an_event_the_same_at_any_split),
         cmocka_unit_test(stays_failed_without_memory),

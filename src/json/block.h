@@ -55,6 +55,15 @@ static inline uint64_t block_at_most(struct block s, unsigned char c)
                       lane_at_most(s.lanes[3], limit));
 }
 
+static inline uint64_t block_between(struct block s, unsigned char first, unsigned char last)
+{
+    __m128i base = _mm_set1_epi8((char)first);
+    for (int i = 0; i < 4; i++) {
+        s.lanes[i] = _mm_sub_epi8(s.lanes[i], base);
+    }
+    return block_at_most(s, (unsigned char)(last - first));
+}
+
 #else
 
 struct block {
@@ -82,6 +91,15 @@ static inline uint64_t block_at_most(struct block s, unsigned char c)
     uint64_t bits = 0;
     for (int i = 0; i < BLOCK_SIZE; i++) {
         bits |= (uint64_t)(s.bytes[i] <= c) << i;
+    }
+    return bits;
+}
+
+static inline uint64_t block_between(struct block s, unsigned char first, unsigned char last)
+{
+    uint64_t bits = 0;
+    for (int i = 0; i < BLOCK_SIZE; i++) {
+        bits |= (uint64_t)(s.bytes[i] >= first && s.bytes[i] <= last) << i;
     }
     return bits;
 }

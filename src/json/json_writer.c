@@ -106,6 +106,15 @@ void json_key(struct json_writer *w, struct slice name)
     w->_after_key = true;
 }
 
+void json_key_escaped(struct json_writer *w, struct slice escaped)
+{
+    assert(is_in_object(w) && !w->_after_key);
+    separate(w);
+    append_quoted(w->out, escaped);
+    buf_append_char(w->out, ':');
+    w->_after_key = true;
+}
+
 void json_write_string(struct json_writer *w, struct slice text)
 {
     begin_value(w);

@@ -25,6 +25,7 @@ void json_end_object(struct json_writer *w);
 void json_begin_array(struct json_writer *w);
 void json_end_array(struct json_writer *w);
 void json_key(struct json_writer *w, struct slice name); // not escaped yet
+void json_key_escaped(struct json_writer *w, struct slice escaped);
 
 void json_write_string(struct json_writer *w, struct slice text);     // not escaped yet; invalid UTF-8 becomes U+FFFD
 void json_write_escaped(struct json_writer *w, struct slice escaped); // already escaped: quotes are added, nothing else

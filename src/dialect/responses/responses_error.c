@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Faults as a Responses client reads them.
-#include "dialect/responses/responses.h"
+#include "dialect/responses/responses_internal.h"
 
 // The numbers of the events that were passed through are not known here. These two are higher than any of them and fit
 // into 32 bits signed, so a client that checks the order or remembers the last number is not misled.
@@ -14,34 +14,55 @@ void responses_write_error(struct json_writer *w, const struct fault_report *rep
     json_end_object(w);
 }
 
-// Nested as the provider sends it, and flat as its type definitions have it: clients exist for both.
-static void write_error_payload(struct json_writer *w, const struct fault_report *report)
+static const char *text_or(const char *text, const char *other)
+{
+    return text ? text : other;
+}
+
+static void write_code(struct json_writer *w, const struct fault_report *report, const char *usual)
+{
+    if (report->code.len) {
+        json_member_string(w, SLICE("code"), report->code);
+    } else {
+        fault_write_member(w, SLICE("code"), text_or(report->info->openai_code, usual));
+    }
+}
+
+void responses_write_error_payload(struct json_writer *w, const struct fault_report *report, int64_t sequence_number)
 {
     json_begin_object(w);
     json_member_string(w, SLICE("type"), SLICE("error"));
-    json_member_int(w, SLICE("sequence_number"), SEQUENCE_OF_ERROR);
+    json_member_int(w, SLICE("sequence_number"), sequence_number);
     json_key(w, SLICE("error"));
     fault_write_openai_error(w, report);
-    fault_write_member(w, SLICE("code"), report->info->openai_code);
+    write_code(w, report, NULL);
     json_member_string(w, SLICE("message"), report->message);
-    fault_write_member(w, SLICE("param"), NULL);
+    if (report->param.len) {
+        json_member_string(w, SLICE("param"), report->param);
+    } else {
+        fault_write_member(w, SLICE("param"), NULL);
+    }
+    json_end_object(w);
+}
+
+void responses_write_failure(struct json_writer *w, const struct fault_report *report)
+{
+    json_begin_object(w);
+    write_code(w, report, report->info->openai_type);
+    json_member_string(w, SLICE("message"), report->message);
     json_end_object(w);
 }
 
 // The members that strict clients insist on; what only the upstream knows is empty.
 static void write_failed_response(struct json_writer *w, const struct fault_report *report)
 {
-    const struct fault_info *info = report->info;
     json_begin_object(w);
     json_member_string(w, SLICE("id"), report->request_id);
     json_member_string(w, SLICE("object"), SLICE("response"));
     json_member_int(w, SLICE("created_at"), 0);
     json_member_string(w, SLICE("status"), SLICE("failed"));
     json_key(w, SLICE("error"));
-    json_begin_object(w);
-    fault_write_member(w, SLICE("code"), info->openai_code ? info->openai_code : info->openai_type);
-    json_member_string(w, SLICE("message"), report->message);
-    json_end_object(w);
+    responses_write_failure(w, report);
     fault_write_member(w, SLICE("incomplete_details"), NULL);
     fault_write_member(w, SLICE("instructions"), NULL);
     json_key(w, SLICE("metadata"));
@@ -74,7 +95,7 @@ void responses_write_error_event(struct buf *out, const struct fault_report *rep
     struct json_writer w;
     buf_append(out, SLICE("event: error\ndata: "));
     json_writer_init(&w, out);
-    write_error_payload(&w, report);
+    responses_write_error_payload(&w, report, SEQUENCE_OF_ERROR);
     buf_append(out, SLICE("\n\nevent: response.failed\ndata: "));
     json_writer_init(&w, out);
     write_failed_payload(&w, report);

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// Images and documents in an Anthropic request, and what is readable of blocks that only Anthropic knows.
+#include "dialect/anthropic/anthropic_internal.h"
+
+struct slice anthropic_join_texts(struct arena *arena, const struct neutral_part *parts)
+{
+    struct slice all = SLICE_EMPTY;
+    for (const struct neutral_part *part = parts; part; part = part->next) {
+        if (part->kind == PART_TEXT && !all.len) {
+            all = part->text;
+        } else if (part->kind == PART_TEXT && part->text.len) {
+            all = arena_concat(arena, (struct slice[]){all, SLICE("\\n\\n"), part->text}, 3);
+        }
+    }
+    return all;
+}
+
+// ---- sources
+
+// Lower case, and under its registered name.
+static struct slice read_mime_type(const struct anthropic_reader *r, const struct json_node *node)
+{
+    struct slice given = json_string(r->doc, node, r->arena);
+    if (!given.len) {
+        return SLICE_EMPTY;
+    }
+    if (slice_eq_nocase(given, SLICE("image/jpg"))) {
+        return SLICE("image/jpeg");
+    }
+    char *lower = arena_text(r->arena, given.len);
+    for (size_t i = 0; i < given.len; i++) {
+        char c = given.ptr[i];
+        lower[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+    return slice_of(lower, given.len);
+}
+
+static struct slice escaped_member(const struct anthropic_reader *r, const struct json_node *object, struct slice name)
+{
+    return neutral_escaped(r->doc, json_get(r->doc, object, name));
+}
+
+static void read_base64(const struct anthropic_reader *r, const struct json_node *source, struct media *media)
+{
+    media->form = MEDIA_BASE64;
+    media->data = escaped_member(r, source, SLICE("data"));
+    media->mime_type = read_mime_type(r, json_get(r->doc, source, SLICE("media_type")));
+}
+
+static void read_url(const struct anthropic_reader *r, const struct json_node *source, struct media *media)
+{
+    struct slice url = escaped_member(r, source, SLICE("url"));
+    if (url.len && !neutral_read_data_url(r->arena, url, media)) {
+        media->form = MEDIA_URL;
+        media->data = url;
+    }
+}
+
+static void read_file(const struct anthropic_reader *r, const struct json_node *source, struct media *media)
+{
+    media->form = MEDIA_FILE_ID;
+    media->data = escaped_member(r, source, SLICE("file_id"));
+}
+
+static void read_text(const struct anthropic_reader *r, const struct json_node *source, struct media *media)
+{
+    media->form = MEDIA_TEXT;
+    media->data = escaped_member(r, source, SLICE("data"));
+    media->mime_type = SLICE("text/plain");
+}
+
+// Texts and images; nothing else may stand there, so this goes no deeper.
+static void read_content(const struct anthropic_reader *r, const struct json_node *source, struct media *media)
+{
+    const struct json_node *content = json_get(r->doc, source, SLICE("content"));
+    const struct json_node *block = NULL;
+    struct neutral_part **last = &media->parts;
+    if (json_is(content, JSON_STRING)) {
+        media->parts = neutral_text_new(r->arena, json_escaped(r->doc, content), content);
+    }
+    while (json_next_element(r->doc, content, &block)) {
+        const struct json_node *type = json_get(r->doc, block, SLICE("type"));
+        struct neutral_part *part = NULL;
+        if (json_string_is(r->doc, type, SLICE("text"))) {
+            part = neutral_text_new(r->arena, escaped_member(r, block, SLICE("text")), block);
+        } else if (json_string_is(r->doc, type, SLICE("image"))) {
+            part = anthropic_read_media(r, block, PART_IMAGE);
+        }
+        if (part) {
+            neutral_append_part(&last, part);
+        }
+    }
+    media->form = MEDIA_PARTS;
+    media->data = anthropic_join_texts(r->arena, media->parts);
+}
+
+static const struct {
+    struct slice type;
+    bool is_of_documents_only;
+    void (*read)(const struct anthropic_reader *r, const struct json_node *source, struct media *media);
+} SOURCES[] = {
+    {SLICE_INIT("base64"), false, read_base64},  {SLICE_INIT("url"), false, read_url},
+    {SLICE_INIT("file"), false, read_file},      {SLICE_INIT("text"), true, read_text},
+    {SLICE_INIT("content"), true, read_content},
+};
+
+static bool read_source(const struct anthropic_reader *r, const struct json_node *source, bool is_document,
+                        struct media *media)
+{
+    const struct json_node *type = json_get(r->doc, source, SLICE("type"));
+    for (size_t i = 0; i < sizeof(SOURCES) / sizeof(*SOURCES); i++) {
+        if ((is_document || !SOURCES[i].is_of_documents_only) && json_string_is(r->doc, type, SOURCES[i].type)) {
+            SOURCES[i].read(r, source, media);
+            return media->data.ptr || media->parts;
+        }
+    }
+    return false;
+}
+
+struct neutral_part *anthropic_read_media(const struct anthropic_reader *r, const struct json_node *block,
+                                          enum part_kind kind)
+{
+    struct neutral_part *part = neutral_part_new(r->arena, kind, block);
+    const struct json_node *source = json_get(r->doc, block, SLICE("source"));
+    if (!read_source(r, source, kind == PART_DOCUMENT, &part->media)) {
+        loss_reject_input(r->loss, block, "needs a source that this kind of block may have");
+        return NULL;
+    }
+    part->media.name = escaped_member(r, block, SLICE("title"));
+    part->media.context = escaped_member(r, block, SLICE("context"));
+    part->media.wants_citations =
+        neutral_tri(json_get_path(r->doc, block, (struct slice[]){SLICE("citations"), SLICE("enabled")}, 2)) ==
+        TRI_TRUE;
+    return part;
+}
+
+// ---- renderings
+
+// Where the blocks of tools that the provider runs, and of compactions, keep what can be read.
+static const struct slice READABLE[] = {SLICE_INIT("text"),   SLICE_INIT("title"),  SLICE_INIT("url"),
+                                        SLICE_INIT("stdout"), SLICE_INIT("stderr"), SLICE_INIT("tool_name"),
+                                        SLICE_INIT("content")};
+
+static void add_line(const struct anthropic_reader *r, struct slice line, struct slice *all)
+{
+    if (line.len) {
+        *all = all->len ? arena_concat(r->arena, (struct slice[]){*all, SLICE("\\n"), line}, 3) : line;
+    }
+}
+
+static void add_readable(const struct anthropic_reader *r, const struct json_node *object, struct slice *all)
+{
+    for (size_t i = 0; i < sizeof(READABLE) / sizeof(*READABLE); i++) {
+        add_line(r, escaped_member(r, object, READABLE[i]), all);
+    }
+}
+
+struct slice anthropic_rendering(const struct anthropic_reader *r, const struct json_node *block)
+{
+    const struct json_node *content = json_get(r->doc, block, SLICE("content"));
+    const struct json_node *item = NULL;
+    struct slice all = SLICE_EMPTY;
+    add_readable(r, block, &all);
+    add_readable(r, content, &all);
+    while (json_next_element(r->doc, content, &item)) {
+        add_readable(r, item, &all);
+    }
+    return all;
+}
