@@ -2,10 +2,10 @@
 #include "dialect/answer.h"
 
 #include "base/buf.h"
+#include "dialect/call_id.h"
 #include "dialect/normalise.h"
 #include "json/json_reader.h"
 
-enum { CALL_ID_MAX = 64 };
 // How many of the latest calls a new id is compared with: more than an answer has, and an end to what a hostile one
 // costs.
 enum { CALLS_COMPARED = 128 };
@@ -72,6 +72,19 @@ void answer_borrow(struct answer *answer)
 static struct slice keep(struct answer *answer, struct slice text)
 {
     return text.len && !answer->borrows ? arena_dup(answer->context.arena, text) : text;
+}
+
+// JSON that is passed on as it stands, on one line: within JSON a line can only end between two tokens.
+static struct slice on_one_line(struct answer *answer, struct slice raw)
+{
+    if (slice_find_char(raw, '\n') == SLICE_NOT_FOUND && slice_find_char(raw, '\r') == SLICE_NOT_FOUND) {
+        return raw;
+    }
+    char *line = arena_text(answer->context.arena, raw.len);
+    for (size_t i = 0; i < raw.len; i++) {
+        line[i] = raw.ptr[i] == '\n' || raw.ptr[i] == '\r' ? ' ' : raw.ptr[i];
+    }
+    return slice_of(line, raw.len);
 }
 
 // ---- passing on
@@ -169,20 +182,6 @@ static struct candidate *candidate_at(struct answer *answer, uint32_t index)
 
 // ---- calls
 
-static bool is_id_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-}
-
-static bool is_id(struct slice id)
-{
-    bool is_good = id.len > 0 && id.len <= CALL_ID_MAX;
-    for (size_t i = 0; is_good && i < id.len; i++) {
-        is_good = is_id_char(id.ptr[i]);
-    }
-    return is_good;
-}
-
 static bool is_new_id(const struct answer *answer, struct slice id)
 {
     const struct neutral_block *call = answer->last_call;
@@ -234,7 +233,7 @@ static void map_tool(struct answer *answer, struct neutral_block *block)
 static void prepare_call(struct answer *answer, struct neutral_block *block)
 {
     map_tool(answer, block);
-    if (!is_id(block->call_id) || !is_new_id(answer, block->call_id)) {
+    if (!call_id_is_valid(block->call_id) || !is_new_id(answer, block->call_id)) {
         block->call_id = mint_id(answer);
     }
     block->_last_call = answer->last_call;
@@ -295,6 +294,7 @@ static struct neutral_block *block_new(struct answer *answer, const struct neutr
     block->encoder = NULL;
     block->sequencer = NULL;
     keep_texts(answer, block);
+    block->raw = on_one_line(answer, block->raw);
     return block;
 }
 
@@ -381,14 +381,14 @@ void answer_opaque(struct answer *answer, struct neutral_block *block, const str
 void answer_citation(struct answer *answer, struct neutral_block *block, struct slice raw)
 {
     if (block->kind == BLOCK_TEXT && raw.len && !is_deaf(answer, block)) {
-        pass(answer, &(struct neutral_event){.kind = EVENT_CITATION, .block = block, .raw = raw});
+        pass(answer, &(struct neutral_event){.kind = EVENT_CITATION, .block = block, .raw = on_one_line(answer, raw)});
     }
 }
 
 void answer_logprobs(struct answer *answer, struct neutral_block *block, struct slice raw)
 {
     if (block->kind == BLOCK_TEXT && raw.len && !is_deaf(answer, block)) {
-        pass(answer, &(struct neutral_event){.kind = EVENT_LOGPROBS, .block = block, .raw = raw});
+        pass(answer, &(struct neutral_event){.kind = EVENT_LOGPROBS, .block = block, .raw = on_one_line(answer, raw)});
     }
 }
 

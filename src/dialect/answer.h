@@ -11,6 +11,7 @@
 //     Blocks of one candidate may overlap (Chat's parallel calls): sequencer.h puts them in a row.
 //   - Blocks that are complete when they open are closed at once.
 //   - PART stands between two deltas only: it tells of a second part, and of a third.
+//   - JSON that is passed on as it stands is on one line.
 //   - Candidates count from 0 without a gap; clients of Anthropic and of Responses have one.
 //   - The id of a call is unique in the answer, has at most 64 characters of [A-Za-z0-9_-].
 //   - The reason of FINISH fits: TOOL_CALLS exactly when a call was made and nothing stronger was said.

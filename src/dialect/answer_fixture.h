@@ -40,6 +40,8 @@ void fixture_gist(const struct gist *gist, const struct neutral_response *respon
 // The lines of a gist, for other sources of one.
 void fixture_gist_text(struct buf *out, const char *name, struct slice text); // nothing for an empty text
 void fixture_gist_usage(struct buf *out, const struct usage *usage);          // what is not known counts as 0
+// Dialects without parts of reasoning put an empty line between them.
+struct slice fixture_without_empty_lines(struct arena *arena, struct slice text);
 const char *fixture_finish_name(enum finish_reason reason);
 
 // A JSON text in one form for all that are the same value: members sorted, numbers with
@@ -49,5 +51,5 @@ void fixture_canonical(struct arena *arena, struct slice json, struct buf *out);
 void fixture_canonical_node(const struct json_doc *doc, const struct json_node *node, struct arena *arena,
                             struct buf *out);
 
-// Fails the test with the first line that differs, if there is one.
-void fixture_assert_same(const char *name, struct slice expected, struct slice found);
+// Prints the first line that differs, if there is one, and counts it: so that a test shows all its failures at once.
+void fixture_compare(size_t *n_failed, const char *name, struct slice expected, struct slice found);

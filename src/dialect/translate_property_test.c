@@ -16,7 +16,7 @@
 #include "dialect/translate.h"
 #include "http/sse_parser.h"
 
-enum { N_ROUNDS = 60, CALLS_MAX = 4, DELTAS_MAX = 12 };
+enum { N_ROUNDS = 60, CALLS_MAX = 4, DELTAS_MAX = 12, FAILURES_SHOWN = 10 };
 
 // A text in the pieces it comes in; each is escaped text of its own.
 struct pieces {
@@ -44,6 +44,7 @@ struct trial {
     struct chance chance;
     struct arena *arena;
     struct plan plan;
+    size_t *n_failed;
 };
 
 // ---- plans
@@ -292,20 +293,6 @@ static struct slice expected_gist(const struct trial *trial, const enum dialect 
     return keep(trial, &out);
 }
 
-// Dialects without parts put an empty line between them.
-static struct slice without_empty_lines(const struct trial *trial, struct slice text)
-{
-    struct buf out = BUF_EMPTY;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\n' && i + 1 < text.len && text.ptr[i + 1] == '\n') {
-            i++;
-        } else {
-            buf_append_char(&out, text.ptr[i]);
-        }
-    }
-    return keep(trial, &out);
-}
-
 // ---- checks
 
 static struct cut random_cut(struct trial *trial, struct slice bytes)
@@ -330,15 +317,16 @@ static void check_says(struct trial *trial, enum dialect dialect, struct slice b
              dialect_name(through[n > 1]));
     const char *complaint = streams ? stream_grammar_complaint(dialect, bytes) : NULL;
     if (complaint) {
-        fail_msg("%s: %s in\n%.*s", name, complaint, SLICE_ARG(bytes));
+        print_error("%s: %s in\n%.*s\n", name, complaint, SLICE_ARG(bytes));
+        (*trial->n_failed)++;
     }
     struct answer_context context = context_of(trial, dialect, dialect, streams);
     const struct neutral_response *found = streams ? fixture_decode_stream(&context, bytes, random_cut(trial, bytes))
                                                    : fixture_decode_body(&context, bytes);
     fixture_gist(&gist, found, &out);
     check_figures(&found->usage);
-    fixture_assert_same(name, without_empty_lines(trial, expected_gist(trial, through, n)),
-                        without_empty_lines(trial, keep(trial, &out)));
+    fixture_compare(trial->n_failed, name, fixture_without_empty_lines(trial->arena, expected_gist(trial, through, n)),
+                    fixture_without_empty_lines(trial->arena, keep(trial, &out)));
 }
 
 struct feeding {
@@ -409,14 +397,17 @@ static void check_pair(struct trial *trial, enum dialect a, enum dialect b)
 
 static void with_trials(void (*check)(struct trial *trial))
 {
-    for (uint64_t seed = 1; seed <= N_ROUNDS; seed++) {
+    size_t n_failed = 0;
+    for (uint64_t seed = 1; seed <= N_ROUNDS && n_failed < FAILURES_SHOWN; seed++) {
         struct arena arena;
         arena_init(&arena, 64 * 1024);
-        struct trial trial = {.seed = seed, .chance = {seed * 0x9e3779b97f4a7c15ULL}, .arena = &arena};
+        struct trial trial = {
+            .seed = seed, .chance = {seed * 0x9e3779b97f4a7c15ULL}, .arena = &arena, .n_failed = &n_failed};
         make_plan(&trial);
         check(&trial);
         arena_deinit(&arena);
     }
+    assert_int_equal(n_failed, 0);
 }
 
 static void check_all_own(struct trial *trial)

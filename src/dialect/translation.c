@@ -273,6 +273,11 @@ bool translation_has_content(const struct translation *translation)
     return answer_has_content(translation->answer);
 }
 
+size_t translation_n_unreadable(const struct translation *translation)
+{
+    return translation->n_unreadable;
+}
+
 const struct usage *translation_usage(const struct translation *translation)
 {
     return answer_usage_so_far(translation->answer);

@@ -134,6 +134,15 @@ void json_write_raw(struct json_writer *w, struct slice json)
     buf_append(w->out, json);
 }
 
+void json_write_raw_line(struct json_writer *w, struct slice json)
+{
+    json_write_raw(w, json);
+    char *end = w->out->ptr + w->out->len;
+    for (char *at = end - json.len; at < end; at++) {
+        *at = *at == '\n' || *at == '\r' ? ' ' : *at;
+    }
+}
+
 void json_write_int(struct json_writer *w, int64_t value)
 {
     begin_value(w);

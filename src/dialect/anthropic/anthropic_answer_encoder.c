@@ -189,6 +189,19 @@ static void begin_lazily(struct state *state, enum block_kind kind, struct buf *
     }
 }
 
+// The block as it stands, but on one line: within JSON a line can only end between two values.
+static void write_native(struct state *state, struct slice raw, struct buf *out)
+{
+    struct buf line = BUF_EMPTY;
+    buf_append(&line, raw);
+    for (size_t i = 0; i < line.len; i++) {
+        bool ends_line = line.ptr[i] == '\n' || line.ptr[i] == '\r';
+        line.ptr[i] = ends_line ? ' ' : line.ptr[i];
+    }
+    write_whole_block(state, buf_slice(&line), out);
+    buf_deinit(&line);
+}
+
 static void on_open(struct state *state, const struct answer_context *context, const struct neutral_block *block,
                     struct buf *out)
 {
@@ -198,7 +211,7 @@ static void on_open(struct state *state, const struct answer_context *context, c
     case BLOCK_CALL: begin_call(state, block, out); break;
     case BLOCK_NATIVE:
         if (context->upstream == DIALECT_ANTHROPIC) {
-            write_whole_block(state, block->raw, out);
+            write_native(state, block->raw, out);
         } else if (context->loss) {
             loss_warn_path(context->loss, LOSS_DROPPED, SLICE("content"));
         }

@@ -21,8 +21,8 @@ struct decoding {
     struct pending_call *pending; // arena; NULL: none
     bool has_usage;               // the figures have been set to unknown
     bool has_head;
-    bool has_candidate;
     bool has_feedback;
+    uint32_t n_candidates;
 };
 
 // One chunk under way.
@@ -66,13 +66,14 @@ static void read_text(struct chunk *chunk, struct slice escaped, bool is_thought
 {
     struct neutral_opaque opaque =
         signature_of(chunk, signature, is_thought ? OPAQUE_GEMINI_THOUGHT : OPAQUE_GEMINI_TEXT);
-    if (!escaped.len && opaque.kind == OPAQUE_NONE) {
+    bool has_logprobs = chunk->logprobs && !is_thought;
+    if (!escaped.len && opaque.kind == OPAQUE_NONE && !has_logprobs) {
         return;
     }
     struct neutral_block *block =
         answer_flow(chunk->answer, chunk->candidate, is_thought ? BLOCK_REASONING : BLOCK_TEXT, is_thought);
     answer_delta(chunk->answer, block, escaped);
-    if (chunk->logprobs && !is_thought) {
+    if (has_logprobs) {
         tell_logprobs(chunk, block);
     }
     if (opaque.kind != OPAQUE_NONE) {
@@ -182,14 +183,7 @@ static void read_media(struct chunk *chunk, const struct json_node *value, bool 
     }
 }
 
-static void read_native(struct chunk *chunk, const struct json_node *part)
-{
-    answer_open(chunk->answer, chunk->candidate,
-                &(struct neutral_block){.kind = BLOCK_NATIVE, .raw = json_raw(chunk->doc, part)});
-}
-
 struct part {
-    const struct json_node *at;
     const struct json_node *text;
     const struct json_node *call;
     const struct json_node *inline_data;
@@ -199,9 +193,16 @@ struct part {
     bool is_thought;
 };
 
+// With its signature in it.
+static void read_native(struct chunk *chunk, const struct json_node *part)
+{
+    answer_open(chunk->answer, chunk->candidate,
+                &(struct neutral_block){.kind = BLOCK_NATIVE, .raw = json_raw(chunk->doc, part)});
+}
+
 static struct part take_apart(const struct json_doc *doc, const struct json_node *at)
 {
-    struct part part = {.at = at};
+    struct part part = {0};
     const struct json_node *key = NULL;
     const struct json_node *value = NULL;
     while (json_next_member(doc, at, &key, &value)) {
@@ -291,7 +292,19 @@ static void tell_finish(struct chunk *chunk, const struct json_node *candidate, 
     if (pending && pending->candidate == chunk->candidate) {
         pending->finish = reason;
     }
-    answer_finish(chunk->answer, chunk->candidate, &finish);
+    // Some say STOP with every chunk, so that it counts only where nothing else is said.
+    if (reason != FINISH_STOP) {
+        answer_finish(chunk->answer, chunk->candidate, &finish);
+    }
+}
+
+// NULL: there are none.
+static const struct json_node *find_logprobs(const struct json_doc *doc, const struct json_node *candidate)
+{
+    const struct json_node *result = json_get(doc, candidate, SLICE("logprobsResult"));
+    const struct json_node *chosen = json_get(doc, result, SLICE("chosenCandidates"));
+    const struct json_node *first = NULL;
+    return json_is(chosen, JSON_ARRAY) && json_next_element(doc, chosen, &first) ? result : NULL;
 }
 
 static void read_candidate(struct chunk *chunk, const struct json_node *candidate)
@@ -303,10 +316,12 @@ static void read_candidate(struct chunk *chunk, const struct json_node *candidat
     enum finish_reason reason = reason_of(word);
     int64_t index;
     bool has_index = json_int64(chunk->doc, json_get(chunk->doc, candidate, SLICE("index")), &index);
-    chunk->candidate = has_index && index >= 0 && index < UINT32_MAX ? (uint32_t)index : 0;
-    chunk->logprobs = json_get(chunk->doc, candidate, SLICE("logprobsResult"));
+    chunk->candidate = has_index && index >= 0 && index < CANDIDATES_MAX ? (uint32_t)index : 0;
+    chunk->logprobs = find_logprobs(chunk->doc, candidate);
     chunk->hides_calls = reason == FINISH_TOOL_ERROR;
-    chunk->d->has_candidate = true;
+    if (chunk->d->n_candidates <= chunk->candidate) {
+        chunk->d->n_candidates = chunk->candidate + 1;
+    }
     while (json_is(parts, JSON_ARRAY) && json_next_element(chunk->doc, parts, &part)) {
         read_part(chunk, part);
     }
@@ -396,7 +411,7 @@ static void read_chunk(struct decoding *d, struct answer *answer, const struct j
     while (json_is(candidates, JSON_ARRAY) && json_next_element(doc, candidates, &candidate)) {
         read_candidate(&chunk, candidate);
     }
-    if (json_is(feedback, JSON_OBJECT) && !d->has_candidate) {
+    if (json_is(feedback, JSON_OBJECT) && d->n_candidates == 0) {
         read_feedback(&chunk, feedback);
     }
 }
@@ -414,9 +429,12 @@ static void read_end(void *state, struct answer *answer)
     if (d->pending && d->pending->finish != FINISH_TOOL_ERROR) {
         tell_pending(d, answer, answer_context(answer)->arena, d->pending->finish != FINISH_STOP);
     }
-    if (d->has_candidate && !answer_has_finish(answer, 0)) {
-        answer_finish(answer, 0, &(struct finish){.reason = FINISH_STOP});
-    } else if (!d->has_candidate && d->has_feedback) {
+    for (uint32_t i = 0; i < d->n_candidates; i++) {
+        if (!answer_has_finish(answer, i)) {
+            answer_finish(answer, i, &(struct finish){.reason = FINISH_STOP, .native = SLICE("STOP")});
+        }
+    }
+    if (d->n_candidates == 0 && d->has_feedback) {
         answer_finish(answer, 0, &(struct finish){.reason = FINISH_CONTENT_FILTER});
     }
     answer_end(answer, true);
