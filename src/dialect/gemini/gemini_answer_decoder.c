@@ -66,13 +66,14 @@ static void read_text(struct chunk *chunk, struct slice escaped, bool is_thought
 {
     struct neutral_opaque opaque =
         signature_of(chunk, signature, is_thought ? OPAQUE_GEMINI_THOUGHT : OPAQUE_GEMINI_TEXT);
-    if (!escaped.len && opaque.kind == OPAQUE_NONE) {
+    bool has_logprobs = chunk->logprobs && !is_thought;
+    if (!escaped.len && opaque.kind == OPAQUE_NONE && !has_logprobs) {
         return;
     }
     struct neutral_block *block =
         answer_flow(chunk->answer, chunk->candidate, is_thought ? BLOCK_REASONING : BLOCK_TEXT, is_thought);
     answer_delta(chunk->answer, block, escaped);
-    if (chunk->logprobs && !is_thought) {
+    if (has_logprobs) {
         tell_logprobs(chunk, block);
     }
     if (opaque.kind != OPAQUE_NONE) {
@@ -297,6 +298,15 @@ static void tell_finish(struct chunk *chunk, const struct json_node *candidate, 
     }
 }
 
+// NULL: there are none.
+static const struct json_node *find_logprobs(const struct json_doc *doc, const struct json_node *candidate)
+{
+    const struct json_node *result = json_get(doc, candidate, SLICE("logprobsResult"));
+    const struct json_node *chosen = json_get(doc, result, SLICE("chosenCandidates"));
+    const struct json_node *first = NULL;
+    return json_is(chosen, JSON_ARRAY) && json_next_element(doc, chosen, &first) ? result : NULL;
+}
+
 static void read_candidate(struct chunk *chunk, const struct json_node *candidate)
 {
     const struct json_node *content = json_get(chunk->doc, candidate, SLICE("content"));
@@ -307,7 +317,7 @@ static void read_candidate(struct chunk *chunk, const struct json_node *candidat
     int64_t index;
     bool has_index = json_int64(chunk->doc, json_get(chunk->doc, candidate, SLICE("index")), &index);
     chunk->candidate = has_index && index >= 0 && index < CANDIDATES_MAX ? (uint32_t)index : 0;
-    chunk->logprobs = json_get(chunk->doc, candidate, SLICE("logprobsResult"));
+    chunk->logprobs = find_logprobs(chunk->doc, candidate);
     chunk->hides_calls = reason == FINISH_TOOL_ERROR;
     if (chunk->d->n_candidates <= chunk->candidate) {
         chunk->d->n_candidates = chunk->candidate + 1;

@@ -75,6 +75,16 @@ static void end_response(const struct writing *g)
     end_frame(g);
 }
 
+// What others wrote may be on several lines, which would be several fields. Within JSON they are white space.
+static void put_on_one_line(struct buf *out, size_t from)
+{
+    for (size_t i = from; i < out->len; i++) {
+        if (out->ptr[i] == '\n' || out->ptr[i] == '\r') {
+            out->ptr[i] = ' ';
+        }
+    }
+}
+
 // Behind the parts.
 static void end_candidate(const struct writing *g, uint32_t candidate)
 {
@@ -201,6 +211,7 @@ static void write_call(const struct writing *g, const struct neutral_block *bloc
     bool had_begun = g->s->has_begun;
     struct slice signature = call->signature.len ? call->signature : candidate->signature;
     begin_response(g);
+    size_t len_empty = g->out->len;
     json_writer_init(&w, g->out);
     if (!gemini_write_call_part(&w, block, slice_of(call->arguments, call->len), signature)) {
         g->out->len = len;
@@ -208,6 +219,7 @@ static void write_call(const struct writing *g, const struct neutral_block *bloc
         candidate->lost_call = true;
         return;
     }
+    put_on_one_line(g->out, len_empty);
     if (!call->signature.len) {
         candidate->signature = SLICE_EMPTY;
     }
@@ -233,7 +245,9 @@ static void write_native(const struct writing *g, const struct neutral_block *bl
 {
     if (g->context->upstream == DIALECT_GEMINI) {
         begin_response(g);
+        size_t len_empty = g->out->len;
         buf_append(g->out, block->raw);
+        put_on_one_line(g->out, len_empty);
         end_candidate(g, block->candidate);
     }
 }

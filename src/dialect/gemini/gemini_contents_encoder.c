@@ -17,8 +17,6 @@ struct conversation {
     bool is_in_loop;                 // of calls and results, at the end of the conversation
     // Of the model's turn:
     struct neutral_opaque call_signature; // came apart from its call, and waits for it
-    struct neutral_opaque text_signature;
-    bool has_text;
     bool has_call;
 };
 
@@ -357,12 +355,10 @@ static struct neutral_opaque take_signature(struct neutral_opaque *waiting)
 
 static void write_signed_text(struct conversation *c, struct slice text, const struct neutral_opaque *own)
 {
-    struct neutral_opaque opaque = own->kind != OPAQUE_NONE ? *own : take_signature(&c->text_signature);
     begin_part(c, ROLE_MODEL);
     write_text_member(c, text);
-    write_signature(c, &opaque);
+    write_signature(c, own);
     json_end_object(c->w);
-    c->has_text = true;
 }
 
 // The first of parallel calls is signed, and newer models refuse one that is not, as long as its answer is under way.
@@ -408,26 +404,16 @@ static void write_thought(struct conversation *c, const struct neutral_part *par
     json_end_object(c->w);
 }
 
-// A signature that travelled in a thought of its own goes back to its part. That of a text which stands there already
-// comes behind it on an empty one, as Google sends it.
-static void put_back(struct conversation *c, const struct neutral_opaque *opaque)
-{
-    if (opaque->kind == OPAQUE_GEMINI_CALL) {
-        c->call_signature = *opaque;
-    } else if (opaque->kind == OPAQUE_GEMINI_TEXT && c->has_text) {
-        write_signed_text(c, SLICE(""), opaque);
-    } else if (opaque->kind == OPAQUE_GEMINI_TEXT) {
-        c->text_signature = *opaque;
-    }
-}
-
+// The signature of a call may have come as a thought of its own that does not stand right before it.
 static void write_reasoning(struct conversation *c, const struct neutral_part *part)
 {
     const struct neutral_opaque *opaque = &part->reasoning.opaque;
     if (part->reasoning.parts || opaque->kind == OPAQUE_GEMINI_THOUGHT) {
         write_thought(c, part, opaque);
     }
-    put_back(c, opaque);
+    if (opaque->kind == OPAQUE_GEMINI_CALL) {
+        c->call_signature = *opaque;
+    }
 }
 
 static void write_model_part(struct conversation *c, const struct neutral_part *part)
@@ -449,16 +435,10 @@ static void write_model_part(struct conversation *c, const struct neutral_part *
 
 static void write_model_turn(struct conversation *c, const struct neutral_turn *turn)
 {
-    c->has_text = false;
     c->has_call = false;
     take_signature(&c->call_signature);
-    take_signature(&c->text_signature);
     for (const struct neutral_part *part = turn->parts; part; part = part->next) {
         write_model_part(c, part);
-    }
-    if (c->text_signature.kind != OPAQUE_NONE) {
-        struct neutral_opaque opaque = take_signature(&c->text_signature);
-        write_signed_text(c, SLICE(""), &opaque);
     }
 }
 

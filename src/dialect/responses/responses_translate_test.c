@@ -803,6 +803,13 @@ static struct slice describe(struct arena *arena, const struct neutral_response 
     return kept;
 }
 
+static void assert_same(const char *name, struct slice expected, struct slice found)
+{
+    if (!slice_eq(expected, found)) {
+        fail_msg("%s: %.*s\nbecame\n%.*s", name, SLICE_ARG(expected), SLICE_ARG(found));
+    }
+}
+
 // A body of ours as the stream that a client gets of it.
 static struct slice as_stream(struct arena *arena, struct slice body)
 {
@@ -833,13 +840,13 @@ static void check_recorded(struct arena *arena, const char *name)
     responses_encoder.write_body(&context, response, &body);
     struct slice kept = arena_dup(arena, buf_slice(&body));
     buf_deinit(&body);
-    fixture_assert_same(name, expected, describe(arena, fixture_decode_body(&context, kept)));
+    assert_same(name, expected, describe(arena, fixture_decode_body(&context, kept)));
     struct slice stream = as_stream(arena, kept);
     const char *complaint = stream_grammar_complaint(DIALECT_RESPONSES, stream);
     if (complaint) {
         fail_msg("%s: %s", name, complaint);
     }
-    fixture_assert_same(name, expected, describe(arena, fixture_decode_stream(&context, stream, CUT_NOWHERE)));
+    assert_same(name, expected, describe(arena, fixture_decode_stream(&context, stream, CUT_NOWHERE)));
 }
 
 static void recorded_answers_come_back(void **state)
