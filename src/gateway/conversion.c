@@ -193,8 +193,8 @@ static void fail_in_answer(struct exchange *x, const struct neutral_error *error
     x->has_fault = true;
     x->fault = error->fault;
     x->detail = arena_cstr(exchange_arena(x), error->message);
-    if (server_has_started(x->ex)) {
-        send_out(x); // the error event is in it
+    if (server_has_started(x->ex) || (x->conversion->client_streams && x->conversion->out.len)) {
+        send_out(x); // what came before the error, and the dialect's event that tells of it
         server_break(x->ex);
     } else {
         exchange_fail_with(x, error);
