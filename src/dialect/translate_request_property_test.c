@@ -12,7 +12,6 @@
 #include "dialect/answer_fixture.h"
 #include "dialect/chance.h"
 #include "dialect/dialect_internal.h"
-#include "dialect/tool_arguments.h"
 #include "dialect/translate.h"
 #include "json/json_writer.h"
 
@@ -164,15 +163,13 @@ struct gist_of_request {
 
 static void add_call(struct gist_of_request *gist, const struct call *call)
 {
-    struct buf object = BUF_EMPTY;
-    struct json_writer w;
-    json_writer_init(&w, &object);
-    (void)arguments_write_object(&w, call, gist->trial->arena);
+    struct arena *arena = gist->trial->arena;
     buf_printf(&gist->out, "call %zu: %.*s ", gist->n_calls, SLICE_ARG(call->name));
-    fixture_canonical(gist->trial->arena, buf_slice(&object), &gist->out);
+    fixture_canonical(arena,
+                      call->raw_arguments.ptr ? call->raw_arguments : json_unescape(call->escaped_arguments, arena),
+                      &gist->out);
     buf_append_char(&gist->out, '\n');
     gist->calls[gist->n_calls++] = call->id;
-    buf_deinit(&object);
 }
 
 static void add_result(struct gist_of_request *gist, const struct result *result)
