@@ -2,14 +2,8 @@
 #include "dialect/answer.h"
 
 #include "base/buf.h"
+#include "dialect/answer_call.h"
 #include "dialect/call_id.h"
-#include "dialect/normalise.h"
-#include "json/json_reader.h"
-
-// How many of the latest calls a new id is compared with: more than an answer has, and an end to what a hostile one
-// costs.
-enum { CALLS_COMPARED = 128 };
-enum { TOKEN_USED = 22 }; // characters: 131 bits
 
 struct candidate {
     struct list open;           // owned: arena; blocks in the order of opening
@@ -165,7 +159,7 @@ static struct candidate *candidate_at(struct answer *answer, uint32_t index)
         return NULL;
     }
     if (index >= answer->n_candidates) {
-        size_t size = sizeof(*answer->candidates);
+        size_t size = sizeof(struct candidate *);
         size_t new_size = (index + 1) * size;
         answer->candidates = answer->candidates
                                  ? arena_grow(arena, answer->candidates, answer->n_candidates * size, new_size)
@@ -182,79 +176,23 @@ static struct candidate *candidate_at(struct answer *answer, uint32_t index)
 
 // ---- calls
 
-static bool is_new_id(const struct answer *answer, struct slice id)
+static void prepare_call(struct answer *answer, struct neutral_block *block)
 {
-    const struct neutral_block *call = answer->last_call;
-    for (int i = 0; call && i < CALLS_COMPARED; i++) {
-        if (slice_eq(call->call_id, id)) {
-            return false;
-        }
-        call = call->_last_call;
-    }
-    return true;
-}
-
-// The number stands behind the token at a fixed place, so that no two are the same.
-static struct slice mint_id(struct answer *answer)
-{
-    static const char DIGITS[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    struct slice token = answer->context.token;
-    char number[8];
-    size_t at = sizeof(number);
-    for (uint32_t rest = answer->n_ids++; rest || at > sizeof(number) - 2; rest /= 62) {
-        number[--at] = DIGITS[rest % 62];
-    }
-    struct slice parts[] = {
-        answer->context.client == DIALECT_ANTHROPIC ? SLICE("toolu_") : SLICE("call_"),
-        slice_of(token.ptr, token.len < TOKEN_USED ? token.len : TOKEN_USED),
-        slice_of(number + at, sizeof(number) - at),
-    };
-    return arena_concat(answer->context.arena, parts, 3);
-}
-
-// The tool as the client knows it.
-static void map_tool(struct answer *answer, struct neutral_block *block)
-{
-    const struct neutral_request *req = answer->context.req;
-    const struct neutral_tool *tool =
-        req && block->tool_kind != TOOL_SERVER ? tool_of_target_name(req, block->name) : NULL;
-    if (!tool || tool->kind == TOOL_SERVER) {
-        return;
-    }
-    if (tool->kind == TOOL_CUSTOM && block->tool_kind == TOOL_FUNCTION) {
+    if (answer_call_map(&answer->context, block)) {
         block->_held = arena_alloc(answer->context.arena, sizeof(*block->_held));
         *block->_held = BUF_EMPTY;
     }
-    block->name = tool->name;
-    block->name_space = tool->name_space;
-    block->tool_kind = tool->kind;
-}
-
-static void prepare_call(struct answer *answer, struct neutral_block *block)
-{
-    map_tool(answer, block);
-    if (!call_id_is_valid(block->call_id) || !is_new_id(answer, block->call_id)) {
-        block->call_id = mint_id(answer);
+    if (!call_id_is_valid(block->call_id) || !answer_call_is_new(answer->last_call, block->call_id)) {
+        block->call_id = answer_call_mint_id(&answer->context, answer->n_ids++);
     }
     block->_last_call = answer->last_call;
     answer->last_call = block;
 }
 
-// The input within {"input": …}; what is no such object stays as it is.
-static struct slice unwrap(struct arena *arena, struct slice escaped)
-{
-    struct json_doc doc;
-    if (json_parse(&doc, arena, json_unescape(escaped, arena), NULL) != 0) {
-        return escaped;
-    }
-    const struct json_node *input = json_get(&doc, json_root(&doc), SLICE("input"));
-    return json_is(input, JSON_STRING) ? json_escaped(&doc, input) : escaped;
-}
-
 static void pass_held(struct answer *answer, struct neutral_block *block)
 {
     struct arena *arena = answer->context.arena;
-    struct slice input = unwrap(arena, arena_dup(arena, buf_slice(block->_held)));
+    struct slice input = answer_call_unwrap(arena, arena_dup(arena, buf_slice(block->_held)));
     buf_deinit(block->_held);
     if (input.len) {
         pass_text(answer, block, input);
@@ -270,7 +208,7 @@ static void keep_texts(struct answer *answer, struct neutral_block *block)
         &block->media.data, &block->media.detail, &block->media.context, &block->media.mime_type,
         &block->media.name, &block->raw,          &block->opaque.data,   &block->opaque.item_id,
     };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+    for (size_t i = 0; i < sizeof(texts) / sizeof(struct slice *); i++) {
         *texts[i] = keep(answer, *texts[i]);
     }
 }

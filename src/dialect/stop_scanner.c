@@ -152,7 +152,7 @@ static size_t decode_escape(const char *at, const char *end, char out[UTF8_MAX],
         return decode_code(at, end, out, n_r);
     }
     const char *name = memchr(NAMES, at[1], sizeof(NAMES) - 1);
-    out[0] = name ? VALUES[name - NAMES] : at[1];
+    out[0] = *(name ? &VALUES[name - NAMES] : &at[1]);
     *n_r = 1;
     return 2;
 }

@@ -31,8 +31,8 @@ struct translation {
     struct neutral_error error;
     bool has_error;
     bool has_begun; // something has been written, or the caller has said something
-    bool is_done; // "[DONE]"
-    bool is_over; // END or ERROR has come out
+    bool is_done;   // "[DONE]"
+    bool is_over;   // END or ERROR has come out
     bool is_finished;
 };
 
