@@ -236,7 +236,7 @@ static const char *skip_unescaped(const char *at, const char *end)
 void json_escape(struct buf *out, struct slice text)
 {
     const char *at = text.ptr;
-    const char *end = text.ptr + text.len;
+    const char *end = text.len ? text.ptr + text.len : text.ptr; // an empty text may be at NULL
     while (at < end) {
         const char *stop = skip_unescaped(at, end);
         buf_append(out, slice_of(at, (size_t)(stop - at)));
