@@ -592,7 +592,7 @@ static const struct stream_row STREAMS[] = {
          "\"refusal\",\"stop_details\":{\"type\":\"refusal\",\"category\":null,\"explanation\":\"no\"}"),
      "\"stop_details\":{\"type\":\"refusal\",\"category\":null,\"explanation\":\"no\"}", 0},
     {"no message_stop", START("1") "\n" TEXT "\n{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}",
-     "\"one\"", 0},
+     NULL, FAULT_UPSTREAM_TRUNCATED},
     {"no stop of a block", START("1") "\n" OPEN("{\"type\":\"text\",\"text\":\"x\"}") "\n" END("\"end_turn\""),
      "[{\"type\":\"text\",\"text\":\"x\"}]", 0},
     {"the start twice", START("1") "\n" START("1") "\n" TEXT "\n" END("\"end_turn\""),
