@@ -385,7 +385,7 @@ static void gist_candidate(const struct gist *gist, const struct neutral_candida
         } else if (kind == BLOCK_CALL) {
             add_call(gist, content, &texts[kind]);
         } else if (kind == BLOCK_TEXT || kind == BLOCK_REFUSAL) {
-            buf_append(&texts[kind], json_unescape(content->text, gist->arena));
+            buf_append(&texts[gist->has_no_refusals ? BLOCK_TEXT : kind], json_unescape(content->text, gist->arena));
         }
     }
     fixture_gist_text(out, "text", buf_slice(&texts[BLOCK_TEXT]));

@@ -34,6 +34,7 @@ struct gist {
     struct slice reasoning_glue; // between the blocks and parts of reasoning
     bool has_no_ids;
     bool has_no_reasoning;
+    bool has_no_refusals; // words of refusal are text
 };
 
 void fixture_gist(const struct gist *gist, const struct neutral_response *response, struct buf *out);
