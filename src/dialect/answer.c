@@ -432,13 +432,18 @@ static void pass_end(struct answer *answer)
     pass(answer, &(struct neutral_event){.kind = EVENT_END});
 }
 
+void answer_break_off(struct answer *answer)
+{
+    fail(answer, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
+}
+
 void answer_end(struct answer *answer, bool is_terminated)
 {
     if (answer->is_over) {
         return;
     }
     if (!is_terminated && is_cut_off(answer)) {
-        fail(answer, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
+        answer_break_off(answer);
     } else if (answer->n_candidates == 0) {
         fail(answer, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has nothing in it"));
     } else {

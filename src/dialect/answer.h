@@ -209,6 +209,9 @@ void answer_error(struct answer *answer, const struct neutral_error *error);
 // ERROR, too.
 void answer_end(struct answer *answer, bool is_terminated);
 
+// The answer broke off, whatever reason it may have told before: ERROR.
+void answer_break_off(struct answer *answer);
+
 // ---- questions
 
 // Of a call: are its arguments a whole JSON value by now, so that nothing more can follow?

@@ -187,6 +187,15 @@ static const struct row ROWS[] = {
          CHAT_SAYS("user", "a") ",{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"t\","
                                 "\"signature\":\"c2ln\"},{\"type\":\"text\",\"text\":\"b\"}]}," CHAT_SAYS("user", "c")),
      "user[a] assistant[b] user[c]", ""},
+    {"thinking stays for Chat", ANTH, CHAT, GPT, LOSS_NORMAL,
+     ANTH_BODY(
+         CHAT_SAYS("user", "a") ",{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"t\","
+                                "\"signature\":\"c2ln\"},{\"type\":\"text\",\"text\":\"b\"}]}," CHAT_SAYS("user", "c")),
+     "user[a] assistant[thought(t)|b] user[c]", ""},
+    {"but no answer of thinking only", ANTH, CHAT, GPT, LOSS_NORMAL,
+     ANTH_BODY(CHAT_SAYS("user", "a") ",{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"t\","
+                                      "\"signature\":\"c2ln\"}]}," CHAT_SAYS("user", "c")),
+     "user[a] user[c]", ""},
     {"an answer of thinking only", ANTH, GEM, GEMINI, LOSS_NORMAL,
      ANTH_BODY(CHAT_SAYS("user", "a") ",{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"t\","
                                       "\"signature\":\"c2ln\"}]}," CHAT_SAYS("user", "c")),
@@ -406,13 +415,16 @@ static void check_results(const struct neutral_turn *turn)
 static void check_parts(const struct neutral_turn *turn, const struct target *target, const struct neutral_request *req)
 {
     assert_non_null(turn->parts);
+    bool says_something = false;
     for (const struct neutral_part *part = turn->parts; part; part = part->next) {
         bool is_blank =
             part->kind == PART_TEXT &&
             (target->dialect == DIALECT_ANTHROPIC ? escaped_text_is_blank(part->text) : part->text.len == 0);
         assert_false(is_blank);
         assert_false(part->kind == PART_NATIVE && req->origin != target->dialect);
+        says_something |= part->kind != PART_REASONING;
     }
+    assert_true(says_something);
 }
 
 static void check_tools(const struct neutral_request *req)

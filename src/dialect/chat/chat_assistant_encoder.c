@@ -21,10 +21,8 @@ static void write_call_arguments(struct chat_messages *m, const struct call *cal
 
 static struct slice target_name_of(const struct chat_messages *m, const struct call *call)
 {
-    const struct neutral_tool *tool = neutral_find_tool(m->encoding->req, call->name_space, call->name);
-    return tool && tool->target_name.len
-               ? tool->target_name
-               : tool_target_name(m->encoding->arena, DIALECT_CHAT, call->name_space, call->name);
+    const struct encoding *encoding = m->encoding;
+    return tool_history_name(encoding->arena, encoding->req, DIALECT_CHAT, call->name_space, call->name);
 }
 
 static bool is_google(const struct chat_messages *m)

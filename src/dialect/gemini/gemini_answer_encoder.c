@@ -282,7 +282,7 @@ static void on_logprobs(const struct writing *g, const struct neutral_event *eve
 {
     struct json_writer w;
     struct arena scratch;
-    arena_init(&scratch, 4 * 1024);
+    arena_init(&scratch, 4096);
     size_t len = g->out->len;
     bool had_begun = g->s->has_begun;
     begin_response(g);
@@ -345,9 +345,7 @@ static void on_finish(const struct writing *g, const struct neutral_event *event
     json_member_int(&w, SLICE("index"), event->candidate);
     json_end_object(&w);
     json_end_array(&w);
-    if (g->s->has_usage) {
-        gemini_write_usage(&w, &g->s->usage);
-    }
+    gemini_write_usage(&w, g->s->has_usage ? &g->s->usage : &USAGE_UNKNOWN);
     end_response(g); // closes the object
 }
 

@@ -112,32 +112,29 @@ void gemini_write_finish(struct json_writer *w, const struct answer_context *con
     }
 }
 
-static void write_count(struct json_writer *w, struct slice name, int64_t value)
+static void write_usage_members(struct json_writer *w, const struct usage *usage)
 {
-    if (value >= 0) {
-        json_member_int(w, name, value);
+    int64_t reasoning = usage->reasoning > 0 ? usage->reasoning : 0;
+    int64_t input = usage->input > 0 ? usage->input : 0;
+    int64_t output = usage->output > 0 ? usage->output : 0;
+    json_member_int(w, SLICE("promptTokenCount"), input);
+    if (usage->cache_read > 0) {
+        json_member_int(w, SLICE("cachedContentTokenCount"), usage->cache_read);
     }
+    json_member_int(w, SLICE("candidatesTokenCount"), output > reasoning ? output - reasoning : 0);
+    if (reasoning > 0) {
+        json_member_int(w, SLICE("thoughtsTokenCount"), reasoning);
+    }
+    json_member_int(w, SLICE("totalTokenCount"), input + output);
 }
 
 void gemini_write_usage(struct json_writer *w, const struct usage *usage)
 {
-    if (usage->input < 0 && usage->output < 0) {
-        return;
-    }
-    int64_t reasoning = usage->reasoning > 0 ? usage->reasoning : 0;
-    int64_t input = usage->input > 0 ? usage->input : 0;
-    int64_t output = usage->output > 0 ? usage->output : 0;
     json_key(w, SLICE("usageMetadata"));
     json_begin_object(w);
-    write_count(w, SLICE("promptTokenCount"), input);
-    if (usage->cache_read > 0) {
-        json_member_int(w, SLICE("cachedContentTokenCount"), usage->cache_read);
+    if (usage->input >= 0 || usage->output >= 0) {
+        write_usage_members(w, usage);
     }
-    write_count(w, SLICE("candidatesTokenCount"), output > reasoning ? output - reasoning : 0);
-    if (reasoning > 0) {
-        json_member_int(w, SLICE("thoughtsTokenCount"), reasoning);
-    }
-    write_count(w, SLICE("totalTokenCount"), input + output);
     json_end_object(w);
 }
 

@@ -16,7 +16,7 @@ bool gemini_write_call_part(struct json_writer *w, const struct neutral_block *c
 // not be written.
 void gemini_write_finish(struct json_writer *w, const struct answer_context *context, const struct finish *finish,
                          bool lost_call);
-// The member usageMetadata; nothing where nothing is known.
+// The member usageMetadata, which clients expect at the end; empty where nothing is known.
 void gemini_write_usage(struct json_writer *w, const struct usage *usage);
 // The members modelVersion and responseId.
 void gemini_write_head(struct json_writer *w, const struct answer_context *context, const struct answer_head *head);

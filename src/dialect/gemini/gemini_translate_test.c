@@ -635,6 +635,13 @@ static void a_text_is_a_response_for_each_piece(void **state)
     assert_text(STREAM(*state, events, false), OPEN "{\"text\":\"hi\"}" SHUT LAST(EMPTY, "\"finishReason\":\"STOP\""));
 }
 
+static void the_last_response_tells_of_usage_also_where_nothing_is_known(void **state)
+{
+    static const struct event events[] = {SOME_TEXT(0), {"message_stop", "{\"type\":\"message_stop\"}"}};
+    assert_true(
+        contains(STREAM(*state, events, false), "\"finishReason\":\"STOP\",\"index\":0}],\"usageMetadata\":{},"));
+}
+
 static void a_stream_may_be_an_array(void **state)
 {
     static const struct event events[] = {ANTHROPIC_START, SOME_TEXT(0), ANTHROPIC_END("max_tokens")};
@@ -870,6 +877,7 @@ int main(void)
         TEST(schemas_without_end_are_cut),
         TEST(pieces_of_arguments_become_an_object),
         TEST(a_text_is_a_response_for_each_piece),
+        TEST(the_last_response_tells_of_usage_also_where_nothing_is_known),
         TEST(a_stream_may_be_an_array),
         TEST(an_array_that_fails_is_whole_all_the_same),
         TEST(signatures_of_others_ride_on_the_next_part),

@@ -500,6 +500,18 @@ static const struct encoded_row ENCODED[] = {
      "\"data:image/png;base64,iVBORw0KGgo=\"}]",
      NULL,
      ""},
+    // Documents: what has no file of its own is text.
+    {{.client = DIALECT_ANTHROPIC},
+     "{\"max_tokens\":100,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"document\",\"title\":\"T\","
+     "\"source\":{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\"body\"}},{\"type\":\"document\","
+     "\"source\":{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"JVBERi0x\"}},{\"type\":"
+     "\"document\",\"source\":{\"type\":\"content\",\"content\":[{\"type\":\"text\",\"text\":\"c\"},{\"type\":"
+     "\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://example.com/a.png\"}}]}}]}]}",
+     "\"content\":[{\"type\":\"input_text\",\"text\":\"T\\n\\nbody\"},{\"type\":\"input_file\",\"file_data\":"
+     "\"data:application/pdf;base64,JVBERi0x\",\"filename\":\"document.pdf\"},{\"type\":\"input_text\",\"text\":"
+     "\"c\"},{\"type\":\"input_image\",\"image_url\":\"https://example.com/a.png\"}]",
+     NULL,
+     ""},
     // A count is asked for without what belongs to answering.
     {{.client = DIALECT_CHAT, .counts = true},
      CHAT(",\"max_completion_tokens\":50,\"temperature\":1,\"stream\":true,\"user\":\"u\""),
