@@ -34,13 +34,20 @@ static void set_signature(struct body *b, struct slice signature)
     b->signature = signature.len ? signature : b->signature;
 }
 
+// A client hands thoughts back as one text: what keeps its parts apart must be in it.
+static struct slice thought_part(const struct body *b, const struct neutral_content *content, size_t i)
+{
+    const struct slice pieces[] = {SLICE("\\n\\n"), content->parts[i]};
+    return i > 0 ? arena_concat(b->context->arena, pieces, 2) : content->parts[0];
+}
+
 static void write_reasoning(struct body *b, const struct neutral_content *content)
 {
     bool is_own = content->opaque.kind == OPAQUE_GEMINI_THOUGHT;
     struct slice signature = gemini_signature_of(b->context->arena, &content->opaque);
     for (size_t i = 0; i < content->n_parts; i++) {
         bool is_last = i + 1 == content->n_parts;
-        write_text(b, content->parts[i], true, is_own && is_last ? signature : SLICE_EMPTY);
+        write_text(b, thought_part(b, content, i), true, is_own && is_last ? signature : SLICE_EMPTY);
     }
     if (!is_own) {
         set_signature(b, signature);
