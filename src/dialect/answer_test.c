@@ -280,6 +280,20 @@ static void whole_blocks_are_closed_at_once(void **state)
     end(&f);
 }
 
+static void json_that_is_passed_on_is_on_one_line(void **state)
+{
+    struct fixture f;
+    begin(&f, DIALECT_CHAT);
+    struct neutral_block *native =
+        answer_open(f.answer, 0, &(struct neutral_block){.kind = BLOCK_NATIVE, .raw = SLICE("{\r\n\"a\":\n1}")});
+    assert_true(slice_eq(native->raw, SLICE("{  \"a\": 1}")));
+    struct neutral_block *text = open_text(&f, 0);
+    answer_citation(f.answer, text, SLICE("{\n}"));
+    answer_logprobs(f.answer, text, SLICE("[\r1]"));
+    assert_words(&f, "S +0.0native -0.0 +0.1text 0.1cite 0.1logprobs"); // the trace looks at the lines
+    end(&f);
+}
+
 static void texts_of_a_block_are_its_own(void **state)
 {
     struct fixture f;
@@ -566,6 +580,7 @@ int main(void)
         cmocka_unit_test(flowing_blocks_take_turns),
         cmocka_unit_test(parts_stand_between_texts),
         cmocka_unit_test(whole_blocks_are_closed_at_once),
+        cmocka_unit_test(json_that_is_passed_on_is_on_one_line),
         cmocka_unit_test(texts_of_a_block_are_its_own),
         cmocka_unit_test(some_clients_have_one_candidate),
         cmocka_unit_test(a_call_has_an_id_that_clients_take),

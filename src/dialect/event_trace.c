@@ -75,8 +75,14 @@ static void check_id(const struct event_trace *trace, const struct neutral_block
     }
 }
 
+static bool is_one_line(struct slice raw)
+{
+    return slice_find_char(raw, '\n') == SLICE_NOT_FOUND && slice_find_char(raw, '\r') == SLICE_NOT_FOUND;
+}
+
 static void on_open(struct event_trace *trace, struct neutral_block *block)
 {
+    assert_true(is_one_line(block->raw));
     uint32_t candidate = block->candidate;
     assert_in_range(candidate, 0, CANDIDATES_MAX - 1);
     assert_null(block->encoder);
@@ -173,6 +179,7 @@ static void take(void *arg, const struct neutral_event *event)
     case EVENT_CITATION:
     case EVENT_LOGPROBS:
         mark_of(event);
+        assert_true(event->kind == EVENT_OPAQUE || is_one_line(event->raw));
         write_place(trace, event, "");
         buf_printf(&trace->words, "%s",
                    event->kind == EVENT_OPAQUE     ? "opaque"
