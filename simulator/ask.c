@@ -232,7 +232,16 @@ static bool is_result(const struct json_doc *doc, const struct json_node *messag
     return false;
 }
 
-static void read_last_message(struct ask *ask, struct arena *arena, const struct json_doc *body)
+// Does the assistant speak here, or call?
+static bool is_assistant(const struct json_doc *doc, const struct json_node *message)
+{
+    const struct json_node *role = json_get(doc, message, SLICE("role"));
+    const struct json_node *type = json_get(doc, message, SLICE("type"));
+    return json_string_is(doc, role, SLICE("assistant")) || json_string_is(doc, role, SLICE("model")) ||
+           json_string_is(doc, type, SLICE("function_call")) || json_string_is(doc, type, SLICE("custom_tool_call"));
+}
+
+static void read_messages(struct ask *ask, struct arena *arena, const struct json_doc *body)
 {
     static const struct slice names[] = {
         [PROVIDER_ANTHROPIC] = SLICE_INIT("messages"),
@@ -245,11 +254,9 @@ static void read_last_message(struct ask *ask, struct arena *arena, const struct
         return;
     }
     const struct json_node *message = NULL;
-    const struct json_node *last = NULL;
     while (json_next_element(&doc, json_root(&doc), &message)) {
-        last = message;
+        ask->has_result = is_result(&doc, message) || (ask->has_result && !is_assistant(&doc, message));
     }
-    ask->has_result = last && is_result(&doc, last);
 }
 
 // Where each dialect has the form of the answer: the member at the top, and the way down from there.
@@ -318,7 +325,7 @@ int ask_body(struct ask *ask, struct arena *arena, struct slice body)
     }
     // Only matters when there is a call to be made.
     if (ask->n_tools > 0 || ask->forces_call) {
-        read_last_message(ask, arena, &doc);
+        read_messages(ask, arena, &doc);
     }
     return 0;
 }

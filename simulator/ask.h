@@ -31,7 +31,7 @@ struct ask {
     bool wants_usage; // stream_options.include_usage
     bool takes_model; // the model is in the path, not in the body
     bool forces_call; // tool_choice demands a call
-    bool has_result;  // the last message is a tool result
+    bool has_result;  // a tool result has come since the assistant spoke
     unsigned n_tools; // names in `tools`, at most ASK_TOOLS_MAX
     struct slice tools[ASK_TOOLS_MAX];
     bool wants_json;     // an answer that is JSON

@@ -141,7 +141,11 @@ static void test_bodies(void **state)
          false, true},
         {PROVIDER_CHAT,
          "{\"model\":\"m\",\"tools\":[" TOOL_CHAT "],\"messages\":[{\"role\":\"tool\"},{\"role\":\"user\"}]}", "one",
-         false, false},
+         false, true},
+        {PROVIDER_CHAT,
+         "{\"model\":\"m\",\"tools\":[" TOOL_CHAT
+         "],\"messages\":[{\"role\":\"tool\"},{\"role\":\"assistant\"},{\"role\":\"user\"}]}",
+         "one", false, false},
         {PROVIDER_RESPONSES, "{\"model\":\"m\",\"tools\":[{\"type\":\"web_search\"}," TOOL_RESP "],\"input\":\"x\"}",
          "one", false, false},
         {PROVIDER_RESPONSES,

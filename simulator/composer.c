@@ -196,7 +196,7 @@ void composer_text_deltas(struct composer *c, uint64_t from, uint64_t to, compos
 bool composer_next_fragment(struct slice arguments, size_t *at, struct slice *fragment_r)
 {
     struct slice rest = slice_after(arguments, *at);
-    *fragment_r = slice_of(rest.ptr, rest.len < COMPOSER_FRAGMENT ? rest.len : COMPOSER_FRAGMENT);
+    *fragment_r = slice_of(rest.ptr, character_start(rest, COMPOSER_FRAGMENT));
     *at += fragment_r->len;
     return fragment_r->len > 0;
 }

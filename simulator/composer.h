@@ -12,7 +12,7 @@ struct composer_call {
 
 enum {
     COMPOSER_GIANT_PIECE = 16 * 1024, // text of a giant answer travels in pieces of this size
-    COMPOSER_FRAGMENT = 6,            // bytes of a call's arguments in one delta
+    COMPOSER_FRAGMENT = 6,            // bytes of a call's arguments in one delta, and the rest of a character
     COMPOSER_OWN_PIECE = 12,          // bytes in a delta of a text that was written beforehand
 };
 

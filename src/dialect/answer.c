@@ -2,14 +2,8 @@
 #include "dialect/answer.h"
 
 #include "base/buf.h"
-#include "dialect/normalise.h"
-#include "json/json_reader.h"
-
-enum { CALL_ID_MAX = 64 };
-// How many of the latest calls a new id is compared with: more than an answer has, and an end to what a hostile one
-// costs.
-enum { CALLS_COMPARED = 128 };
-enum { TOKEN_USED = 22 }; // characters: 131 bits
+#include "dialect/answer_call.h"
+#include "dialect/call_id.h"
 
 struct candidate {
     struct list open;           // owned: arena; blocks in the order of opening
@@ -72,6 +66,19 @@ void answer_borrow(struct answer *answer)
 static struct slice keep(struct answer *answer, struct slice text)
 {
     return text.len && !answer->borrows ? arena_dup(answer->context.arena, text) : text;
+}
+
+// JSON that is passed on as it stands, on one line: within JSON a line can only end between two tokens.
+static struct slice on_one_line(struct answer *answer, struct slice raw)
+{
+    if (slice_find_char(raw, '\n') == SLICE_NOT_FOUND && slice_find_char(raw, '\r') == SLICE_NOT_FOUND) {
+        return raw;
+    }
+    char *line = arena_text(answer->context.arena, raw.len);
+    for (size_t i = 0; i < raw.len; i++) {
+        line[i] = raw.ptr[i] == '\n' || raw.ptr[i] == '\r' ? ' ' : raw.ptr[i];
+    }
+    return slice_of(line, raw.len);
 }
 
 // ---- passing on
@@ -152,7 +159,7 @@ static struct candidate *candidate_at(struct answer *answer, uint32_t index)
         return NULL;
     }
     if (index >= answer->n_candidates) {
-        size_t size = sizeof(*answer->candidates);
+        size_t size = sizeof(struct candidate *);
         size_t new_size = (index + 1) * size;
         answer->candidates = answer->candidates
                                  ? arena_grow(arena, answer->candidates, answer->n_candidates * size, new_size)
@@ -169,93 +176,23 @@ static struct candidate *candidate_at(struct answer *answer, uint32_t index)
 
 // ---- calls
 
-static bool is_id_char(char c)
+static void prepare_call(struct answer *answer, struct neutral_block *block)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-}
-
-static bool is_id(struct slice id)
-{
-    bool is_good = id.len > 0 && id.len <= CALL_ID_MAX;
-    for (size_t i = 0; is_good && i < id.len; i++) {
-        is_good = is_id_char(id.ptr[i]);
-    }
-    return is_good;
-}
-
-static bool is_new_id(const struct answer *answer, struct slice id)
-{
-    const struct neutral_block *call = answer->last_call;
-    for (int i = 0; call && i < CALLS_COMPARED; i++) {
-        if (slice_eq(call->call_id, id)) {
-            return false;
-        }
-        call = call->_last_call;
-    }
-    return true;
-}
-
-// The number stands behind the token at a fixed place, so that no two are the same.
-static struct slice mint_id(struct answer *answer)
-{
-    static const char DIGITS[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    struct slice token = answer->context.token;
-    char number[8];
-    size_t at = sizeof(number);
-    for (uint32_t rest = answer->n_ids++; rest || at > sizeof(number) - 2; rest /= 62) {
-        number[--at] = DIGITS[rest % 62];
-    }
-    struct slice parts[] = {
-        answer->context.client == DIALECT_ANTHROPIC ? SLICE("toolu_") : SLICE("call_"),
-        slice_of(token.ptr, token.len < TOKEN_USED ? token.len : TOKEN_USED),
-        slice_of(number + at, sizeof(number) - at),
-    };
-    return arena_concat(answer->context.arena, parts, 3);
-}
-
-// The tool as the client knows it.
-static void map_tool(struct answer *answer, struct neutral_block *block)
-{
-    const struct neutral_request *req = answer->context.req;
-    const struct neutral_tool *tool =
-        req && block->tool_kind != TOOL_SERVER ? tool_of_target_name(req, block->name) : NULL;
-    if (!tool || tool->kind == TOOL_SERVER) {
-        return;
-    }
-    if (tool->kind == TOOL_CUSTOM && block->tool_kind == TOOL_FUNCTION) {
+    if (answer_call_map(&answer->context, block)) {
         block->_held = arena_alloc(answer->context.arena, sizeof(*block->_held));
         *block->_held = BUF_EMPTY;
     }
-    block->name = tool->name;
-    block->name_space = tool->name_space;
-    block->tool_kind = tool->kind;
-}
-
-static void prepare_call(struct answer *answer, struct neutral_block *block)
-{
-    map_tool(answer, block);
-    if (!is_id(block->call_id) || !is_new_id(answer, block->call_id)) {
-        block->call_id = mint_id(answer);
+    if (!call_id_is_valid(block->call_id) || !answer_call_is_new(answer->last_call, block->call_id)) {
+        block->call_id = answer_call_mint_id(&answer->context, answer->n_ids++);
     }
     block->_last_call = answer->last_call;
     answer->last_call = block;
 }
 
-// The input within {"input": …}; what is no such object stays as it is.
-static struct slice unwrap(struct arena *arena, struct slice escaped)
-{
-    struct json_doc doc;
-    if (json_parse(&doc, arena, json_unescape(escaped, arena), NULL) != 0) {
-        return escaped;
-    }
-    const struct json_node *input = json_get(&doc, json_root(&doc), SLICE("input"));
-    return json_is(input, JSON_STRING) ? json_escaped(&doc, input) : escaped;
-}
-
 static void pass_held(struct answer *answer, struct neutral_block *block)
 {
     struct arena *arena = answer->context.arena;
-    struct slice input = unwrap(arena, arena_dup(arena, buf_slice(block->_held)));
+    struct slice input = answer_call_unwrap(arena, arena_dup(arena, buf_slice(block->_held)));
     buf_deinit(block->_held);
     if (input.len) {
         pass_text(answer, block, input);
@@ -271,7 +208,7 @@ static void keep_texts(struct answer *answer, struct neutral_block *block)
         &block->media.data, &block->media.detail, &block->media.context, &block->media.mime_type,
         &block->media.name, &block->raw,          &block->opaque.data,   &block->opaque.item_id,
     };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+    for (size_t i = 0; i < sizeof(texts) / sizeof(struct slice *); i++) {
         *texts[i] = keep(answer, *texts[i]);
     }
 }
@@ -295,6 +232,7 @@ static struct neutral_block *block_new(struct answer *answer, const struct neutr
     block->encoder = NULL;
     block->sequencer = NULL;
     keep_texts(answer, block);
+    block->raw = on_one_line(answer, block->raw);
     return block;
 }
 
@@ -381,14 +319,14 @@ void answer_opaque(struct answer *answer, struct neutral_block *block, const str
 void answer_citation(struct answer *answer, struct neutral_block *block, struct slice raw)
 {
     if (block->kind == BLOCK_TEXT && raw.len && !is_deaf(answer, block)) {
-        pass(answer, &(struct neutral_event){.kind = EVENT_CITATION, .block = block, .raw = raw});
+        pass(answer, &(struct neutral_event){.kind = EVENT_CITATION, .block = block, .raw = on_one_line(answer, raw)});
     }
 }
 
 void answer_logprobs(struct answer *answer, struct neutral_block *block, struct slice raw)
 {
     if (block->kind == BLOCK_TEXT && raw.len && !is_deaf(answer, block)) {
-        pass(answer, &(struct neutral_event){.kind = EVENT_LOGPROBS, .block = block, .raw = raw});
+        pass(answer, &(struct neutral_event){.kind = EVENT_LOGPROBS, .block = block, .raw = on_one_line(answer, raw)});
     }
 }
 
@@ -494,13 +432,18 @@ static void pass_end(struct answer *answer)
     pass(answer, &(struct neutral_event){.kind = EVENT_END});
 }
 
+void answer_break_off(struct answer *answer)
+{
+    fail(answer, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
+}
+
 void answer_end(struct answer *answer, bool is_terminated)
 {
     if (answer->is_over) {
         return;
     }
     if (!is_terminated && is_cut_off(answer)) {
-        fail(answer, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
+        answer_break_off(answer);
     } else if (answer->n_candidates == 0) {
         fail(answer, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has nothing in it"));
     } else {

@@ -11,6 +11,7 @@
 //     Blocks of one candidate may overlap (Chat's parallel calls): sequencer.h puts them in a row.
 //   - Blocks that are complete when they open are closed at once.
 //   - PART stands between two deltas only: it tells of a second part, and of a third.
+//   - JSON that is passed on as it stands is on one line.
 //   - Candidates count from 0 without a gap; clients of Anthropic and of Responses have one.
 //   - The id of a call is unique in the answer, has at most 64 characters of [A-Za-z0-9_-].
 //   - The reason of FINISH fits: TOOL_CALLS exactly when a call was made and nothing stronger was said.
@@ -207,6 +208,9 @@ void answer_error(struct answer *answer, const struct neutral_error *error);
 // fits if it is; if it is not, the answer was cut off: ERROR. An answer in which nothing was opened or finished is an
 // ERROR, too.
 void answer_end(struct answer *answer, bool is_terminated);
+
+// The answer broke off, whatever reason it may have told before: ERROR.
+void answer_break_off(struct answer *answer);
 
 // ---- questions
 

@@ -385,7 +385,7 @@ static void gist_candidate(const struct gist *gist, const struct neutral_candida
         } else if (kind == BLOCK_CALL) {
             add_call(gist, content, &texts[kind]);
         } else if (kind == BLOCK_TEXT || kind == BLOCK_REFUSAL) {
-            buf_append(&texts[kind], json_unescape(content->text, gist->arena));
+            buf_append(&texts[gist->has_no_refusals ? BLOCK_TEXT : kind], json_unescape(content->text, gist->arena));
         }
     }
     fixture_gist_text(out, "text", buf_slice(&texts[BLOCK_TEXT]));
@@ -411,6 +411,20 @@ void fixture_gist(const struct gist *gist, const struct neutral_response *respon
         gist_candidate(gist, &response->candidates[i], out);
     }
     fixture_gist_usage(out, &response->usage);
+}
+
+struct slice fixture_without_empty_lines(struct arena *arena, struct slice text)
+{
+    char *kept = arena_text(arena, text.len);
+    size_t len = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\n' && i + 1 < text.len && text.ptr[i + 1] == '\n') {
+            i++;
+        } else {
+            kept[len++] = text.ptr[i];
+        }
+    }
+    return slice_of(kept, len);
 }
 
 // ---- comparison

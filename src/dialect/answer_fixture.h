@@ -34,12 +34,15 @@ struct gist {
     struct slice reasoning_glue; // between the blocks and parts of reasoning
     bool has_no_ids;
     bool has_no_reasoning;
+    bool has_no_refusals; // words of refusal are text
 };
 
 void fixture_gist(const struct gist *gist, const struct neutral_response *response, struct buf *out);
 // The lines of a gist, for other sources of one.
 void fixture_gist_text(struct buf *out, const char *name, struct slice text); // nothing for an empty text
 void fixture_gist_usage(struct buf *out, const struct usage *usage);          // what is not known counts as 0
+// Dialects without parts of reasoning put an empty line between them.
+struct slice fixture_without_empty_lines(struct arena *arena, struct slice text);
 const char *fixture_finish_name(enum finish_reason reason);
 
 // A JSON text in one form for all that are the same value: members sorted, numbers with

@@ -30,16 +30,15 @@ static void take_outside(struct argument_scan *scan, char c)
     if (is_space(c)) {
         return;
     }
-    if (scan->_state == ARGUMENTS_COMPLETE) {
-        scan->_state = ARGUMENTS_BROKEN;
+    bool is_opening = c == '"' || c == '{' || c == '[';
+    if (scan->_state == ARGUMENTS_COMPLETE || (scan->_depth == 0 && !is_opening)) {
+        scan->_state = ARGUMENTS_BROKEN; // or a number or a word, of which nobody can say where it ends
     } else if (c == '"') {
         scan->_state = ARGUMENTS_OPEN;
         scan->_is_in_string = true;
     } else if (c == '{' || c == '[') {
         scan->_state = ARGUMENTS_OPEN;
         scan->_depth++;
-    } else if (scan->_depth == 0) {
-        scan->_state = ARGUMENTS_BROKEN; // or a number or a word, of which nobody can say where it ends
     } else if (c == '}' || c == ']') {
         scan->_depth--;
         close_if_outermost(scan);
@@ -76,11 +75,11 @@ static char unescape(char c)
 static void take_in_escape(struct argument_scan *scan, char c)
 {
     if (scan->_n_digits) {
-        scan->_code = (uint16_t)(scan->_code << 4 | hex_value(c));
+        scan->_code = (uint16_t)((unsigned)scan->_code << 4 | hex_value(c));
         scan->_n_digits--;
         if (scan->_n_digits == 0) {
             scan->_is_in_escape = false;
-            take(scan, scan->_code < 0x80 ? (char)scan->_code : 'x');
+            take(scan, (char)(scan->_code < 0x80 ? scan->_code : 'x'));
         }
     } else if (c == 'u') {
         scan->_n_digits = 4;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "dialect/call_id.h"
 
-#include <stdbool.h>
-
 enum { ID_LEN_MAX = 64, MINTED_WORDS = 3, CHARS_PER_WORD = 8 };
 
 struct taken {
@@ -25,7 +23,7 @@ static bool is_id_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
-static bool is_valid(struct slice id)
+bool call_id_is_valid(struct slice id)
 {
     for (size_t i = 0; i < id.len && i <= ID_LEN_MAX; i++) {
         if (!is_id_char(id.ptr[i])) {
@@ -78,7 +76,7 @@ static struct slice number(struct arena *arena, struct slice id, uint64_t n)
 struct slice call_ids_settle(struct call_ids *ids, struct slice id)
 {
     uint64_t place = ids->_n_calls++;
-    if (!is_valid(id)) {
+    if (!call_id_is_valid(id)) {
         id = mint(ids->_arena, id, place);
     }
     struct taken *taken = map_find(&ids->_taken, id);

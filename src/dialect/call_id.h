@@ -2,11 +2,14 @@
 // Ids of calls that every provider takes: unique in a request, and at most 64 characters of [A-Za-z0-9_-].
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/slice.h"
+
+bool call_id_is_valid(struct slice id); // as far as its characters go
 
 struct call_ids {
     struct arena *_arena; // borrowed

@@ -53,9 +53,9 @@ void chance_text(struct chance *chance, uint32_t n_atoms, struct buf *out)
 static void add_scalar(struct chance *chance, struct buf *out)
 {
     static const struct slice SCALARS[] = {
-        SLICE_INIT("null"), SLICE_INIT("true"), SLICE_INIT("false"),   SLICE_INIT("0"),
-        SLICE_INIT("-17"),  SLICE_INIT("1.0"),  SLICE_INIT("1.5e-3"),  SLICE_INIT("12345678901234567890"),
-        SLICE_INIT("\"\""), SLICE_INIT("[]"),   SLICE_INIT("[1, 2 ]"), SLICE_INIT("{}"),
+        SLICE_INIT("null"), SLICE_INIT("true"), SLICE_INIT("false"),       SLICE_INIT("0"),
+        SLICE_INIT("-17"),  SLICE_INIT("1.0"),  SLICE_INIT("1.5e-3"),      SLICE_INIT("12345678901234567890"),
+        SLICE_INIT("\"\""), SLICE_INIT("[]"),   SLICE_INIT("[1,\r\n 2 ]"), SLICE_INIT("{}"),
     };
     if (chance_of(chance, 50)) {
         buf_append(out, SCALARS[chance_below(chance, sizeof(SCALARS) / sizeof(SCALARS[0]))]);

@@ -101,6 +101,7 @@ static void everything_is_gathered(void **state)
     answer_logprobs(f.answer, text, SLICE("[{\"t\":2},{\"t\":3}]"));
     answer_usage(f.answer, &(struct usage){5, 6, -1, -1, -1});
     answer_finish(f.answer, 0, &(struct finish){.reason = FINISH_LENGTH, .native = SLICE("max")});
+    answer_finish(f.answer, 0, &(struct finish){.reason = FINISH_LENGTH, .native = SLICE("again")});
     answer_end(f.answer, true);
 
     const struct neutral_response *response = response_of(&f);

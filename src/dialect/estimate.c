@@ -122,12 +122,8 @@ static void add_raw(struct sum *sum, struct text_tally *tally, const struct json
 
 static void add_media(struct sum *sum, const struct neutral_part *part)
 {
-    if (part->media.form == MEDIA_TEXT) {
+    if (part->media.form == MEDIA_TEXT || part->media.form == MEDIA_PARTS) {
         text_tally_add(&sum->texts, part->media.data);
-        return;
-    }
-    if (part->media.form == MEDIA_PARTS) {
-        add_raw(sum, &sum->texts, part->at);
         return;
     }
     if (part->kind == PART_IMAGE) {

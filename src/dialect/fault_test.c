@@ -76,7 +76,8 @@ static void test_exact_bytes(void **state)
 // ---- every fault in every dialect reads back
 
 // Quotes, control characters, markup, line ends of SSE, text outside of ASCII.
-#define ODD_MESSAGE SLICE("a\"b\\c\td\r\n\r\ndata: e\x01</f> \xc3\xa9\xf0\x9f\x98\x80\xe2\x80\xa8")
+#define ODD_TEXT "a\"b\\c\td\r\n\r\ndata: e\x01</f> \xc3\xa9\xf0\x9f\x98\x80\xe2\x80\xa8"
+#define ODD_MESSAGE SLICE(ODD_TEXT)
 
 static void check_message(const struct json_doc *doc, const struct json_node *error)
 {
@@ -101,7 +102,13 @@ static void check_error(const struct json_doc *doc, enum fault fault, enum diale
     case DIALECT_CHAT:
     case DIALECT_RESPONSES: check_openai(doc, error); break;
     case DIALECT_ANTHROPIC:
-        check_message(doc, error);
+        if (fault == FAULT_CONTEXT_LENGTH) {
+            // The words that its clients look for come first.
+            assert_true(
+                json_string_is(doc, json_get(doc, error, SLICE("message")), SLICE("prompt is too long: " ODD_TEXT)));
+        } else {
+            check_message(doc, error);
+        }
         assert_true(json_string_is(doc, json_get(doc, root, SLICE("type")), SLICE("error")));
         assert_true(json_is(json_get(doc, error, SLICE("type")), JSON_STRING));
         assert_true(json_string_is(doc, json_get(doc, root, SLICE("request_id")), SLICE("r\"1")));

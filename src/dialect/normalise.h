@@ -7,7 +7,7 @@
 //   - every result has the name, namespace and kind of its call;
 //   - the results of an assistant turn come first in the user turn right behind it, in the order of the calls, one for
 //     each call that has one; every call has one, but where the request ends with the turn that makes it;
-//   - adjacent assistant turns are one if one of them calls or reasons;
+//   - adjacent assistant turns are one if one of them calls or reasons; none only reasons;
 //   - there are no empty texts (for Anthropic: none of white space only, and none that ends in it at the end of an
 //     assistant turn that the model is to go on with) and no empty turns. Gemini's empty texts that are signed stay for
 //     Gemini;

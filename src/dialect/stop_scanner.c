@@ -152,7 +152,7 @@ static size_t decode_escape(const char *at, const char *end, char out[UTF8_MAX],
         return decode_code(at, end, out, n_r);
     }
     const char *name = memchr(NAMES, at[1], sizeof(NAMES) - 1);
-    out[0] = name ? VALUES[name - NAMES] : at[1];
+    out[0] = *(name ? &VALUES[name - NAMES] : &at[1]);
     *n_r = 1;
     return 2;
 }
@@ -256,8 +256,9 @@ static void stop_lane(struct stop_scanner *scanner, struct lane *lane, const str
 {
     for (struct list *node = lane->open.next; node != &lane->open; node = node->next) {
         struct neutral_block *block = CONTAINER_OF(node, struct open_block, node)->block;
-        bool is_partial = block->kind == BLOCK_CALL && !block_is_complete(block);
-        lane->has_call = lane->has_call || (block->kind == BLOCK_CALL && !is_partial);
+        bool is_call = block->kind == BLOCK_CALL;
+        bool is_partial = is_call && !block_is_complete(block);
+        lane->has_call = lane->has_call || (is_call && !is_partial && block->tool_kind != TOOL_SERVER);
         pass(scanner, &(struct neutral_event){.kind = EVENT_CLOSE, .block = block, .is_partial = is_partial});
     }
     lane->is_stopped = true;

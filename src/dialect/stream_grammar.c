@@ -28,7 +28,7 @@ struct grammar {
     // Chat, Gemini
     struct lane lanes[LANES_MAX];
     size_t n_lanes;
-    bool has_usage;
+    bool has_usage; // Chat
     // Anthropic: blocks; Responses: items
     int64_t n_opened;
     bool is_open;
@@ -336,7 +336,6 @@ static void on_gemini(struct grammar *grammar)
     while (json_is(candidates, JSON_ARRAY) && json_next_element(grammar->doc, candidates, &candidate)) {
         on_candidate(grammar, candidate);
     }
-    grammar->has_usage = json_is(member(grammar, grammar->root, SLICE("usageMetadata")), JSON_OBJECT);
 }
 
 // ---- all
@@ -381,7 +380,6 @@ static void on_end(struct grammar *grammar, struct slice bytes)
     require(grammar, slice_ends_with(bytes, is_gemini ? SLICE("\r\n\r\n") : SLICE("\n\n")), "the last event is open");
     if (is_gemini && !grammar->is_over) {
         require(grammar, all_finished(grammar), "a candidate without finishReason");
-        require(grammar, grammar->has_usage, "the last chunk has no usageMetadata");
     } else {
         require(grammar, grammar->is_over, "the stream has no ending");
     }

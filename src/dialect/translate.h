@@ -61,13 +61,15 @@ void translation_answer(struct translation *translation, struct slice body, stru
 // Ends it with an error of our own, in whatever state it is. Nothing after the end.
 void translation_fail(struct translation *translation, const struct neutral_error *error, struct buf *out);
 
-// It ended before the upstream's answer did, at a stop sequence: the rest is of no use.
+// It ended before the upstream's answer did, at a stop sequence: the rest is of no use. The body of a client that does
+// not stream is still to be written by translation_finish().
 bool translation_is_cut_short(const struct translation *translation);
 // Nothing more will come of it: an error or the end has been written. The upstream may be cancelled.
 bool translation_is_over(const struct translation *translation);
 // The answer failed. Before anything was written the caller can still give it a status of its own.
 const struct neutral_error *translation_error(const struct translation *translation); // NULL: it did not
 bool translation_has_content(const struct translation *translation);
+size_t translation_n_unreadable(const struct translation *translation); // events that were no JSON, and skipped
 const struct usage *translation_usage(const struct translation *translation);
 
 // ---- errors

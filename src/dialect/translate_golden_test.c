@@ -275,7 +275,7 @@ static struct slice gist_of(const struct pair *pair, const struct neutral_respon
     struct gist gist = {.arena = pair->arena};
     struct buf text = BUF_EMPTY;
     fixture_gist(&gist, response, &text);
-    struct slice kept = arena_dup(pair->arena, buf_slice(&text));
+    struct slice kept = fixture_without_empty_lines(pair->arena, buf_slice(&text));
     buf_deinit(&text);
     return kept;
 }

@@ -293,20 +293,6 @@ static struct slice expected_gist(const struct trial *trial, const enum dialect 
     return keep(trial, &out);
 }
 
-// Dialects without parts put an empty line between them.
-static struct slice without_empty_lines(const struct trial *trial, struct slice text)
-{
-    struct buf out = BUF_EMPTY;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\n' && i + 1 < text.len && text.ptr[i + 1] == '\n') {
-            i++;
-        } else {
-            buf_append_char(&out, text.ptr[i]);
-        }
-    }
-    return keep(trial, &out);
-}
-
 // ---- checks
 
 static struct cut random_cut(struct trial *trial, struct slice bytes)
@@ -339,8 +325,8 @@ static void check_says(struct trial *trial, enum dialect dialect, struct slice b
                                                    : fixture_decode_body(&context, bytes);
     fixture_gist(&gist, found, &out);
     check_figures(&found->usage);
-    fixture_compare(trial->n_failed, name, without_empty_lines(trial, expected_gist(trial, through, n)),
-                    without_empty_lines(trial, keep(trial, &out)));
+    fixture_compare(trial->n_failed, name, fixture_without_empty_lines(trial->arena, expected_gist(trial, through, n)),
+                    fixture_without_empty_lines(trial->arena, keep(trial, &out)));
 }
 
 struct feeding {

@@ -31,8 +31,8 @@ struct translation {
     struct neutral_error error;
     bool has_error;
     bool has_begun; // something has been written, or the caller has said something
-    bool is_done; // "[DONE]"
-    bool is_over; // END or ERROR has come out
+    bool is_done;   // "[DONE]"
+    bool is_over;   // END or ERROR has come out
     bool is_finished;
 };
 
@@ -271,6 +271,11 @@ const struct neutral_error *translation_error(const struct translation *translat
 bool translation_has_content(const struct translation *translation)
 {
     return answer_has_content(translation->answer);
+}
+
+size_t translation_n_unreadable(const struct translation *translation)
+{
+    return translation->n_unreadable;
 }
 
 const struct usage *translation_usage(const struct translation *translation)

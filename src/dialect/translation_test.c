@@ -189,6 +189,7 @@ static void what_is_not_json_is_skipped(void **state)
     feed(&f, "[DONE]");
     translation_finish(f.translation, &f.out);
     assert_null(translation_error(f.translation));
+    assert_int_equal(translation_n_unreadable(f.translation), 3);
     assert_int_equal(count(&f, "hello"), 1);
     assert_int_equal(count(&f, "event: message_stop"), 1);
     end(&f);
@@ -292,6 +293,22 @@ static void a_stream_is_passed_on_as_it_comes(void **state)
     translation_finish(f.translation, &f.out);
     translation_finish(f.translation, &f.out);
     assert_stream(&f);
+    end(&f);
+}
+
+// Also where the dialect knows no such word.
+static void what_follows_done_is_not_heard(void **state)
+{
+    struct fixture f;
+    begin_with(&f, DIALECT_GEMINI, DIALECT_CHAT,
+               "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
+    feed(&f, "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"hello\"}]},\"finishReason\":\"STOP\"}]}");
+    feed(&f, "[DONE]");
+    feed(&f, "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"again\"}]}}]}");
+    translation_finish(f.translation, &f.out);
+    assert_int_equal(count(&f, "hello"), 1);
+    assert_int_equal(count(&f, "again"), 0);
+    assert_int_equal(count(&f, "\"finish_reason\":\"stop\""), 1);
     end(&f);
 }
 
@@ -423,6 +440,7 @@ int main(void)
         cmocka_unit_test(strange_json_does_no_harm),
         cmocka_unit_test(a_body_that_is_no_answer_is_a_failure),
         cmocka_unit_test(a_stream_is_passed_on_as_it_comes),
+        cmocka_unit_test(what_follows_done_is_not_heard),
         cmocka_unit_test(a_stream_becomes_a_body),
         cmocka_unit_test(a_body_becomes_a_body_or_a_stream),
         cmocka_unit_test(an_array_is_a_stream_too),

@@ -174,6 +174,7 @@ static void send_out(struct exchange *x)
     }
     if (!server_has_started(x->ex)) {
         start_response(x);
+        translation_commit(x->conversion->translation);
     }
     if (server_write(x->ex, buf_slice(out), false) != 0 && !x->is_paused && x->call_is_running) {
         x->is_paused = true;
@@ -219,16 +220,17 @@ static bool pass_on(struct exchange *x, bool last)
         fail_in_answer(x, error);
         return false;
     }
+    if (!last && translation_is_cut_short(conversion->translation)) {
+        attempt_cancel(x); // the rest of the answer is of no use to anybody
+        translation_finish(conversion->translation, &conversion->out);
+        last = true;
+    }
     if (last && !conversion->client_streams) {
         exchange_respond(x, 200, SLICE("application/json"), buf_slice(&conversion->out));
         return false;
     }
     if (conversion->client_streams) {
         send_out(x);
-    }
-    if (translation_is_cut_short(conversion->translation)) {
-        attempt_cancel(x); // the rest of the answer is of no use to anybody
-        last = true;
     }
     if (last) {
         server_write(x->ex, SLICE_EMPTY, true);

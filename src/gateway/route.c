@@ -153,7 +153,8 @@ struct route route_find(struct arena *arena, const struct h1_request *req)
 struct slice route_list_json(void)
 {
     return SLICE("[\"GET /v1/models\",\"GET /v1/models/{id}\",\"POST /v1/chat/completions\",\"POST /v1/responses\","
-                 "\"POST /v1/responses/input_tokens\",\"POST /v1/messages\",\"POST /v1/messages/count_tokens\",\"POST /v1/generate\","
+                 "\"POST /v1/responses/input_tokens\",\"POST /v1/messages\",\"POST /v1/messages/count_tokens\",\"POST "
+                 "/v1/generate\","
                  "\"GET /v1beta/models\",\"GET /v1beta/models/{id}\","
                  "\"POST /v1beta/models/{model}:generateContent\","
                  "\"POST /v1beta/models/{model}:streamGenerateContent\","

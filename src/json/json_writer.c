@@ -134,6 +134,15 @@ void json_write_raw(struct json_writer *w, struct slice json)
     buf_append(w->out, json);
 }
 
+void json_write_raw_line(struct json_writer *w, struct slice json)
+{
+    json_write_raw(w, json);
+    char *end = w->out->ptr + w->out->len;
+    for (char *at = end - json.len; at < end; at++) {
+        *at = *at == '\n' || *at == '\r' ? ' ' : *at;
+    }
+}
+
 void json_write_int(struct json_writer *w, int64_t value)
 {
     begin_value(w);
@@ -227,7 +236,7 @@ static const char *skip_unescaped(const char *at, const char *end)
 void json_escape(struct buf *out, struct slice text)
 {
     const char *at = text.ptr;
-    const char *end = text.ptr + text.len;
+    const char *end = text.len ? text.ptr + text.len : text.ptr; // an empty text may be at NULL
     while (at < end) {
         const char *stop = skip_unescaped(at, end);
         buf_append(out, slice_of(at, (size_t)(stop - at)));

@@ -34,6 +34,8 @@ void json_write_double(struct json_writer *w, double value); // shortest form th
 void json_write_bool(struct json_writer *w, bool value);
 void json_write_null(struct json_writer *w);
 void json_write_raw(struct json_writer *w, struct slice json); // a whole value, as it is
+// The same on one line, for event streams: line ends, which JSON has between its tokens only, become spaces.
+void json_write_raw_line(struct json_writer *w, struct slice json);
 
 // Shorthands for members.
 void json_member_string(struct json_writer *w, struct slice name, struct slice text);

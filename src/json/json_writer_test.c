@@ -38,6 +38,7 @@ static void commas_and_colons_come_by_themselves(void **state)
     json_write_null(&w);
     json_write_bool(&w, true);
     json_write_raw(&w, SLICE("[ 1e2 ]"));
+    json_write_raw_line(&w, SLICE("[\r\n1\n]"));
     json_write_escaped(&w, SLICE("\\u00e9"));
     json_write_escaped(&w, SLICE_EMPTY);
     json_write_string(&w, SLICE_EMPTY);
@@ -46,7 +47,8 @@ static void commas_and_colons_come_by_themselves(void **state)
     json_write_double(&w, 1.5);
     json_end_object(&w);
     assert_written(
-        &out, "{\"a\\\"\":\"x\",\"\":-1,\"c\":false,\"d\":[[],{},null,true,[ 1e2 ],\"\\u00e9\",\"\",\"\"],\"e\":1.5}");
+        &out,
+        "{\"a\\\"\":\"x\",\"\":-1,\"c\":false,\"d\":[[],{},null,true,[ 1e2 ],[  1 ],\"\\u00e9\",\"\",\"\"],\"e\":1.5}");
 }
 
 static void whole_numbers_have_all_their_digits(void **state)

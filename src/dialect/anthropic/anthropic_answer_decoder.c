@@ -383,10 +383,11 @@ static void read_event(void *state, struct answer *answer, const struct json_doc
     }
 }
 
+// A reason alone is no end: message_stop is, and then the answer is over already.
 static void read_end(void *state, struct answer *answer)
 {
     (void)state;
-    answer_end(answer, false);
+    answer_break_off(answer);
 }
 
 // ---- whole bodies

@@ -17,6 +17,7 @@ struct state {
     size_t prefix_len;            // of a delta of the block under way
     char prefix[PREFIX_MAX];      // all that comes before its text
     struct neutral_opaque opaque; // of the block under way; arena
+    struct neutral_opaque behind; // of a text that is over: it goes before the next block; kind OPAQUE_NONE: none
     struct usage usage;
     struct finish finish;
     uint64_t n_bytes; // of what was generated, for an estimate where the upstream says nothing
@@ -205,6 +206,10 @@ static void write_native(struct state *state, struct slice raw, struct buf *out)
 static void on_open(struct state *state, const struct answer_context *context, const struct neutral_block *block,
                     struct buf *out)
 {
+    if (state->behind.kind != OPAQUE_NONE) {
+        write_redacted(state, &state->behind, out);
+        state->behind.kind = OPAQUE_NONE;
+    }
     state->opaque = block->opaque;
     state->is_part_due = false;
     switch (block->kind) {
@@ -275,8 +280,10 @@ static void on_close(struct state *state, enum block_kind kind, struct buf *out)
     if (state->is_begun) {
         end_block(state, out);
     }
-    if (kind == BLOCK_TEXT && state->opaque.kind != OPAQUE_NONE) {
-        write_redacted(state, &state->opaque, out);
+    if (kind == BLOCK_TEXT) {
+        // Not at once: clients take the last block for the answer, so a message may not end on it. Nothing is lost
+        // then, since a last text may go back without its signature.
+        state->behind = state->opaque;
     }
 }
 

@@ -149,7 +149,8 @@ static void write_text(struct json_writer *w, const struct neutral_content *cont
         json_write_escaped(w, content->text);
         json_end_object(w);
     }
-    if (content->block->kind == BLOCK_TEXT && content->opaque.kind != OPAQUE_NONE) {
+    // Clients take the last block for the answer, so a message may not end on it; a last text may go back without.
+    if (content->block->kind == BLOCK_TEXT && content->opaque.kind != OPAQUE_NONE && content->next) {
         anthropic_write_redacted(w, &content->opaque);
     }
 }

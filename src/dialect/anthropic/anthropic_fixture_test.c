@@ -16,7 +16,6 @@
 #include "json/json_reader.h"
 
 #define FOLDER "tests/corpus/dialects/"
-enum { PATH_LEN_MAX = 512 };
 
 static struct slice read_file(struct arena *arena, const char *path)
 {
@@ -237,12 +236,22 @@ static void check_request(struct arena *arena, const char *path, struct slice bo
     buf_deinit(&out);
 }
 
-typedef void (*fixture_fn)(struct arena *arena, const char *path, struct slice key, const struct json_doc *doc,
-                           const struct json_node *row);
+// One file of a recording.
+struct fixture {
+    struct arena *arena;
+    const char *path;
+    struct slice key;
+    const struct json_doc *doc;
+    const struct json_node *row; // of EXPECTED.json
+};
 
-// Calls back for every recording of Anthropic's.
-static void for_each_fixture(fixture_fn check)
+// True: the file was one to look at.
+typedef bool (*fixture_fn)(const struct fixture *fixture);
+
+// Calls back for every file of Anthropic's; returns how many were looked at.
+static size_t for_each_fixture(fixture_fn check)
 {
+    size_t n_checked = 0;
     struct arena arena;
     struct json_doc doc;
     const struct json_node *key = NULL;
@@ -258,34 +267,35 @@ static void for_each_fixture(fixture_fn check)
             arena_init(&own, 4096);
             while (json_next_element(&doc, json_get(&doc, row, SLICE("files")), &file)) {
                 struct slice parts[] = {SLICE(FOLDER), json_string(&doc, file, &own)};
-                check(&own, arena_cstr(&own, arena_concat(&own, parts, 2)), json_string(&doc, key, &own), &doc, row);
+                struct fixture fixture = {&own, arena_cstr(&own, arena_concat(&own, parts, 2)),
+                                          json_string(&doc, key, &own), &doc, row};
+                n_checked += check(&fixture);
             }
             arena_deinit(&own);
         }
     }
     arena_deinit(&arena);
+    return n_checked;
 }
 
-static size_t n_checked;
-
-static void check_request_file(struct arena *arena, const char *path, struct slice key, const struct json_doc *doc,
-                               const struct json_node *row)
+static bool check_request_file(const struct fixture *fixture)
 {
-    const struct json_node *status = json_get_path(doc, row, (struct slice[]){SLICE("http"), SLICE("status")}, 2);
-    int64_t value = 0;
-    if (slice_ends_with(slice_from_cstr(path), SLICE(".request.json")) &&
-        (!json_int64(doc, status, &value) || value == 200)) {
-        check_request(arena, path, read_file(arena, path), slice_starts_with(key, SLICE("an-c")));
-        n_checked++;
+    const struct json_node *status =
+        json_get_path(fixture->doc, fixture->row, (struct slice[]){SLICE("http"), SLICE("status")}, 2);
+    int64_t value = 200;
+    (void)json_int64(fixture->doc, status, &value);
+    if (value != 200 || !slice_ends_with(slice_from_cstr(fixture->path), SLICE(".request.json"))) {
+        return false;
     }
+    check_request(fixture->arena, fixture->path, read_file(fixture->arena, fixture->path),
+                  slice_starts_with(fixture->key, SLICE("an-c")));
+    return true;
 }
 
 static void requests_say_the_same_when_written_again(void **state)
 {
     (void)state;
-    n_checked = 0;
-    for_each_fixture(check_request_file);
-    assert_true(n_checked >= 30);
+    assert_true(for_each_fixture(check_request_file) >= 30);
 }
 
 // ---- answers
@@ -511,17 +521,16 @@ static void assert_same_response(const struct neutral_response *a, const struct 
     assert_int_equal(floor_zero(a->usage.reasoning), floor_zero(b->usage.reasoning));
 }
 
-static void check_answer_file(struct arena *arena, const char *path, struct slice key, const struct json_doc *doc,
-                              const struct json_node *row)
+static bool check_answer_file(const struct fixture *fixture)
 {
-    struct slice name = slice_from_cstr(path);
+    struct slice name = slice_from_cstr(fixture->path);
+    struct arena *arena = fixture->arena;
     bool is_stream = slice_ends_with(name, SLICE(".sse"));
-    (void)doc;
-    (void)row;
-    if ((!is_stream && !slice_ends_with(name, SLICE(".response.json"))) || slice_starts_with(key, SLICE("an-c"))) {
-        return;
+    bool is_count = slice_starts_with(fixture->key, SLICE("an-c"));
+    if (is_count || (!is_stream && !slice_ends_with(name, SLICE(".response.json")))) {
+        return false;
     }
-    struct slice bytes = read_file(arena, path);
+    struct slice bytes = read_file(arena, fixture->path);
     const struct neutral_response *first = read_answer(arena, bytes, is_stream, false);
     assert_true(first->is_over);
     for (int wants_stream = 0; wants_stream < 2; wants_stream++) {
@@ -531,15 +540,13 @@ static void check_answer_file(struct arena *arena, const char *path, struct slic
         }
         assert_same_response(first, read_answer(arena, written, wants_stream, true), arena);
     }
-    n_checked++;
+    return true;
 }
 
 static void answers_say_the_same_when_written_again(void **state)
 {
     (void)state;
-    n_checked = 0;
-    for_each_fixture(check_answer_file);
-    assert_true(n_checked >= 40);
+    assert_true(for_each_fixture(check_answer_file) >= 40);
 }
 
 int main(void)

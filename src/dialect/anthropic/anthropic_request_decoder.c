@@ -99,42 +99,37 @@ static void read_service_tier(const struct anthropic_reader *r)
 
 // ---- members that have no place in the neutral model
 
-enum member_fate { FATE_READ, FATE_SILENT };
-
-static const struct {
-    struct slice name;
-    enum member_fate fate;
-} MEMBERS[] = {
-    {SLICE_INIT("model"), FATE_READ},
-    {SLICE_INIT("max_tokens"), FATE_READ},
-    {SLICE_INIT("messages"), FATE_READ},
-    {SLICE_INIT("system"), FATE_READ},
-    {SLICE_INIT("stream"), FATE_READ},
-    {SLICE_INIT("tools"), FATE_READ},
-    {SLICE_INIT("tool_choice"), FATE_READ},
-    {SLICE_INIT("thinking"), FATE_READ},
-    {SLICE_INIT("output_config"), FATE_READ},
-    {SLICE_INIT("output_format"), FATE_READ},
-    {SLICE_INIT("temperature"), FATE_READ},
-    {SLICE_INIT("top_p"), FATE_READ},
-    {SLICE_INIT("top_k"), FATE_READ},
-    {SLICE_INIT("stop_sequences"), FATE_READ},
-    {SLICE_INIT("metadata"), FATE_READ},
-    {SLICE_INIT("service_tier"), FATE_READ},
-    {SLICE_INIT("cache_control"), FATE_READ},
-    {SLICE_INIT("thread"), FATE_READ},
+static const struct slice KNOWN[] = {
+    SLICE_INIT("model"),
+    SLICE_INIT("max_tokens"),
+    SLICE_INIT("messages"),
+    SLICE_INIT("system"),
+    SLICE_INIT("stream"),
+    SLICE_INIT("tools"),
+    SLICE_INIT("tool_choice"),
+    SLICE_INIT("thinking"),
+    SLICE_INIT("output_config"),
+    SLICE_INIT("output_format"),
+    SLICE_INIT("temperature"),
+    SLICE_INIT("top_p"),
+    SLICE_INIT("top_k"),
+    SLICE_INIT("stop_sequences"),
+    SLICE_INIT("metadata"),
+    SLICE_INIT("service_tier"),
+    SLICE_INIT("cache_control"),
+    SLICE_INIT("thread"),
     // They change what it costs or how fast it is, not what is said.
-    {SLICE_INIT("speed"), FATE_SILENT},
-    {SLICE_INIT("diagnostics"), FATE_SILENT},
-    {SLICE_INIT("billing_policy"), FATE_SILENT},
-    {SLICE_INIT("fallback_credit_token"), FATE_SILENT},
-    {SLICE_INIT("anthropic_version"), FATE_SILENT},
+    SLICE_INIT("speed"),
+    SLICE_INIT("diagnostics"),
+    SLICE_INIT("billing_policy"),
+    SLICE_INIT("fallback_credit_token"),
+    SLICE_INIT("anthropic_version"),
 };
 
 static bool is_known(const struct anthropic_reader *r, const struct json_node *key)
 {
-    for (size_t i = 0; i < sizeof(MEMBERS) / sizeof(*MEMBERS); i++) {
-        if (json_string_is(r->doc, key, MEMBERS[i].name)) {
+    for (size_t i = 0; i < sizeof(KNOWN) / sizeof(*KNOWN); i++) {
+        if (json_string_is(r->doc, key, KNOWN[i])) {
             return true;
         }
     }

@@ -24,6 +24,70 @@ static struct chat_candidate *candidate_at(struct state *state, const struct cha
     return *at;
 }
 
+// ---- members
+
+// The members of one object that matter, found in one walk over it, since this is done for every event of every stream.
+// Of several with one name the last counts.
+static void find_members(const struct json_doc *doc, const struct json_node *object, const struct slice *names,
+                         size_t n_names, const struct json_node **nodes_r)
+{
+    const struct json_node *key = NULL;
+    const struct json_node *value = NULL;
+    while (json_next_member(doc, object, &key, &value)) {
+        struct slice name = json_escaped(doc, key);
+        for (size_t i = 0; i < n_names; i++) {
+            if (slice_eq(name, names[i])) {
+                nodes_r[i] = value;
+                break;
+            }
+        }
+    }
+}
+
+enum { ROOT_CHOICES, ROOT_USAGE, ROOT_ERROR, N_ROOT };
+static const struct slice ROOT_NAMES[N_ROOT] = {SLICE_INIT("choices"), SLICE_INIT("usage"), SLICE_INIT("error")};
+
+enum {
+    CHOICE_DELTA,
+    CHOICE_MESSAGE,
+    CHOICE_INDEX,
+    CHOICE_REASON,
+    CHOICE_LOGPROBS,
+    CHOICE_USAGE,
+    CHOICE_ERROR,
+    N_CHOICE
+};
+static const struct slice CHOICE_NAMES[N_CHOICE] = {
+    [CHOICE_DELTA] = SLICE_INIT("delta"),       [CHOICE_MESSAGE] = SLICE_INIT("message"),
+    [CHOICE_INDEX] = SLICE_INIT("index"),       [CHOICE_REASON] = SLICE_INIT("finish_reason"),
+    [CHOICE_LOGPROBS] = SLICE_INIT("logprobs"), [CHOICE_USAGE] = SLICE_INIT("usage"), // Moonshot puts it here
+    [CHOICE_ERROR] = SLICE_INIT("error"),
+};
+
+enum {
+    DELTA_CONTENT,
+    DELTA_CALLS,
+    DELTA_REASONING_CONTENT,
+    DELTA_REASONING,
+    DELTA_DETAILS,
+    DELTA_REFUSAL,
+    DELTA_FUNCTION_CALL,
+    DELTA_ANNOTATIONS,
+    DELTA_EXTRA,
+    N_DELTA,
+};
+static const struct slice DELTA_NAMES[N_DELTA] = {
+    [DELTA_CONTENT] = SLICE_INIT("content"),
+    [DELTA_CALLS] = SLICE_INIT("tool_calls"),
+    [DELTA_REASONING_CONTENT] = SLICE_INIT("reasoning_content"),
+    [DELTA_REASONING] = SLICE_INIT("reasoning"),
+    [DELTA_DETAILS] = SLICE_INIT("reasoning_details"),
+    [DELTA_REFUSAL] = SLICE_INIT("refusal"),
+    [DELTA_FUNCTION_CALL] = SLICE_INIT("function_call"),
+    [DELTA_ANNOTATIONS] = SLICE_INIT("annotations"),
+    [DELTA_EXTRA] = SLICE_INIT("extra_content"),
+};
+
 // ---- reasoning
 
 static void end_reasoning(const struct chat_reading *r, struct chat_candidate *candidate)
@@ -88,28 +152,15 @@ static bool read_details(const struct chat_reading *r, struct chat_candidate *ca
     return has_text;
 }
 
-// The members of a delta or message that matter.
-struct members {
-    const struct json_node *content;
-    const struct json_node *reasoning_content;
-    const struct json_node *reasoning;
-    const struct json_node *details;
-    const struct json_node *refusal;
-    const struct json_node *calls;
-    const struct json_node *function_call;
-    const struct json_node *annotations;
-    const struct json_node *extra;
-};
-
 // The same text stands in up to three members.
 static void read_reasoning(const struct chat_reading *r, struct chat_candidate *candidate,
-                           const struct members *members)
+                           const struct json_node *const *delta)
 {
-    struct slice text = json_escaped(r->doc, members->reasoning_content);
+    struct slice text = json_escaped(r->doc, delta[DELTA_REASONING_CONTENT]);
     if (!text.len) {
-        text = json_escaped(r->doc, members->reasoning);
+        text = json_escaped(r->doc, delta[DELTA_REASONING]);
     }
-    if (!read_details(r, candidate, members->details)) {
+    if (!read_details(r, candidate, delta[DELTA_DETAILS])) {
         read_reasoning_text(r, candidate, text);
     }
 }
@@ -195,49 +246,20 @@ static void read_signature(const struct chat_reading *r, struct chat_candidate *
 
 // ---- a delta or message
 
-static struct members members_of(const struct json_doc *doc, const struct json_node *delta)
+static void read_delta(const struct chat_reading *r, struct chat_candidate *candidate, const struct json_node *object)
 {
-    struct members members = {0};
-    const struct {
-        struct slice name;
-        const struct json_node **node;
-    } rows[] = {
-        {SLICE("content"), &members.content},
-        {SLICE("tool_calls"), &members.calls},
-        {SLICE("reasoning_content"), &members.reasoning_content},
-        {SLICE("reasoning"), &members.reasoning},
-        {SLICE("reasoning_details"), &members.details},
-        {SLICE("refusal"), &members.refusal},
-        {SLICE("function_call"), &members.function_call},
-        {SLICE("annotations"), &members.annotations},
-        {SLICE("extra_content"), &members.extra},
-    };
-    const struct json_node *key = NULL;
-    const struct json_node *value = NULL;
-    while (json_next_member(doc, delta, &key, &value)) {
-        struct slice name = json_escaped(doc, key);
-        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-            if (slice_eq(name, rows[i].name)) {
-                *rows[i].node = value;
-            }
-        }
+    const struct json_node *delta[N_DELTA] = {NULL};
+    find_members(r->doc, object, DELTA_NAMES, N_DELTA, delta);
+    read_reasoning(r, candidate, delta);
+    read_content(r, candidate, delta[DELTA_CONTENT]);
+    read_refusal(r, candidate, delta[DELTA_REFUSAL]);
+    read_annotations(r, candidate, delta[DELTA_ANNOTATIONS]);
+    chat_read_calls(r, candidate, delta[DELTA_CALLS]);
+    if (delta[DELTA_FUNCTION_CALL]) {
+        chat_read_function_call(r, candidate, delta[DELTA_FUNCTION_CALL]);
     }
-    return members;
-}
-
-static void read_delta(const struct chat_reading *r, struct chat_candidate *candidate, const struct json_node *delta)
-{
-    struct members members = members_of(r->doc, delta);
-    read_reasoning(r, candidate, &members);
-    read_content(r, candidate, members.content);
-    read_refusal(r, candidate, members.refusal);
-    read_annotations(r, candidate, members.annotations);
-    if (json_is(members.calls, JSON_ARRAY) || json_is(members.function_call, JSON_OBJECT)) {
-        chat_read_calls(r, candidate, members.calls);
-        chat_read_function_call(r, candidate, members.function_call);
-    }
-    if (members.extra) {
-        read_signature(r, candidate, delta);
+    if (delta[DELTA_EXTRA]) {
+        read_signature(r, candidate, object);
     }
 }
 
@@ -283,10 +305,11 @@ static void read_error(const struct chat_reading *r, const struct json_doc *doc)
 }
 
 // A string or object that says something, in a chunk or in a choice.
-static bool read_error_member(const struct chat_reading *r, const struct json_node *owner)
+static bool read_error_member(const struct chat_reading *r, const struct json_node *owner,
+                              const struct json_node *error)
 {
     struct json_doc doc;
-    if (!usage_is_filled(r->doc, json_get(r->doc, owner, SLICE("error")))) {
+    if (!usage_is_filled(r->doc, error)) {
         return false;
     }
     if (owner == json_root(r->doc)) {
@@ -297,9 +320,9 @@ static bool read_error_member(const struct chat_reading *r, const struct json_no
     return true;
 }
 
-static void read_finish(const struct chat_reading *r, struct chat_candidate *candidate, const struct json_node *choice)
+static void read_finish(const struct chat_reading *r, struct chat_candidate *candidate, const struct json_node *reason)
 {
-    struct slice word = json_string(r->doc, json_get(r->doc, choice, SLICE("finish_reason")), r->arena);
+    struct slice word = json_string(r->doc, reason, r->arena);
     struct finish finish = {.reason = reason_of(word), .native = word};
     if (!word.len) {
         return;
@@ -336,19 +359,23 @@ static void read_usage(struct state *state, const struct chat_reading *r, const 
     }
 }
 
-static void read_choice(struct state *state, const struct chat_reading *r, const struct json_node *choice)
+static void read_choice(struct state *state, const struct chat_reading *r, const struct json_node *object)
 {
-    const struct json_node *delta = json_get(r->doc, choice, SLICE("delta"));
+    const struct json_node *choice[N_CHOICE] = {NULL};
     int64_t index = 0;
-    (void)json_int64(r->doc, json_get(r->doc, choice, SLICE("index")), &index);
-    if (index < 0 || index >= CANDIDATES_MAX || read_error_member(r, choice)) {
+    find_members(r->doc, object, CHOICE_NAMES, N_CHOICE, choice);
+    (void)json_int64(r->doc, choice[CHOICE_INDEX], &index);
+    if (index < 0 || index >= CANDIDATES_MAX || read_error_member(r, object, choice[CHOICE_ERROR])) {
         return;
     }
     struct chat_candidate *candidate = candidate_at(state, r, (uint32_t)index);
-    read_delta(r, candidate, json_is(delta, JSON_OBJECT) ? delta : json_get(r->doc, choice, SLICE("message")));
-    read_logprobs(r, candidate, json_get(r->doc, choice, SLICE("logprobs")));
-    read_finish(r, candidate, choice);
-    read_usage(state, r, json_get(r->doc, choice, SLICE("usage"))); // Moonshot puts it here
+    read_delta(r, candidate,
+               json_is(choice[CHOICE_DELTA], JSON_OBJECT) ? choice[CHOICE_DELTA] : choice[CHOICE_MESSAGE]);
+    if (choice[CHOICE_LOGPROBS]) {
+        read_logprobs(r, candidate, choice[CHOICE_LOGPROBS]);
+    }
+    read_finish(r, candidate, choice[CHOICE_REASON]);
+    read_usage(state, r, choice[CHOICE_USAGE]);
 }
 
 // ---- a chunk, or a whole answer
@@ -380,19 +407,19 @@ static void begin(struct state *state)
 
 static bool read_answer(struct state *state, const struct chat_reading *r)
 {
-    const struct json_node *root = json_root(r->doc);
-    const struct json_node *choices = json_get(r->doc, root, SLICE("choices"));
+    const struct json_node *root[N_ROOT] = {NULL};
     const struct json_node *choice = NULL;
     bool has_choice = false;
     begin(state);
+    find_members(r->doc, json_root(r->doc), ROOT_NAMES, N_ROOT, root);
     if (!state->has_head) {
-        read_head(state, r, root);
+        read_head(state, r, json_root(r->doc));
     }
-    read_usage(state, r, json_get(r->doc, root, SLICE("usage")));
-    if (read_error_member(r, root)) {
+    read_usage(state, r, root[ROOT_USAGE]);
+    if (read_error_member(r, json_root(r->doc), root[ROOT_ERROR])) {
         return true;
     }
-    while (json_next_element(r->doc, choices, &choice)) {
+    while (json_next_element(r->doc, root[ROOT_CHOICES], &choice)) {
         has_choice = true;
         read_choice(state, r, choice);
     }

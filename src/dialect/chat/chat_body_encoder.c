@@ -287,6 +287,15 @@ static void write_message(struct body *body, const struct neutral_content *conte
     json_end_object(body->w);
 }
 
+// Reasons that clients of this dialect would go on from, if they could read them.
+static void warn_of_reason(struct body *body, enum finish_reason reason)
+{
+    bool is_lost = reason == FINISH_PAUSE || reason == FINISH_COMPACTION || reason == FINISH_TOOL_ERROR;
+    if (is_lost && body->context->loss) {
+        loss_warn_path(body->context->loss, LOSS_CHANGED, SLICE("answer.finish_reason"));
+    }
+}
+
 static void write_choice(struct body *body, const struct neutral_candidate *candidate, size_t index)
 {
     bool has_refusal = next_of(candidate->content, BLOCK_REFUSAL);
@@ -295,6 +304,7 @@ static void write_choice(struct body *body, const struct neutral_candidate *cand
     json_key(body->w, SLICE("message"));
     write_message(body, candidate->content);
     write_logprobs(body, candidate->content);
+    warn_of_reason(body, candidate->finish.reason);
     json_member_string(body->w, SLICE("finish_reason"), chat_finish_word(candidate->finish.reason, has_refusal));
     json_end_object(body->w);
 }

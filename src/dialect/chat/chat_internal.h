@@ -28,6 +28,21 @@ struct slice chat_escaped_member(const struct chat_decoding *d, const struct jso
 int64_t chat_count_member(const struct chat_decoding *d, const struct json_node *object, struct slice name,
                           int64_t least, const struct json_node **node_r);
 
+enum chat_role {
+    CHAT_ROLE_SYSTEM,
+    CHAT_ROLE_DEVELOPER,
+    CHAT_ROLE_USER,
+    CHAT_ROLE_ASSISTANT,
+    CHAT_ROLE_TOOL,
+    CHAT_ROLE_FUNCTION,
+    N_CHAT_ROLES
+};
+
+// Appends the parts of a message's content that this role may have.
+void chat_decode_content(struct chat_decoding *d, const struct json_node *message, enum chat_role role,
+                         struct neutral_part ***last);
+struct neutral_part *chat_decode_refusal(struct chat_decoding *d, const struct json_node *at); // NULL: there is none
+struct neutral_part *chat_decode_assistant(struct chat_decoding *d, const struct json_node *message);
 void chat_decode_messages(struct chat_decoding *d, const struct json_node *root);
 void chat_decode_tools(struct chat_decoding *d, const struct json_node *root);
 
@@ -54,6 +69,12 @@ struct slice chat_thought_signature(const struct json_doc *doc, const struct jso
 
 // ---- requests on their way out
 
+// A server that only speaks like OpenAI's.
+static inline bool chat_is_compatible(const struct encoding *encoding)
+{
+    return encoding->target->profile.is_compatible_server;
+}
+
 void chat_encode_messages(const struct encoding *encoding, struct json_writer *w);
 void chat_encode_tools(const struct encoding *encoding, struct json_writer *w);
 // A document's base64 as a data URL in quotes, and so on: the value of a member.
@@ -63,6 +84,28 @@ void chat_write_strict(const struct encoding *encoding, struct json_writer *w, e
                        const struct json_node *schema, const struct json_node *at);
 void chat_write_schema(const struct encoding *encoding, struct json_writer *w, const struct json_node *schema,
                        bool is_openapi);
+
+struct chat_messages {
+    const struct encoding *encoding;
+    struct json_writer *w;
+};
+
+void chat_begin_message(struct chat_messages *m, struct slice role);
+void chat_end_message(struct chat_messages *m, struct slice name);
+// `is_in_loop`: no person has spoken since.
+void chat_write_assistant(struct chat_messages *m, const struct neutral_turn *turn, bool is_in_loop);
+
+// What a part says where only texts may stand; ptr NULL: it is no text.
+struct slice chat_text_of(const struct chat_messages *m, const struct neutral_part *part);
+struct slice chat_first_text(const struct chat_messages *m, const struct neutral_part *parts);
+size_t chat_count_texts(const struct chat_messages *m, const struct neutral_part *parts);
+// As a string or an array; `prefix` (escaped) goes before the first, `separator` between them where they are joined.
+void chat_write_texts(struct chat_messages *m, const struct neutral_part *parts, struct slice prefix,
+                      struct slice separator);
+void chat_write_text_part(struct chat_messages *m, struct slice type, struct slice text);
+bool chat_is_medium(const struct chat_messages *m, const struct neutral_part *part);
+void chat_write_medium(struct chat_messages *m, const struct neutral_part *part); // nothing if it is refused
+void chat_warn_of_lost(struct chat_messages *m, const struct neutral_part *part);
 
 // ---- answers on their way out
 

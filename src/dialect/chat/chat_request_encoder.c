@@ -7,11 +7,6 @@
 
 enum { STOPS_MAX = 4, ID_MAX = 64 };
 
-static bool is_compatible(const struct encoding *encoding)
-{
-    return encoding->target->profile.is_compatible_server;
-}
-
 static bool is_of_openai(const struct encoding *encoding)
 {
     return encoding->req->origin == DIALECT_CHAT || encoding->req->origin == DIALECT_RESPONSES;
@@ -122,7 +117,7 @@ static void write_sampling(const struct encoding *encoding, struct json_writer *
 
 static void write_top_k(const struct encoding *encoding, struct json_writer *w)
 {
-    if (is_compatible(encoding)) {
+    if (chat_is_compatible(encoding)) {
         write_node(encoding, w, SLICE("top_k"), encoding->req->top_k);
     } else {
         loss_warn(encoding->loss, LOSS_DROPPED, encoding->req->top_k);
@@ -152,7 +147,7 @@ static void write_limits(const struct encoding *encoding, struct json_writer *w)
 {
     const struct neutral_request *req = encoding->req;
     if (req->max_output >= 0) {
-        json_member_int(w, is_compatible(encoding) ? SLICE("max_tokens") : SLICE("max_completion_tokens"),
+        json_member_int(w, chat_is_compatible(encoding) ? SLICE("max_tokens") : SLICE("max_completion_tokens"),
                         req->max_output);
     }
     if (req->n_candidates > 1) {
@@ -251,7 +246,7 @@ static void write_storage(const struct encoding *encoding, struct json_writer *w
 static void write_identity(const struct encoding *encoding, struct json_writer *w)
 {
     const struct neutral_request *req = encoding->req;
-    if (is_compatible(encoding)) {
+    if (chat_is_compatible(encoding)) {
         write_id(encoding, w, SLICE("user"), req->end_user);
         return;
     }
@@ -276,7 +271,7 @@ static void write_stream(const struct encoding *encoding, struct json_writer *w)
     json_key(w, SLICE("stream_options"));
     json_begin_object(w);
     json_member_bool(w, SLICE("include_usage"), true); // we account for it, whether the client asks or not
-    if (obfuscation != TRI_UNSET && !is_compatible(encoding)) {
+    if (obfuscation != TRI_UNSET && !chat_is_compatible(encoding)) {
         json_member_bool(w, SLICE("include_obfuscation"), obfuscation == TRI_TRUE);
     }
     json_end_object(w);

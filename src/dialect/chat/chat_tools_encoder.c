@@ -7,11 +7,6 @@
 #include "dialect/gemini_schema.h"
 #include "dialect/strict_schema.h"
 
-static bool is_compatible(const struct encoding *encoding)
-{
-    return encoding->target->profile.is_compatible_server;
-}
-
 // ---- schemas
 
 void chat_write_schema(const struct encoding *encoding, struct json_writer *w, const struct json_node *schema,
@@ -51,7 +46,7 @@ static struct slice description_of(const struct encoding *encoding, const struct
 {
     struct buf examples = BUF_EMPTY;
     struct slice description = tool->description;
-    if (tool->kind == TOOL_CUSTOM && is_compatible(encoding) && tool->grammar.len) {
+    if (tool->kind == TOOL_CUSTOM && chat_is_compatible(encoding) && tool->grammar.len) {
         description =
             add_paragraph(encoding, description, SLICE("The input must follow this grammar:\\n"), tool->grammar);
     }
@@ -120,7 +115,7 @@ static void write_tool(const struct encoding *encoding, struct json_writer *w, c
         return;
     }
     json_begin_object(w);
-    if (tool->kind == TOOL_CUSTOM && !is_compatible(encoding)) {
+    if (tool->kind == TOOL_CUSTOM && !chat_is_compatible(encoding)) {
         write_custom(encoding, w, tool);
     } else {
         write_function(encoding, w, tool);
@@ -143,7 +138,7 @@ static bool is_chosen(const struct tool_choice *choice, const struct neutral_too
 static bool is_narrowed(const struct encoding *encoding)
 {
     const struct tool_choice *choice = &encoding->req->tool_choice;
-    return is_compatible(encoding) && choice->n_tools > 0 && choice->mode != CHOICE_SPECIFIC;
+    return chat_is_compatible(encoding) && choice->n_tools > 0 && choice->mode != CHOICE_SPECIFIC;
 }
 
 static bool is_foreign(const struct encoding *encoding, const struct neutral_tool *tool)
@@ -177,7 +172,8 @@ static void check_foreign(const struct encoding *encoding, size_t n_offered)
 
 static void write_named(const struct encoding *encoding, struct json_writer *w, const struct neutral_tool *tool)
 {
-    struct slice kind = tool->kind == TOOL_CUSTOM && !is_compatible(encoding) ? SLICE("custom") : SLICE("function");
+    struct slice kind =
+        tool->kind == TOOL_CUSTOM && !chat_is_compatible(encoding) ? SLICE("custom") : SLICE("function");
     json_begin_object(w);
     json_member_string(w, SLICE("type"), kind);
     json_key(w, kind);
@@ -228,7 +224,7 @@ static void write_choice(const struct encoding *encoding, struct json_writer *w)
     json_key(w, SLICE("tool_choice"));
     if (choice->mode == CHOICE_SPECIFIC && choice->n_tools && choice->tools[0]->kind != TOOL_SERVER) {
         write_named(encoding, w, choice->tools[0]);
-    } else if (choice->n_tools && !is_compatible(encoding)) {
+    } else if (choice->n_tools && !chat_is_compatible(encoding)) {
         write_allowed(encoding, w);
     } else {
         json_write_string(w, mode_word(choice->mode));

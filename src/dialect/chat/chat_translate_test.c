@@ -242,7 +242,7 @@ static void requests_become_what_the_server_takes(void **state)
          "'function':{'name':'f','arguments':'{}'},'extra_content':{'google':{'thought_signature':'AAA='}}}]},"
          "{'role':'tool','tool_call_id':'c1','content':'r'}]",
          ""},
-        {"an unknown model of an unknown kind", DIALECT_CHAT, "gpt-4o",
+        {"what has no place elsewhere", DIALECT_CHAT, "gpt-4o",
          "{'messages':[" USER "],'web_search_options':{},'service_tier':'turbo','prediction':{'type':'content'}}",
          "'messages':[" USER "]", "dropped:service_tier,dropped:web_search_options"},
         {"Anthropic's results", DIALECT_ANTHROPIC, "gpt-4o",
@@ -626,6 +626,20 @@ static void usage_is_sent_to_those_who_ask(void **state)
     heard_deinit(&heard);
 }
 
+static void usage_within_a_choice_counts(void **state)
+{
+    struct heard heard;
+    (void)state;
+    heard_init(&heard, DIALECT_CHAT, true, false);
+    hear_deltas(&heard, "{'content':'t'}\n{'choices':[{'delta':{},'finish_reason':'stop','usage':{'prompt_tokens':10,"
+                        "'completion_tokens':4,'cached_tokens':3}}]}");
+    const struct usage *usage = translation_usage(heard.translation);
+    assert_int_equal(usage->input, 10);
+    assert_int_equal(usage->output, 4);
+    assert_int_equal(usage->cache_read, 3);
+    heard_deinit(&heard);
+}
+
 // ---- what only its issuer can read
 
 static void opaque_state_comes_back_from_the_client(void **state)
@@ -698,6 +712,7 @@ int main(void)
         cmocka_unit_test(odd_streams_make_whole_messages),
         cmocka_unit_test(a_stream_is_written_as_clients_read_it),
         cmocka_unit_test(usage_is_sent_to_those_who_ask),
+        cmocka_unit_test(usage_within_a_choice_counts),
         cmocka_unit_test(opaque_state_comes_back_from_the_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

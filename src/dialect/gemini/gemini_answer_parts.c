@@ -48,7 +48,7 @@ static void write_call(struct json_writer *w, const struct neutral_block *call, 
     json_member_string(w, SLICE("id"), call->call_id);
     json_member_string(w, SLICE("name"), call->name);
     json_key(w, SLICE("args"));
-    json_write_raw(w, raw);
+    json_write_raw_line(w, raw);
     json_end_object(w);
     write_signature(w, signature);
     json_end_object(w);

@@ -191,11 +191,7 @@ static bool sends_id(const struct conversation *c, const struct neutral_part *pa
 
 static struct slice name_of(const struct conversation *c, struct slice name_space, struct slice name)
 {
-    const struct neutral_tool *tool = neutral_find_tool(c->req, name_space, name);
-    if (tool && tool->target_name.len) {
-        return tool->target_name;
-    }
-    return tool_target_name(c->g->encoding->arena, DIALECT_GEMINI, name_space, name);
+    return tool_history_name(c->g->encoding->arena, c->req, DIALECT_GEMINI, name_space, name);
 }
 
 static struct slice text_of(const struct neutral_part *part)

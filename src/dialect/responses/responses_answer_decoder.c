@@ -40,7 +40,7 @@ static void fail(const struct responses_reading *r, const struct json_node *erro
     answer_error(r->answer, &failure);
 }
 
-static enum finish_reason completed_reason(const struct responses_decoder *decoder)
+static enum finish_reason completed_reason(const struct responses_decoding *decoder)
 {
     if (decoder->has_call) {
         return FINISH_TOOL_CALLS;
@@ -213,7 +213,7 @@ static void read_event(void *state, struct answer *answer, const struct json_doc
 // Not of this dialect, but who writes it says that nothing was cut off.
 static void read_done(void *state, struct answer *answer)
 {
-    const struct responses_decoder *decoder = state;
+    const struct responses_decoding *decoder = state;
     if (decoder->n_items) {
         answer_end(answer, true);
     }
@@ -228,7 +228,7 @@ static void read_end(void *state, struct answer *answer)
 
 static void read_body(struct answer *answer, const struct json_doc *doc)
 {
-    struct responses_decoder decoder = {0};
+    struct responses_decoding decoder = {0};
     struct responses_reading r = {.decoder = &decoder, .answer = answer, .doc = doc, .root = json_root(doc)};
     struct slice status = responses_plain(&r, r.root, "status");
     bool has_output = json_is(responses_get(&r, r.root, "output"), JSON_ARRAY);
@@ -247,7 +247,7 @@ static void read_body(struct answer *answer, const struct json_doc *doc)
 }
 
 const struct answer_decoder responses_decoder = {
-    .state_size = sizeof(struct responses_decoder),
+    .state_size = sizeof(struct responses_decoding),
     .read_event = read_event,
     .read_done = read_done,
     .read_end = read_end,

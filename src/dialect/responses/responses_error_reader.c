@@ -45,14 +45,20 @@ static const struct code *find_code(struct slice code)
     return NULL;
 }
 
-// The type says least: "invalid_request_error" comes with a wrong key as with a missing model.
+// Types that say less than a status: "invalid_request_error" comes with a wrong key as with a missing model,
+// "server_error" with an overload.
+static bool is_vague(enum fault fault)
+{
+    return fault == FAULT_INVALID_REQUEST || fault == FAULT_UPSTREAM_SERVER;
+}
+
 static void classify(struct neutral_error *error, unsigned status)
 {
     const struct code *code = find_code(error->code);
     const struct code *type = find_code(error->type);
-    if (code) {
+    if (code && (status == 0 || !is_vague(code->fault))) {
         error->fault = code->fault;
-    } else if (type && (status == 0 || type->fault != FAULT_INVALID_REQUEST)) {
+    } else if (type && (status == 0 || !is_vague(type->fault))) {
         error->fault = type->fault;
     } else if (status == 0 && slice_starts_with(error->code, SLICE("image_"))) {
         error->fault = FAULT_INVALID_REQUEST;

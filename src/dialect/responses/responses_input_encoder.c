@@ -159,10 +159,7 @@ static void write_said(struct row *row, const struct neutral_part *part)
 
 static struct slice target_name(const struct encoding *encoding, const struct call *call)
 {
-    const struct neutral_tool *tool = neutral_find_tool(encoding->req, call->name_space, call->name);
-    return tool && tool->target_name.len
-               ? tool->target_name
-               : tool_target_name(encoding->arena, DIALECT_RESPONSES, call->name_space, call->name);
+    return tool_history_name(encoding->arena, encoding->req, DIALECT_RESPONSES, call->name_space, call->name);
 }
 
 static void write_call(struct row *row, const struct call *call)

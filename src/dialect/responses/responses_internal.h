@@ -58,7 +58,7 @@ void responses_write_failure(struct json_writer *w, const struct fault_report *r
 struct item;
 
 // State of a stream; a body uses one, too.
-struct responses_decoder {
+struct responses_decoding {
     struct item *items; // arena; the newest first
     size_t n_items;
     bool has_text;
@@ -68,7 +68,7 @@ struct responses_decoder {
 
 // One event or body under way.
 struct responses_reading {
-    struct responses_decoder *decoder;
+    struct responses_decoding *decoder;
     struct answer *answer;
     const struct json_doc *doc;
     const struct json_node *root; // the event

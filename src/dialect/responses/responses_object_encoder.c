@@ -36,7 +36,7 @@ static void write_echoes(struct json_writer *w, const struct neutral_request *re
     for (size_t i = 0; i < sizeof(ECHOES) / sizeof(ECHOES[0]); i++) {
         const struct json_node *node = is_known ? neutral_member(req->doc, json_root(req->doc), ECHOES[i].name) : NULL;
         json_key(w, ECHOES[i].name);
-        json_write_raw(w, node ? json_raw(req->doc, node) : ECHOES[i].usual);
+        json_write_raw_line(w, node ? json_raw(req->doc, node) : ECHOES[i].usual);
     }
 }
 

@@ -137,6 +137,16 @@ static void write_text_document(const struct encoding *encoding, struct json_wri
     json_end_object(w);
 }
 
+// What stands in it besides its texts.
+static void write_pictures(const struct encoding *encoding, struct json_writer *w, const struct neutral_part *part)
+{
+    for (; part; part = part->next) {
+        if (part->kind == PART_IMAGE && !is_foreign_file(encoding, part)) {
+            write_image(encoding, w, part);
+        }
+    }
+}
+
 static void write_document(const struct encoding *encoding, struct json_writer *w, const struct neutral_part *part)
 {
     if (part->media.wants_citations || part->media.context.len) {
@@ -144,6 +154,7 @@ static void write_document(const struct encoding *encoding, struct json_writer *
     }
     if (part->media.form == MEDIA_TEXT || part->media.form == MEDIA_PARTS) {
         write_text_document(encoding, w, part);
+        write_pictures(encoding, w, part->media.parts);
     } else {
         write_file(encoding, w, part);
     }

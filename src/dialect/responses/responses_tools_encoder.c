@@ -92,6 +92,32 @@ static void write_tool(const struct encoding *encoding, struct json_writer *w, c
     json_end_object(w);
 }
 
+// Of the namespace in `tools` that a tool stands in.
+static struct slice description_around(const struct encoding *encoding, const struct json_node *tools,
+                                       const struct json_node *tool)
+{
+    const struct json_doc *doc = encoding->req->doc;
+    const struct json_node *node = NULL;
+    while (json_next_element(doc, tools, &node)) {
+        if (node->start < tool->start && tool->end < node->end) {
+            return neutral_escaped(doc, json_get(doc, node, SLICE("description")));
+        }
+    }
+    return SLICE_EMPTY;
+}
+
+static struct slice namespace_description(const struct encoding *encoding, const struct json_node *tool)
+{
+    const struct json_doc *doc = encoding->req->doc;
+    const struct json_node *item = NULL;
+    struct slice description = description_around(encoding, json_get(doc, json_root(doc), SLICE("tools")), tool);
+    const struct json_node *input = json_get(doc, json_root(doc), SLICE("input"));
+    while (!description.len && json_next_element(doc, input, &item)) {
+        description = description_around(encoding, json_get(doc, item, SLICE("tools")), tool);
+    }
+    return description;
+}
+
 // The tools of a namespace in a row; returns the one behind them.
 static const struct neutral_tool *write_namespace(const struct encoding *encoding, struct json_writer *w,
                                                   const struct neutral_tool *tool)
@@ -100,7 +126,7 @@ static const struct neutral_tool *write_namespace(const struct encoding *encodin
     json_begin_object(w);
     json_member_string(w, SLICE("type"), SLICE("namespace"));
     json_member_string(w, SLICE("name"), name);
-    json_member_string(w, SLICE("description"), name);
+    responses_write_escaped(w, "description", namespace_description(encoding, tool->at));
     json_key(w, SLICE("tools"));
     json_begin_array(w);
     for (; tool && slice_eq(tool->name_space, name); tool = tool->next) {
