@@ -10,6 +10,7 @@ function messagesOf(bytes) {
     const role = messages.length % 2 === 0 ? 'user' : 'assistant';
     messages.push({ role, content: SENTENCE.repeat(130).slice(0, Math.min(left, 16384)) });
   }
+  if (messages.at(-1).role === 'assistant') messages.push({ role: 'user', content: 'Go on.' });
   return messages;
 }
 

@@ -596,11 +596,3 @@ test('bodies that are no request', async (t) => {
     assert.deepEqual([response.json.error.code, response.json.error.status], [404, 'NOT_FOUND']);
   });
 });
-
-test('a model of another dialect is 501 in the dialect of the client, until translation comes', async () => {
-  for (const [name, model] of [['anthropic', 'm-gpt'], ['chat', 'm-claude'], ['responses', 'm-chat'], ['gemini', 'm-gpt']]) {
-    const response = await stack.gateway.call(modelRequest(name, { key: uniqueKey(), model }));
-    assert.equal(response.status, 501, name);
-    assert.ok(dialects[name].errorOf(response.json).message.length > 0);
-  }
-});

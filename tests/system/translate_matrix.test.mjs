@@ -160,13 +160,10 @@ for (const stream of [false, true]) {
   // Whatever was asked for, the provider answers in the other form.
   const form = stream ? 'json' : 'sse';
   test(`answered as ${form}${how}`, (t) => matrix.run(t, `answered as ${form}${how}`, async (client, upstream) => {
-    if (client === upstream) {
-      return 'who speaks the provider\'s dialect gets what it sends';
-    }
     const reply = await open(client, upstream, `answer=${form}~tokens=5~thoughts=3`).say({ content: 'Hello', stream });
     assert.equal(reply.text, 'A gateway stands between ');
     assert.equal(reply.finish, 'stop');
-  }));
+  }, { isTranslated: true }));
 }
 
 // Results with pictures, in the words of each client; Chat Completions has none.
@@ -211,9 +208,6 @@ test('a picture in a result', (t) => matrix.run(t, 'a picture in a result', asyn
 
 // A tool that takes any text: where the provider knows none, it is a function with one member, and comes back as it was.
 test('a free-form tool', (t) => matrix.run(t, 'a free-form tool', async (client, upstream) => {
-  if (client === upstream) {
-    return 'nothing is translated';
-  }
   const input = '*** Begin Patch\n"ä" \\ \t\n';
   const args = encodeURIComponent(JSON.stringify({ input }));
   const c = open(client, upstream, `tool=apply_patch~args=${args}~echo=1`, thinkingModels[upstream]);
@@ -226,7 +220,7 @@ test('a free-form tool', (t) => matrix.run(t, 'a free-form tool', async (client,
     const second = await c.say({ history: [...first.history, ...first.native, output], stream, extra: { tools: custom } });
     assert.deepEqual(JSON.parse(second.text).results, ['patched']);
   }
-}, { only: ['responses'] }));
+}, { isTranslated: true, only: ['responses'] }));
 
 test('a forced tool', (t) => matrix.run(t, 'a forced tool', async (client, upstream) => {
   const reply = await open(client, upstream, '').say({ content: 'Weather?', tools, choice: 'required' });
@@ -255,9 +249,6 @@ for (const status of [400, 401, 403, 404, 429, 500, 529]) {
   for (const stream of [false, true]) {
     const feature = `status ${status}${stream ? ', stream' : ''}`;
     test(feature, (t) => matrix.run(t, feature, async (client, upstream) => {
-      if (client === upstream && [401, 529].includes(status)) {
-        return 'the provider\'s own answer: see sdk_*.test.mjs';
-      }
       const c = open(client, upstream, `status=${status}`);
       const [type, expected] = sdkClients[client].error[status];
       await assert.rejects(c.say({ content: 'Hello', stream }), (error) => {
@@ -267,7 +258,7 @@ for (const status of [400, 401, 403, 404, 429, 500, 529]) {
         return true;
       });
       assert.equal((await c.seen()).length, 1, 'one request is one attempt');
-    }));
+    }, { isTranslated: [401, 529].includes(status) }));
   }
 }
 
@@ -307,9 +298,6 @@ for (const fault of faults) {
 // Of Chat a reason for the end is one, whether or not the last event follows; Gemini has no other end than that of the
 // body.
 test('no last event', (t) => matrix.run(t, 'no last event', async (client, upstream) => {
-  if (client === upstream) {
-    return 'see sdk_*.test.mjs';
-  }
   const answer = open(client, upstream, 'nodone=1~tokens=5~pace=8').say({ content: 'Hello', stream: true });
   if (upstream === 'responses' || upstream === 'anthropic') {
     await assert.rejects(answer, (error) => !/^no answer within/.test(error.message));
@@ -317,7 +305,7 @@ test('no last event', (t) => matrix.run(t, 'no last event', async (client, upstr
     const { text, finish } = await answer;
     assert.deepEqual([text, finish], ['A gateway stands between ', 'stop']);
   }
-}));
+}, { isTranslated: true }));
 
 test('abort closes the upstream', (t) => matrix.run(t, 'abort', async (client, upstream) => {
   const c = open(client, upstream, 'tokens=1000~pace=20');

@@ -127,21 +127,35 @@ static void write_resolution(struct conversation *c, const struct media *media)
     }
 }
 
+static void write_binary(struct conversation *c, enum content_role role, const struct neutral_part *part)
+{
+    if (takes_media(c, part)) {
+        begin_part(c, role);
+        gemini_write_media(c->w, &part->media, part->kind);
+        if (part->kind == PART_IMAGE) {
+            write_resolution(c, &part->media);
+        }
+        json_end_object(c->w);
+    }
+}
+
+// The pictures of a document follow its text.
 static void write_media(struct conversation *c, enum content_role role, const struct neutral_part *part)
 {
     const struct media *media = &part->media;
     if (media->wants_citations || media->context.len) {
         loss_warn(loss_of(c), LOSS_DROPPED, part->at);
     }
-    if (is_text_document(media)) {
-        write_text_document(c, role, media);
-    } else if (takes_media(c, part)) {
-        begin_part(c, role);
-        gemini_write_media(c->w, media, part->kind);
-        if (part->kind == PART_IMAGE) {
-            write_resolution(c, media);
+    if (!is_text_document(media)) {
+        write_binary(c, role, part);
+        return;
+    }
+    write_text_document(c, role, media);
+    const struct neutral_part *inner = media->form == MEDIA_PARTS ? media->parts : NULL;
+    for (; inner; inner = inner->next) {
+        if (inner->kind == PART_IMAGE) {
+            write_binary(c, role, inner);
         }
-        json_end_object(c->w);
     }
 }
 

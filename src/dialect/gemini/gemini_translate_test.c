@@ -306,6 +306,13 @@ static const struct request_row REQUESTS[] = {
      "{\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\",\"file_id\":\"file-1\"}]}]}", NULL, NULL,
      ""},
 
+    {"a document of texts and pictures", DIALECT_ANTHROPIC, NEW,
+     "{\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"document\",\"title\":\"T\","
+     "\"source\":{"
+     "\"type\":\"content\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image\",\"source\":{\"type\":"
+     "\"base64\",\"media_type\":\"image/png\",\"data\":\"iVBORw0KGgo=\"}}]}}]}]}",
+     "[{\"text\":\"T\\n\\na\"},{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"iVBORw0KGgo=\"}}]", NULL, ""},
+
     {"calls under way", DIALECT_CHAT, NEW, LOOP(RESULT("c2", "two") "," RESULT("c1", "one")),
      "{\"functionCall\":{\"id\":\"c1\",\"name\":\"f\",\"args\":{\"a\":1.0}}," SKIP
      "},{\"functionCall\":{\"id\":\"c2\",\"name\":\"f\",\"args\":{\"a\":1.0}}}]},{\"role\":\"user\",\"parts\":["
