@@ -18,32 +18,16 @@ void buf_clear(struct buf *buf)
     buf->len = 0;
 }
 
-char *buf_reserve(struct buf *buf, size_t extra)
+char *buf_grow(struct buf *buf, size_t extra)
 {
     size_t need = buf->len + extra;
-    if (need > buf->cap || !buf->ptr) {
-        size_t cap = buf->cap ? buf->cap : BUF_CAP_MIN;
-        while (cap < need) {
-            cap *= 2;
-        }
-        buf->ptr = mem_realloc(buf->ptr, cap);
-        buf->cap = cap;
+    size_t cap = buf->cap ? buf->cap : BUF_CAP_MIN;
+    while (cap < need) {
+        cap *= 2;
     }
+    buf->ptr = mem_realloc(buf->ptr, cap);
+    buf->cap = cap;
     return buf->ptr + buf->len;
-}
-
-void buf_append(struct buf *buf, struct slice s)
-{
-    if (s.len) {
-        memcpy(buf_reserve(buf, s.len), s.ptr, s.len);
-        buf->len += s.len;
-    }
-}
-
-void buf_append_char(struct buf *buf, char c)
-{
-    *buf_reserve(buf, 1) = c;
-    buf->len++;
 }
 
 void buf_append_u64(struct buf *buf, uint64_t value)

@@ -93,10 +93,15 @@ void random_uuid(char out[RANDOM_UUID_SIZE])
 void random_token(char *out, size_t len)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    enum { N_DIGITS = sizeof(digits) - 1, FAIR = 256 / N_DIGITS * N_DIGITS };
+    enum { N_DIGITS = sizeof(digits) - 1, FAIR = 256 / N_DIGITS * N_DIGITS, N_AT_ONCE = 32 };
+    unsigned char bytes[N_AT_ONCE];
+    size_t n_used = N_AT_ONCE;
     while (len) {
-        unsigned char byte;
-        random_bytes(&byte, 1);
+        if (n_used == N_AT_ONCE) {
+            random_bytes(bytes, sizeof(bytes));
+            n_used = 0;
+        }
+        unsigned char byte = bytes[n_used++];
         if (byte < FAIR) { // the rest would make some digits likelier
             *out++ = digits[byte % N_DIGITS];
             len--;

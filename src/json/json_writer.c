@@ -90,8 +90,13 @@ static void append_quoted(struct buf *out, struct slice escaped)
     out->len += escaped.len + 2;
 }
 
+// Names and short texts hardly ever have anything to escape.
 static void append_text(struct buf *out, struct slice text)
 {
+    if (text.len && json_skip_plain_ascii(text.ptr, text.ptr + text.len) == text.ptr + text.len) {
+        append_quoted(out, text);
+        return;
+    }
     buf_append_char(out, '"');
     json_escape(out, text);
     buf_append_char(out, '"');
