@@ -45,9 +45,8 @@ void fixture_gist_usage(struct buf *out, const struct usage *usage);          //
 struct slice fixture_without_empty_lines(struct arena *arena, struct slice text);
 const char *fixture_finish_name(enum finish_reason reason);
 
-// A JSON text in one form for all that are the same value: members sorted, numbers with
-// a fraction or an exponent as doubles, no white space. What is
-// no JSON stands as a string in {"_invalid_json": …}.
+// A JSON text in one form for all that are the same value: members sorted, numbers with a fraction or an exponent as
+// doubles, no white space. What is no JSON stands as a string in {"_invalid_json": …}.
 void fixture_canonical(struct arena *arena, struct slice json, struct buf *out);
 void fixture_canonical_node(const struct json_doc *doc, const struct json_node *node, struct arena *arena,
                             struct buf *out);
