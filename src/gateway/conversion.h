@@ -10,7 +10,6 @@
 struct conversion {
     struct json_doc doc; // the client's body, on the tape in full
     struct translated_request request;
-    struct slice warnings;           // value of x-droid2api-warnings; empty: none
     struct buf body;                 // owned: what goes upstream
     struct translation *translation; // from the upstream's head on, where it is a success
     struct buf whole;                // owned: an answer that must be there as a whole
@@ -27,6 +26,10 @@ bool conversion_start(struct exchange *x);
 // The query of the upstream's path; empty without one.
 struct slice conversion_query(const struct exchange *x);
 
+// The value of x-droid2api-warnings, in the arena: what request and answer have lost so far; empty: nothing.
+struct slice conversion_warnings(const struct exchange *x);
+
+// The head of an answer has come; `resp` is good during the call only.
 void conversion_on_head(struct exchange *x, const struct h1_response *resp);
 // A piece of the answer, unpacked. False: the exchange is over, and gone.
 bool conversion_on_piece(struct exchange *x, struct slice piece, bool last);
@@ -34,5 +37,6 @@ bool conversion_on_piece(struct exchange *x, struct slice piece, bool last);
 void conversion_end_stream(struct exchange *x, struct slice message);
 // May a heartbeat be put in now?
 bool conversion_is_streaming(const struct exchange *x);
+// What the answer has said so far of tokens.
 struct usage conversion_usage(const struct exchange *x);
-void conversion_deinit(struct exchange *x);
+void conversion_deinit(struct exchange *x); // frees what is outside of the arena; again: nothing happens

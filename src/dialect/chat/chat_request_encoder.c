@@ -3,7 +3,7 @@
 // do not know, so they get the old and common ones only.
 #include "dialect/chat/chat_internal.h"
 
-enum { STOPS_MAX = 4, ID_MAX = 64 };
+enum { ID_MAX = 64 };
 
 // ---- reasoning
 
@@ -121,7 +121,7 @@ static void write_stops(const struct encoding *encoding, struct json_writer *w)
     }
     json_key(w, SLICE("stop"));
     json_begin_array(w);
-    for (size_t i = 0; i < req->n_stops && i < STOPS_MAX; i++) {
+    for (size_t i = 0; i < req->n_stops_sent; i++) {
         json_write_raw(w, json_raw(req->doc, req->stops[i]));
     }
     json_end_array(w);
