@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A model whose upstream speaks another dialect than the client: the request is translated before the attempt, the
-// answer on its way back. Used by exchange.c, attempt.c and relay.c; all of it does nothing for an exchange that needs
-// none (`x->conversion` NULL).
+// answer on its way back. Used by exchange.c, attempt.c, relay.c and accounting.c, which ask for `x->conversion` first:
+// it is NULL for an exchange that needs none. Only conversion_is_needed(), _start() and _deinit() may be called then.
 #pragma once
 
 #include "dialect/translate.h"
@@ -15,8 +15,8 @@ struct conversion {
     struct buf whole;                // owned: an answer that must be there as a whole
     struct buf out;                  // owned: what is about to leave to the client
     struct slice retry_after;        // arena: of the upstream's answer
-    bool is_counting;
-    bool client_streams;
+    bool is_counting;                // tokens are to be counted, nothing to be generated
+    bool client_streams;             // else it gets one body at the end
 };
 
 // Does this request need it? Counting does too, where the upstream cannot count.
