@@ -12,8 +12,8 @@
 enum adjust_reasoning { ADJUST_AUTO, ADJUST_OFF, ADJUST_LOW, ADJUST_MEDIUM, ADJUST_HIGH, ADJUST_XHIGH };
 
 struct adjustments {
-    struct slice
-        model; // the upstream's name for the model; ptr NULL: leave it. Not used for Gemini (it is in the path)
+    // The upstream's name for the model; ptr NULL: leave it. Not used for Gemini (it is in the path).
+    struct slice model;
     bool has_model_member;      // Gemini bodies of /v1/generate carry `model`
     struct slice system_prompt; // plain text; empty: none. Goes before the client's own
     enum adjust_reasoning reasoning;

@@ -387,7 +387,7 @@ void answer_error(struct answer *answer, const struct neutral_error *error)
     }
 }
 
-static void fail(struct answer *answer, enum fault fault, struct slice message)
+void answer_fail(struct answer *answer, enum fault fault, struct slice message)
 {
     answer_error(answer, &(struct neutral_error){.fault = fault, .message = message, .retry_after_s = -1});
 }
@@ -434,7 +434,7 @@ static void pass_end(struct answer *answer)
 
 void answer_break_off(struct answer *answer)
 {
-    fail(answer, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
+    answer_fail(answer, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
 }
 
 void answer_end(struct answer *answer, bool is_terminated)
@@ -445,7 +445,7 @@ void answer_end(struct answer *answer, bool is_terminated)
     if (!is_terminated && is_cut_off(answer)) {
         answer_break_off(answer);
     } else if (answer->n_candidates == 0) {
-        fail(answer, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has nothing in it"));
+        answer_fail(answer, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has nothing in it"));
     } else {
         pass_end(answer);
     }

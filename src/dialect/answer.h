@@ -204,6 +204,8 @@ void answer_usage(struct answer *answer, const struct usage *usage);
 // Recorded; it is passed on at the end, because figures and blocks may still come. The stronger reason stays.
 void answer_finish(struct answer *answer, uint32_t candidate, const struct finish *finish);
 void answer_error(struct answer *answer, const struct neutral_error *error);
+// The same for a failure that nobody told of. `message` is plain and outlives the answer.
+void answer_fail(struct answer *answer, enum fault fault, struct slice message);
 // The answer has ended. `is_terminated`: with the dialect's own ending. A candidate without a reason gets the one that
 // fits if it is; if it is not, the answer was cut off: ERROR. An answer in which nothing was opened or finished is an
 // ERROR, too.

@@ -10,24 +10,10 @@
 #include <cmocka.h>
 
 #include "dialect/dialect_internal.h"
+#include "dialect/event_trace.h"
 #include "http/sse_parser.h"
 
 enum { CANONICAL_DEPTH_MAX = 100 };
-
-struct slice fixture_read(struct arena *arena, const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        fail_msg("cannot open %s", path);
-    }
-    assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    size_t len = (size_t)ftell(file);
-    rewind(file);
-    char *bytes = arena_text(arena, len + 1);
-    assert_int_equal(fread(bytes, 1, len, file), len);
-    fclose(file);
-    return slice_of(bytes, len);
-}
 
 struct answer_context fixture_context(struct arena *arena, enum dialect upstream, enum dialect client)
 {
@@ -300,7 +286,7 @@ void fixture_describe(const struct neutral_response *response, struct buf *out)
         for (const struct neutral_content *content = candidate->content; content; content = content->next) {
             describe_content(content, out);
         }
-        buf_printf(out, "finish: %s (%.*s) stop: %.*s detail: %.*s\n", fixture_finish_name(candidate->finish.reason),
+        buf_printf(out, "finish: %s (%.*s) stop: %.*s detail: %.*s\n", event_trace_reason(candidate->finish.reason),
                    SLICE_ARG(candidate->finish.native), SLICE_ARG(candidate->finish.stop_sequence),
                    SLICE_ARG(candidate->finish.detail));
     }
@@ -311,26 +297,6 @@ void fixture_describe(const struct neutral_response *response, struct buf *out)
 }
 
 // ---- the gist
-
-const char *fixture_finish_name(enum finish_reason reason)
-{
-    static const char *const NAMES[] = {
-        [FINISH_UNSET] = "unset",
-        [FINISH_OTHER] = "other",
-        [FINISH_STOP] = "stop",
-        [FINISH_STOP_SEQUENCE] = "stop_sequence",
-        [FINISH_TOOL_CALLS] = "tool_calls",
-        [FINISH_PAUSE] = "pause",
-        [FINISH_COMPACTION] = "compaction",
-        [FINISH_CANCELLED] = "cancelled",
-        [FINISH_TOOL_ERROR] = "tool_error",
-        [FINISH_CONTEXT_WINDOW] = "context_window",
-        [FINISH_LENGTH] = "length",
-        [FINISH_REFUSAL] = "refusal",
-        [FINISH_CONTENT_FILTER] = "content_filter",
-    };
-    return NAMES[reason];
-}
 
 void fixture_gist_text(struct buf *out, const char *name, struct slice text)
 {
@@ -394,7 +360,7 @@ static void gist_candidate(const struct gist *gist, const struct neutral_candida
     }
     fixture_gist_text(out, "refusal", buf_slice(&texts[BLOCK_REFUSAL]));
     buf_append(out, buf_slice(&texts[BLOCK_CALL]));
-    buf_printf(out, "finish: %s\n", fixture_finish_name(candidate->finish.reason));
+    buf_printf(out, "finish: %s\n", event_trace_reason(candidate->finish.reason));
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         buf_deinit(&texts[i]);
     }

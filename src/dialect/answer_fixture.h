@@ -4,9 +4,8 @@
 #pragma once
 
 #include "dialect/collect.h"
+#include "dialect/fixture_file.h"
 #include "dialect/normalise.h"
-
-struct slice fixture_read(struct arena *arena, const char *path); // the test fails when there is no such file
 
 // A request of nobody with no tools, and the context of an answer to it.
 struct answer_context fixture_context(struct arena *arena, enum dialect upstream, enum dialect client);
@@ -43,11 +42,9 @@ void fixture_gist_text(struct buf *out, const char *name, struct slice text); //
 void fixture_gist_usage(struct buf *out, const struct usage *usage);          // what is not known counts as 0
 // Dialects without parts of reasoning put an empty line between them.
 struct slice fixture_without_empty_lines(struct arena *arena, struct slice text);
-const char *fixture_finish_name(enum finish_reason reason);
 
-// A JSON text in one form for all that are the same value: members sorted, numbers with
-// a fraction or an exponent as doubles, no white space. What is
-// no JSON stands as a string in {"_invalid_json": …}.
+// A JSON text in one form for all that are the same value: members sorted, numbers with a fraction or an exponent as
+// doubles, no white space. What is no JSON stands as a string in {"_invalid_json": …}.
 void fixture_canonical(struct arena *arena, struct slice json, struct buf *out);
 void fixture_canonical_node(const struct json_doc *doc, const struct json_node *node, struct arena *arena,
                             struct buf *out);

@@ -146,6 +146,18 @@ struct encoding {
     struct loss *loss;
 };
 
+// Does the client speak a dialect of OpenAI's?
+bool encoding_is_of_openai(const struct encoding *encoding);
+// A member with a value of the client's as it stands; nothing for NULL.
+void encoding_write_node(const struct encoding *encoding, struct json_writer *w, struct slice name,
+                         const struct json_node *node);
+// The value of a member: a schema of the client's as JSON Schema.
+void encoding_write_schema(const struct encoding *encoding, struct json_writer *w, const struct json_node *schema,
+                           bool is_openapi);
+// What OpenAI is to be told of the answer's schema: one from a client that knows no such thing as strict is taken
+// strictly where it can be.
+enum tri encoding_format_strictness(const struct encoding *encoding);
+
 // ---- translation of answers
 
 // Decoder of one dialect: tells an answer what it reads. Its state is `state_size` zeroed bytes in the answer's arena.

@@ -11,6 +11,7 @@
 
 #include "dialect/dialect_internal.h"
 #include "dialect/estimate.h"
+#include "dialect/fixture_file.h"
 
 #define FOLDER "tests/corpus/dialects/"
 
@@ -76,21 +77,6 @@ static const struct exception EXCEPTIONS[] = {
     {SLICE_INIT("ge-j13"), HIDDEN},
 };
 
-static struct slice read_file(const char *path, struct arena *arena)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        fail_msg("cannot open %s", path);
-    }
-    assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    size_t len = (size_t)ftell(file);
-    rewind(file);
-    char *bytes = arena_text(arena, len + 1);
-    assert_int_equal(fread(bytes, 1, len, file), len);
-    fclose(file);
-    return slice_of(bytes, len);
-}
-
 static enum dialect dialect_of(struct slice name)
 {
     static const char *const NAMES[N_DIALECTS] = {"anthropic", "openai-chat", "openai-responses", "gemini"};
@@ -121,7 +107,7 @@ static int64_t estimated(struct arena *arena, enum dialect dialect, struct slice
 {
     struct json_doc doc;
     struct slice full = arena_printf(arena, FOLDER "%.*s", SLICE_ARG(path));
-    assert_int_equal(json_parse(&doc, arena, read_file(arena_cstr(arena, full), arena), NULL), 0);
+    assert_int_equal(json_parse(&doc, arena, fixture_read(arena, arena_cstr(arena, full)), NULL), 0);
     struct neutral_request req;
     struct loss loss;
     neutral_request_init(&req, dialect, &doc);
@@ -184,7 +170,7 @@ static void all_recorded_requests(void **state)
     const struct json_node *row = NULL;
     size_t n = 0;
     arena_init(&arena, 64 * 1024);
-    assert_int_equal(json_parse(&doc, &arena, read_file(FOLDER "EXPECTED.json", &arena), NULL), 0);
+    assert_int_equal(json_parse(&doc, &arena, fixture_read(&arena, FOLDER "EXPECTED.json"), NULL), 0);
     while (json_next_member(&doc, json_root(&doc), &name, &row)) {
         n += check_case(&arena, &doc, json_string(&doc, name, &arena), row);
     }

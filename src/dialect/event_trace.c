@@ -28,6 +28,11 @@ static const char *const REASONS[] = {
     [FINISH_CONTENT_FILTER] = "content_filter",
 };
 
+const char *event_trace_reason(enum finish_reason reason)
+{
+    return REASONS[reason];
+}
+
 // What a trace knows of a block: its encoder's slot points to one of these. NULL: not opened yet.
 enum mark { MARK_OPEN, MARK_HAS_DELTA, MARK_PART_IS_DUE, MARK_CLOSED, N_MARKS };
 static const char MARKS[N_MARKS];
@@ -135,7 +140,7 @@ static void on_finish(struct event_trace *trace, const struct neutral_event *eve
     assert_int_not_equal(event->finish->reason, FINISH_UNSET);
     trace->is_finished[event->candidate] = true;
     trace->n_candidates = event->candidate + 1 > trace->n_candidates ? event->candidate + 1 : trace->n_candidates;
-    buf_printf(&trace->words, "F%u:%s", event->candidate, REASONS[event->finish->reason]);
+    buf_printf(&trace->words, "F%u:%s", event->candidate, event_trace_reason(event->finish->reason));
 }
 
 static void on_end(struct event_trace *trace)

@@ -29,3 +29,5 @@ void event_trace_deinit(struct event_trace *trace);
 struct event_sink event_trace_sink(struct event_trace *trace);
 // What was written down so far; ends in a NUL.
 const char *event_trace_words(struct event_trace *trace);
+
+const char *event_trace_reason(enum finish_reason reason); // "stop_sequence", …

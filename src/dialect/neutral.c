@@ -62,6 +62,16 @@ const struct neutral_tool *neutral_find_tool(const struct neutral_request *req, 
     return NULL;
 }
 
+bool neutral_choice_names(const struct tool_choice *choice, const struct neutral_tool *tool)
+{
+    for (size_t i = 0; i < choice->n_tools; i++) {
+        if (choice->tools[i] == tool) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // ---- what decoders have in common
 
 const struct json_node *neutral_member(const struct json_doc *doc, const struct json_node *object, struct slice name)
@@ -156,23 +166,30 @@ static bool is_mime_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("/+-.!#$&^_", c));
 }
 
-// Lower case, without parameters; ptr NULL when it is none.
+struct slice neutral_mime_type(struct arena *arena, struct slice given)
+{
+    if (!given.len) {
+        return SLICE_EMPTY;
+    }
+    char *lower = arena_text(arena, given.len);
+    for (size_t i = 0; i < given.len; i++) {
+        char c = given.ptr[i];
+        lower[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+    struct slice name = slice_of(lower, given.len);
+    return slice_eq(name, SLICE("image/jpg")) ? SLICE("image/jpeg") : name;
+}
+
+// Of a data URL: without parameters; ptr NULL when it is none.
 static struct slice read_mime_type(struct arena *arena, struct slice media_type)
 {
-    struct slice name = slice_trim(slice_split(&media_type, ';'));
-    char *lower = arena_text(arena, name.len);
+    struct slice name = neutral_mime_type(arena, slice_trim(slice_split(&media_type, ';')));
     for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        lower[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-        if (!is_mime_char(lower[i])) {
+        if (!is_mime_char(name.ptr[i])) {
             return SLICE_EMPTY;
         }
     }
-    name.ptr = lower;
-    if (slice_find_char(name, '/') == SLICE_NOT_FOUND) {
-        return SLICE_EMPTY;
-    }
-    return slice_eq(name, SLICE("image/jpg")) ? SLICE("image/jpeg") : name;
+    return name.len && slice_find_char(name, '/') != SLICE_NOT_FOUND ? name : SLICE_EMPTY;
 }
 
 static int hex_value(char c)

@@ -247,7 +247,7 @@ struct neutral_request {
 
 // ---- lists
 
-// Appends to a list of parts, turns or tools: `last` points to the pointer that ends the list (at first to the head),
+// Appends to a list of parts: `last` points to the pointer that ends the list (at first to the head),
 // and moves on.
 static inline void neutral_append_part(struct neutral_part ***last, struct neutral_part *part)
 {
@@ -265,6 +265,9 @@ void neutral_request_init(struct neutral_request *req, enum dialect origin, cons
 // The tool with that name (and namespace, where one is given); NULL when there is none.
 const struct neutral_tool *neutral_find_tool(const struct neutral_request *req, struct slice name_space,
                                              struct slice name);
+
+// Is the tool one of those that the choice names?
+bool neutral_choice_names(const struct tool_choice *choice, const struct neutral_tool *tool);
 
 // ---- what decoders have in common
 
@@ -284,5 +287,7 @@ enum effort neutral_effort_of(int64_t budget);
 // A data URL (RFC 2397) taken apart. False: `url` is none. `url` is escaped text without escapes that matter here
 // ("\/" is understood). Percent-coded data is turned into base64.
 bool neutral_read_data_url(struct arena *arena, struct slice url, struct media *media_r);
+// A MIME type as it was given: in lower case, in the arena, by its usual name; ptr NULL for an empty one.
+struct slice neutral_mime_type(struct arena *arena, struct slice given);
 // By the first bytes of the base64 text: image/png, image/jpeg, image/gif, image/webp, application/pdf; else ptr NULL.
 struct slice neutral_sniff(struct slice base64);

@@ -207,6 +207,41 @@ static void a_new_request_says_nothing(void **state)
     assert_null(req.temperature);
 }
 
+static void a_mime_type_is_called_by_its_usual_name(void **state)
+{
+    static const struct {
+        struct slice given;
+        struct slice expected;
+    } ROWS[] = {
+        {SLICE_INIT("image/png"), SLICE_INIT("image/png")},
+        {SLICE_INIT("IMAGE/Png"), SLICE_INIT("image/png")},
+        {SLICE_INIT("Image/JPG"), SLICE_INIT("image/jpeg")},
+    };
+    struct arena arena;
+    (void)state;
+    arena_init(&arena, 256);
+    assert_null(neutral_mime_type(&arena, SLICE("")).ptr);
+    for (size_t i = 0; i < sizeof(ROWS) / sizeof(*ROWS); i++) {
+        assert_true(slice_eq(neutral_mime_type(&arena, ROWS[i].given), ROWS[i].expected));
+    }
+    arena_deinit(&arena);
+}
+
+static void a_choice_names_its_tools_only(void **state)
+{
+    struct arena arena;
+    (void)state;
+    arena_init(&arena, 256);
+    const struct neutral_tool *one = neutral_tool_new(&arena, TOOL_FUNCTION, NULL);
+    const struct neutral_tool *other = neutral_tool_new(&arena, TOOL_FUNCTION, NULL);
+    const struct tool_choice nobody = {.mode = CHOICE_REQUIRED};
+    const struct tool_choice choice = {.mode = CHOICE_SPECIFIC, .tools = &one, .n_tools = 1};
+    assert_false(neutral_choice_names(&nobody, one));
+    assert_true(neutral_choice_names(&choice, one));
+    assert_false(neutral_choice_names(&choice, other));
+    arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +253,8 @@ int main(void)
         cmocka_unit_test(parts_append_in_order),
         cmocka_unit_test(tools_are_found_by_name_and_namespace),
         cmocka_unit_test(a_new_request_says_nothing),
+        cmocka_unit_test(a_mime_type_is_called_by_its_usual_name),
+        cmocka_unit_test(a_choice_names_its_tools_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,9 +4,9 @@
 // issuer's own spoke opens it.
 //
 // The wrapper: "gw1." kind "." item id "." data "." checksum; an item id's own dots are written "%2E", data may have
-// some. The checksum tells what was damaged or made up from what
-// we wrapped. It takes no secret: who makes one up gets what he would get by sending the bare value to the issuer,
-// which checks it; a secret would have to be the same on all machines and over all restarts.
+// some. The checksum tells what was damaged from what we wrapped. It takes no secret: who makes one up gets what he
+// would get by sending the bare value to the issuer, which checks it; a secret would have to be the same on all
+// machines and over all restarts.
 #pragma once
 
 #include <stdbool.h>

@@ -69,7 +69,6 @@ bool translation_is_over(const struct translation *translation);
 // The answer failed. Before anything was written the caller can still give it a status of its own.
 const struct neutral_error *translation_error(const struct translation *translation); // NULL: it did not
 bool translation_has_content(const struct translation *translation);
-size_t translation_n_unreadable(const struct translation *translation); // events that were no JSON, and skipped
 const struct usage *translation_usage(const struct translation *translation);
 
 // ---- errors

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "dialect/answer_fixture.h"
+#include "dialect/feeding.h"
 #include "dialect/translate.h"
-#include "http/sse_parser.h"
 #include "json/json_writer.h"
 
 #define FOLDER "tests/golden/translate"
@@ -228,25 +228,14 @@ static struct translation *begin(const struct pair *pair, bool streams)
     return translation_new(&context);
 }
 
-struct feeding {
-    struct translation *translation;
-    struct buf out;
-};
-
-static void on_event(void *arg, const struct sse_event *event)
-{
-    struct feeding *feeding = arg;
-    translation_feed(feeding->translation, event->name, event->data, &feeding->out);
-}
-
 static struct slice answer_of_stream(const struct pair *pair, const char *name, bool streams)
 {
     struct feeding feeding = {.translation = begin(pair, streams)};
     struct sse_parser parser;
     sse_parser_init(&parser, SSE_EVENT_MAX_DEFAULT);
     struct slice bytes = fixture_read(pair->arena, input_path(pair, "upstreams", pair->upstream, name, "sse"));
-    assert_int_equal(sse_parser_feed(&parser, bytes, on_event, &feeding), 0);
-    assert_int_equal(sse_parser_finish(&parser, on_event, &feeding), 0);
+    assert_int_equal(sse_parser_feed(&parser, bytes, feeding_on_event, &feeding), 0);
+    assert_int_equal(sse_parser_finish(&parser, feeding_on_event, &feeding), 0);
     translation_finish(feeding.translation, &feeding.out);
     assert_true(translation_is_over(feeding.translation));
     translation_deinit(feeding.translation);

@@ -11,10 +11,10 @@
 #include "dialect/answer_fixture.h"
 #include "dialect/chance.h"
 #include "dialect/dialect_internal.h"
+#include "dialect/feeding.h"
 #include "dialect/sequencer.h"
 #include "dialect/stream_grammar.h"
 #include "dialect/translate.h"
-#include "http/sse_parser.h"
 
 enum { N_ROUNDS = 60, CALLS_MAX = 4, DELTAS_MAX = 12, FAILURES_SHOWN = 10 };
 
@@ -329,17 +329,6 @@ static void check_says(struct trial *trial, enum dialect dialect, struct slice b
                     fixture_without_empty_lines(trial->arena, keep(trial, &out)));
 }
 
-struct feeding {
-    struct translation *translation;
-    struct buf out;
-};
-
-static void on_event(void *arg, const struct sse_event *event)
-{
-    struct feeding *feeding = arg;
-    translation_feed(feeding->translation, event->name, event->data, &feeding->out);
-}
-
 static void feed(struct trial *trial, struct feeding *feeding, struct slice bytes)
 {
     struct sse_parser parser;
@@ -348,10 +337,10 @@ static void feed(struct trial *trial, struct feeding *feeding, struct slice byte
         struct slice rest = slice_after(bytes, at);
         size_t piece = 1 + chance_below(&trial->chance, 300);
         rest.len = rest.len < piece ? rest.len : piece;
-        assert_int_equal(sse_parser_feed(&parser, rest, on_event, feeding), 0);
+        assert_int_equal(sse_parser_feed(&parser, rest, feeding_on_event, feeding), 0);
         at += rest.len;
     }
-    assert_int_equal(sse_parser_finish(&parser, on_event, feeding), 0);
+    assert_int_equal(sse_parser_finish(&parser, feeding_on_event, feeding), 0);
     sse_parser_deinit(&parser);
     translation_finish(feeding->translation, &feeding->out);
 }

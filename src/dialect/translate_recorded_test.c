@@ -10,9 +10,9 @@
 #include <cmocka.h>
 
 #include "dialect/answer_fixture.h"
+#include "dialect/feeding.h"
 #include "dialect/stream_grammar.h"
 #include "dialect/translate.h"
-#include "http/sse_parser.h"
 
 #define FOLDER "tests/corpus/dialects/"
 
@@ -122,23 +122,12 @@ static const struct neutral_response *decode(const struct recording *recording, 
     return is_stream ? fixture_decode_stream(&context, bytes, CUT_NOWHERE) : fixture_decode_body(&context, bytes);
 }
 
-struct feeding {
-    struct translation *translation;
-    struct buf out;
-};
-
-static void on_event(void *arg, const struct sse_event *event)
-{
-    struct feeding *feeding = arg;
-    translation_feed(feeding->translation, event->name, event->data, &feeding->out);
-}
-
 static void feed(struct feeding *feeding, struct slice bytes)
 {
     struct sse_parser parser;
     sse_parser_init(&parser, SSE_EVENT_MAX_DEFAULT);
-    assert_int_equal(sse_parser_feed(&parser, bytes, on_event, feeding), 0);
-    assert_int_equal(sse_parser_finish(&parser, on_event, feeding), 0);
+    assert_int_equal(sse_parser_feed(&parser, bytes, feeding_on_event, feeding), 0);
+    assert_int_equal(sse_parser_finish(&parser, feeding_on_event, feeding), 0);
     sse_parser_deinit(&parser);
     translation_finish(feeding->translation, &feeding->out);
 }

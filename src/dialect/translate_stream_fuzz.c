@@ -6,20 +6,9 @@
 #include <stdint.h>
 
 #include "dialect/answer_fuzz.h"
-#include "http/sse_parser.h"
+#include "dialect/feeding.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-struct feeding {
-    struct translation *translation;
-    struct buf out;
-};
-
-static void on_event(void *arg, const struct sse_event *event)
-{
-    struct feeding *feeding = arg;
-    translation_feed(feeding->translation, event->name, event->data, &feeding->out);
-}
 
 static void feed(struct feeding *feeding, struct slice bytes, bool splits)
 {
@@ -28,11 +17,11 @@ static void feed(struct feeding *feeding, struct slice bytes, bool splits)
     for (size_t at = 0; at < bytes.len;) {
         size_t piece = splits ? 1 + (size_t)(unsigned char)bytes.ptr[(at * 7 + 3) % bytes.len] : bytes.len;
         piece = piece < bytes.len - at ? piece : bytes.len - at;
-        int r = sse_parser_feed(&parser, slice_of(bytes.ptr + at, piece), on_event, feeding);
+        int r = sse_parser_feed(&parser, slice_of(bytes.ptr + at, piece), feeding_on_event, feeding);
         assert(r == 0);
         at += piece;
     }
-    int r = sse_parser_finish(&parser, on_event, feeding);
+    int r = sse_parser_finish(&parser, feeding_on_event, feeding);
     assert(r == 0);
     sse_parser_deinit(&parser);
     translation_finish(feeding->translation, &feeding->out);

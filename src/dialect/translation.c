@@ -27,7 +27,7 @@ struct translation {
     struct arena scratch;         // for one event
     struct buf *out;              // borrowed: during a call
     size_t n_read;                // events
-    size_t n_unreadable;
+    size_t n_unreadable;          // events that were no JSON, and skipped
     struct neutral_error error;
     bool has_error;
     bool has_begun; // something has been written, or the caller has said something
@@ -126,12 +126,6 @@ void translation_commit(struct translation *translation)
 
 // ---- streams
 
-static void fail(struct translation *translation, enum fault fault, struct slice message)
-{
-    struct neutral_error error = {.fault = fault, .message = message, .retry_after_s = -1};
-    answer_error(translation->answer, &error);
-}
-
 static void feed_json(struct translation *translation, struct slice name, struct slice data)
 {
     static const struct json_options options = {.max_nodes = EVENT_NODES_MAX};
@@ -141,7 +135,7 @@ static void feed_json(struct translation *translation, struct slice name, struct
         translation->n_read++;
         translation->decoder->read_event(translation->decoder_state, translation->answer, &doc, name);
     } else if (slice_eq(name, SLICE("error"))) {
-        fail(translation, FAULT_UPSTREAM_SERVER, SLICE("the upstream reported an error"));
+        answer_fail(translation->answer, FAULT_UPSTREAM_SERVER, SLICE("the upstream reported an error"));
     } else {
         translation->n_unreadable++;
     }
@@ -167,7 +161,7 @@ void translation_feed(struct translation *translation, struct slice name, struct
 static void end_stream(struct translation *translation)
 {
     if (translation->n_read == 0 && translation->n_unreadable > 0) {
-        fail(translation, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer is not JSON"));
+        answer_fail(translation->answer, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer is not JSON"));
         return;
     }
     translation->decoder->read_end(translation->decoder_state, translation->answer);
@@ -215,7 +209,7 @@ static void read_whole(struct translation *translation, struct slice body)
     struct arena *arena = translation->context.arena;
     struct json_doc doc;
     if (json_parse(&doc, arena, body, NULL) != 0) {
-        fail(translation, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer is not JSON"));
+        answer_fail(translation->answer, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer is not JSON"));
         return;
     }
     if (json_is(json_root(&doc), JSON_ARRAY)) {
@@ -271,11 +265,6 @@ const struct neutral_error *translation_error(const struct translation *translat
 bool translation_has_content(const struct translation *translation)
 {
     return answer_has_content(translation->answer);
-}
-
-size_t translation_n_unreadable(const struct translation *translation)
-{
-    return translation->n_unreadable;
 }
 
 const struct usage *translation_usage(const struct translation *translation)

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "dialect/fixture_file.h"
 #include "dialect/usage.h"
 #include "http/sse_parser.h"
 #include "json/json_reader.h"
@@ -32,21 +33,6 @@ struct fixture {
     const struct json_node *row;
     const struct json_node *expected;
 };
-
-static struct slice read_file(const char *path, struct arena *arena)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        fail_msg("cannot open %s", path);
-    }
-    assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    size_t len = (size_t)ftell(file);
-    rewind(file);
-    char *bytes = arena_text(arena, len + 1);
-    assert_int_equal(fread(bytes, 1, len, file), len);
-    fclose(file);
-    return slice_of(bytes, len);
-}
 
 static struct finding finding_of(struct usage_tap *tap)
 {
@@ -252,10 +238,10 @@ static size_t check_file(const struct fixture *fixture, struct slice path)
     struct slice full = arena_printf(&arena, FOLDER "%.*s", SLICE_ARG(path));
     size_t n = 0;
     if (slice_ends_with(path, SLICE(".sse"))) {
-        check_stream(fixture, read_file(arena_cstr(&arena, full), &arena));
+        check_stream(fixture, fixture_read(&arena, arena_cstr(&arena, full)));
         n = 1;
     } else if (slice_ends_with(path, SLICE(".response.json"))) {
-        check_json(fixture, read_file(arena_cstr(&arena, full), &arena));
+        check_json(fixture, fixture_read(&arena, arena_cstr(&arena, full)));
         n = 1;
     }
     arena_deinit(&arena);
@@ -285,7 +271,7 @@ static size_t check_all(const char *path)
     const struct json_node *row = NULL;
     size_t n = 0;
     arena_init(&arena, 64 * 1024);
-    assert_int_equal(json_parse(&doc, &arena, read_file(path, &arena), NULL), 0);
+    assert_int_equal(json_parse(&doc, &arena, fixture_read(&arena, path), NULL), 0);
     while (json_next_member(&doc, json_root(&doc), &name, &row)) {
         struct fixture fixture = {.doc = &doc, .row = row, .expected = json_get(&doc, row, SLICE("expected"))};
         fixture.name = arena_cstr(&arena, json_string(&doc, name, &arena));

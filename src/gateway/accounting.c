@@ -97,9 +97,10 @@ static void write_rest(struct line *line, struct exchange *x, const struct metri
         if (x->conversion) {
             put(line, SLICE(" translated="));
             put(line, slice_from_cstr(dialect_name(x->upstream->dialect)));
-            if (x->conversion->warnings.len) {
+            struct slice warnings = conversion_warnings(x);
+            if (warnings.len) {
                 put(line, SLICE(" warnings="));
-                put_foreign(line, x->conversion->warnings);
+                put_foreign(line, warnings);
             }
         }
     }

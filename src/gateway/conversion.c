@@ -75,7 +75,6 @@ static void answer_estimate(struct exchange *x)
 {
     struct conversion *conversion = x->conversion;
     loss_warn_path(&conversion->request.loss, LOSS_ESTIMATED, SLICE("input_tokens"));
-    conversion->warnings = loss_header(&conversion->request.loss);
     answer_count(x, estimate_request(&conversion->request.req, x->upstream->dialect));
 }
 
@@ -97,7 +96,6 @@ bool conversion_start(struct exchange *x)
         refuse(x);
         return false;
     }
-    conversion->warnings = loss_header(&conversion->request.loss);
     if (options.counts && !upstream_counts(x->upstream)) {
         answer_estimate(x);
         return false;
@@ -357,6 +355,12 @@ bool conversion_is_streaming(const struct exchange *x)
 {
     return x->conversion->client_streams && server_head_is_sent(x->ex) &&
            !x->conversion->request.req.streams_json_array;
+}
+
+struct slice conversion_warnings(const struct exchange *x)
+{
+    const struct loss *loss = &x->conversion->request.loss;
+    return loss->n_warnings ? loss_header(loss) : SLICE_EMPTY;
 }
 
 struct usage conversion_usage(const struct exchange *x)

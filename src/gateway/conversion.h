@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A model whose upstream speaks another dialect than the client: the request is translated before the attempt, the
-// answer on its way back. Used by exchange.c, attempt.c and relay.c; all of it does nothing for an exchange that needs
-// none (`x->conversion` NULL).
+// answer on its way back. Used by exchange.c, attempt.c, relay.c and accounting.c, which ask for `x->conversion` first:
+// it is NULL for an exchange that needs none. Only conversion_is_needed(), _start() and _deinit() may be called then.
 #pragma once
 
 #include "dialect/translate.h"
@@ -10,14 +10,13 @@
 struct conversion {
     struct json_doc doc; // the client's body, on the tape in full
     struct translated_request request;
-    struct slice warnings;           // value of x-droid2api-warnings; empty: none
     struct buf body;                 // owned: what goes upstream
     struct translation *translation; // from the upstream's head on, where it is a success
     struct buf whole;                // owned: an answer that must be there as a whole
     struct buf out;                  // owned: what is about to leave to the client
     struct slice retry_after;        // arena: of the upstream's answer
-    bool is_counting;
-    bool client_streams;
+    bool is_counting;                // tokens are to be counted, nothing to be generated
+    bool client_streams;             // else it gets one body at the end
 };
 
 // Does this request need it? Counting does too, where the upstream cannot count.
@@ -27,6 +26,10 @@ bool conversion_start(struct exchange *x);
 // The query of the upstream's path; empty without one.
 struct slice conversion_query(const struct exchange *x);
 
+// The value of x-droid2api-warnings, in the arena: what request and answer have lost so far; empty: nothing.
+struct slice conversion_warnings(const struct exchange *x);
+
+// The head of an answer has come; `resp` is good during the call only.
 void conversion_on_head(struct exchange *x, const struct h1_response *resp);
 // A piece of the answer, unpacked. False: the exchange is over, and gone.
 bool conversion_on_piece(struct exchange *x, struct slice piece, bool last);
@@ -34,5 +37,6 @@ bool conversion_on_piece(struct exchange *x, struct slice piece, bool last);
 void conversion_end_stream(struct exchange *x, struct slice message);
 // May a heartbeat be put in now?
 bool conversion_is_streaming(const struct exchange *x);
+// What the answer has said so far of tokens.
 struct usage conversion_usage(const struct exchange *x);
-void conversion_deinit(struct exchange *x);
+void conversion_deinit(struct exchange *x); // frees what is outside of the arena; again: nothing happens

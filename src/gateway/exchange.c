@@ -274,8 +274,9 @@ void exchange_write_headers(struct exchange *x, struct buf *headers)
         buf_append_u64(headers, x->n_attempts);
         buf_append(headers, SLICE("\r\n"));
     }
-    if (x->conversion && x->conversion->warnings.len) {
-        h1_write_field(headers, SLICE("x-droid2api-warnings"), x->conversion->warnings);
+    struct slice warnings = x->conversion ? conversion_warnings(x) : SLICE_EMPTY;
+    if (warnings.len) {
+        h1_write_field(headers, SLICE("x-droid2api-warnings"), warnings);
     }
     if (x->conversion && x->route.dialect == DIALECT_ANTHROPIC) {
         h1_write_field(headers, SLICE("request-id"), x->request_id);

@@ -106,12 +106,6 @@ static void read_error(struct answer *answer, const struct json_doc *doc)
     answer_error(answer, &error);
 }
 
-static void fail(struct answer *answer, struct slice message)
-{
-    struct neutral_error error = {.fault = FAULT_UPSTREAM_PROTOCOL, .message = message, .retry_after_s = -1};
-    answer_error(answer, &error);
-}
-
 // ---- blocks
 
 static void tell_text(struct answer *answer, struct neutral_block *block, const struct json_doc *doc,
@@ -237,7 +231,7 @@ static struct open_block *find_open(struct state *state, const struct json_doc *
 static void begin_again(struct state *state, struct answer *answer, struct slice id)
 {
     if (state->has_call) {
-        fail(answer, SLICE("the upstream began a second message within the first one"));
+        answer_fail(answer, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream began a second message within the first one"));
         return;
     }
     answer_close_all(answer, 0, true);
@@ -417,7 +411,7 @@ static void read_body(struct answer *answer, const struct json_doc *doc)
         return;
     }
     if (!json_is(contents, JSON_ARRAY)) {
-        fail(answer, SLICE("the upstream's answer is no message"));
+        answer_fail(answer, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer is no message"));
         return;
     }
     forget_usage(&usage);

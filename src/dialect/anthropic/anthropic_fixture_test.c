@@ -10,27 +10,13 @@
 
 #include "base/arena.h"
 #include "dialect/dialect_internal.h"
+#include "dialect/fixture_file.h"
 #include "dialect/tool_arguments.h"
 #include "dialect/translate.h"
 #include "http/sse_parser.h"
 #include "json/json_reader.h"
 
 #define FOLDER "tests/corpus/dialects/"
-
-static struct slice read_file(struct arena *arena, const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        return SLICE_EMPTY;
-    }
-    assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    size_t len = (size_t)ftell(file);
-    rewind(file);
-    char *bytes = arena_text(arena, len + 1);
-    assert_int_equal(fread(bytes, 1, len, file), len);
-    fclose(file);
-    return slice_of(bytes, len);
-}
 
 static void parse(struct json_doc *doc, struct arena *arena, struct slice text)
 {
@@ -257,7 +243,7 @@ static size_t for_each_fixture(fixture_fn check)
     const struct json_node *key = NULL;
     const struct json_node *row = NULL;
     arena_init(&arena, 4096);
-    struct slice index = read_file(&arena, FOLDER "EXPECTED.json");
+    struct slice index = fixture_read(&arena, FOLDER "EXPECTED.json");
     assert_true(index.len > 0);
     parse(&doc, &arena, index);
     while (json_next_member(&doc, json_root(&doc), &key, &row)) {
@@ -287,7 +273,7 @@ static bool check_request_file(const struct fixture *fixture)
     if (value != 200 || !slice_ends_with(slice_from_cstr(fixture->path), SLICE(".request.json"))) {
         return false;
     }
-    check_request(fixture->arena, fixture->path, read_file(fixture->arena, fixture->path),
+    check_request(fixture->arena, fixture->path, fixture_read(fixture->arena, fixture->path),
                   slice_starts_with(fixture->key, SLICE("an-c")));
     return true;
 }
@@ -530,7 +516,7 @@ static bool check_answer_file(const struct fixture *fixture)
     if (is_count || (!is_stream && !slice_ends_with(name, SLICE(".response.json")))) {
         return false;
     }
-    struct slice bytes = read_file(arena, fixture->path);
+    struct slice bytes = fixture_read(arena, fixture->path);
     const struct neutral_response *first = read_answer(arena, bytes, is_stream, false);
     assert_true(first->is_over);
     for (int wants_stream = 0; wants_stream < 2; wants_stream++) {

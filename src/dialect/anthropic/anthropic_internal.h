@@ -15,8 +15,6 @@ struct anthropic_reader {
 
 void anthropic_read_messages(const struct anthropic_reader *r, const struct json_node *system,
                              const struct json_node *messages);
-// The blocks of a `content` (a string or an array) as parts.
-struct neutral_part *anthropic_read_content(const struct anthropic_reader *r, const struct json_node *content);
 // What a person would have read of a block that only Anthropic knows, escaped; ptr NULL: nothing.
 struct slice anthropic_rendering(const struct anthropic_reader *r, const struct json_node *block);
 // A part for an image or a document; NULL when its source is none.

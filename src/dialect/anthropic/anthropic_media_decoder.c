@@ -17,24 +17,6 @@ struct slice anthropic_join_texts(struct arena *arena, const struct neutral_part
 
 // ---- sources
 
-// Lower case, and under its registered name.
-static struct slice read_mime_type(const struct anthropic_reader *r, const struct json_node *node)
-{
-    struct slice given = json_string(r->doc, node, r->arena);
-    if (!given.len) {
-        return SLICE_EMPTY;
-    }
-    if (slice_eq_nocase(given, SLICE("image/jpg"))) {
-        return SLICE("image/jpeg");
-    }
-    char *lower = arena_text(r->arena, given.len);
-    for (size_t i = 0; i < given.len; i++) {
-        char c = given.ptr[i];
-        lower[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-    }
-    return slice_of(lower, given.len);
-}
-
 static struct slice escaped_member(const struct anthropic_reader *r, const struct json_node *object, struct slice name)
 {
     return neutral_escaped(r->doc, json_get(r->doc, object, name));
@@ -44,7 +26,8 @@ static void read_base64(const struct anthropic_reader *r, const struct json_node
 {
     media->form = MEDIA_BASE64;
     media->data = escaped_member(r, source, SLICE("data"));
-    media->mime_type = read_mime_type(r, json_get(r->doc, source, SLICE("media_type")));
+    media->mime_type =
+        neutral_mime_type(r->arena, json_string(r->doc, json_get(r->doc, source, SLICE("media_type")), r->arena));
 }
 
 static void read_url(const struct anthropic_reader *r, const struct json_node *source, struct media *media)

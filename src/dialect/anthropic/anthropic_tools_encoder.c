@@ -126,12 +126,7 @@ static void write_tool(struct anthropic_request *e, const struct neutral_tool *t
 
 static bool is_chosen(const struct tool_choice *choice, const struct neutral_tool *tool)
 {
-    for (size_t i = 0; i < choice->n_tools; i++) {
-        if (choice->tools[i] == tool) {
-            return true;
-        }
-    }
-    return choice->mode == CHOICE_SPECIFIC || choice->n_tools == 0;
+    return choice->mode == CHOICE_SPECIFIC || choice->n_tools == 0 || neutral_choice_names(choice, tool);
 }
 
 static bool is_foreign(const struct anthropic_request *e, const struct neutral_tool *tool)

@@ -290,12 +290,6 @@ static enum finish_reason reason_of(struct slice word)
     return FINISH_OTHER;
 }
 
-static void fail(const struct chat_reading *r, enum fault fault, struct slice message)
-{
-    struct neutral_error error = {.fault = fault, .message = message, .retry_after_s = -1};
-    answer_error(r->answer, &error);
-}
-
 static void read_error(const struct chat_reading *r, const struct json_doc *doc)
 {
     struct neutral_error told = {.fault = FAULT_UPSTREAM_SERVER, .retry_after_s = -1};
@@ -328,7 +322,7 @@ static void read_finish(const struct chat_reading *r, struct chat_candidate *can
         return;
     }
     if (slice_eq(word, SLICE("error"))) {
-        fail(r, FAULT_UPSTREAM_SERVER, SLICE("the upstream ended its answer with an error"));
+        answer_fail(r->answer, FAULT_UPSTREAM_SERVER, SLICE("the upstream ended its answer with an error"));
         return;
     }
     if (finish.reason == FINISH_STOP && candidate->has_refused) {
@@ -462,7 +456,7 @@ static void read_body(struct answer *answer, const struct json_doc *doc)
     struct state state = {0};
     struct chat_reading r = {answer, doc, answer_context(answer)->arena};
     if (!read_answer(&state, &r)) {
-        fail(&r, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has no choices"));
+        answer_fail(r.answer, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has no choices"));
         return;
     }
     open_all_calls(&state, &r);

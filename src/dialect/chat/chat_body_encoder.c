@@ -230,7 +230,7 @@ static void write_images(struct body *body, const struct neutral_content *conten
         bool is_image = kind == BLOCK_MEDIA && chat_is_answered_image(&content->block->media);
         if ((kind == BLOCK_MEDIA || kind == BLOCK_NATIVE) && !is_image && body->context->loss) {
             loss_warn_path(body->context->loss, LOSS_DROPPED,
-                           kind == BLOCK_MEDIA ? SLICE("answer.media") : SLICE("answer.native"));
+                           kind == BLOCK_MEDIA ? SLICE("message.images") : SLICE("message.content"));
         }
         if (is_image && !has_begun) {
             json_key(body->w, SLICE("images"));
@@ -292,7 +292,7 @@ static void warn_of_reason(struct body *body, enum finish_reason reason)
 {
     bool is_lost = reason == FINISH_PAUSE || reason == FINISH_COMPACTION || reason == FINISH_TOOL_ERROR;
     if (is_lost && body->context->loss) {
-        loss_warn_path(body->context->loss, LOSS_CHANGED, SLICE("answer.finish_reason"));
+        loss_warn_path(body->context->loss, LOSS_CHANGED, SLICE("finish_reason"));
     }
 }
 

@@ -11,25 +11,11 @@
 #include <cmocka.h>
 
 #include "dialect/chat/chat.h"
+#include "dialect/fixture_file.h"
 #include "dialect/translate.h"
 #include "http/sse_parser.h"
 
 #define FOLDER "tests/corpus/dialects/"
-
-static struct slice read_file(const char *path, struct arena *arena)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        return SLICE_EMPTY;
-    }
-    assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    size_t len = (size_t)ftell(file);
-    rewind(file);
-    char *bytes = arena_text(arena, len + 1);
-    assert_int_equal(fread(bytes, 1, len, file), len);
-    fclose(file);
-    return slice_of(bytes, len);
-}
 
 static void parse(struct json_doc *doc, struct arena *arena, struct slice text)
 {
@@ -155,22 +141,20 @@ static void check_request(const char *path)
     struct buf out = BUF_EMPTY;
     struct translated_request result;
     arena_init(&arena, 64 * 1024);
-    struct slice body = read_file(path, &arena);
-    if (body.ptr) {
-        parse(&doc, &arena, body);
-        const struct translate_options options = {
-            .client = DIALECT_CHAT,
-            .upstream = DIALECT_CHAT,
-            .upstream_model = json_string(&doc, json_get(&doc, json_root(&doc), SLICE("model")), &arena),
-        };
-        if (!translate_request(&arena, &doc, &options, &result, &out)) {
-            fail_msg("%s: %.*s %.*s", path, SLICE_ARG(result.loss.message), SLICE_ARG(result.loss.param));
-        }
-        parse(&sent, &arena, buf_slice(&out));
-        const struct comparison comparison = {&doc, &sent, &arena};
-        if (!is_same(&comparison, json_root(&doc), json_root(&sent), 0)) {
-            fail_msg("%s became %.*s", path, SLICE_ARG(buf_slice(&out)));
-        }
+    struct slice body = fixture_read(&arena, path);
+    parse(&doc, &arena, body);
+    const struct translate_options options = {
+        .client = DIALECT_CHAT,
+        .upstream = DIALECT_CHAT,
+        .upstream_model = json_string(&doc, json_get(&doc, json_root(&doc), SLICE("model")), &arena),
+    };
+    if (!translate_request(&arena, &doc, &options, &result, &out)) {
+        fail_msg("%s: %.*s %.*s", path, SLICE_ARG(result.loss.message), SLICE_ARG(result.loss.param));
+    }
+    parse(&sent, &arena, buf_slice(&out));
+    const struct comparison comparison = {&doc, &sent, &arena};
+    if (!is_same(&comparison, json_root(&doc), json_root(&sent), 0)) {
+        fail_msg("%s became %.*s", path, SLICE_ARG(buf_slice(&out)));
     }
     buf_deinit(&out);
     arena_deinit(&arena);
@@ -545,7 +529,7 @@ static void an_answer_is_what_is_expected_and_encodes_to_itself(void **state)
     size_t n = 0;
     (void)state;
     arena_init(&arena, 1024 * 1024);
-    parse(&doc, &arena, read_file(FOLDER "EXPECTED.json", &arena));
+    parse(&doc, &arena, fixture_read(&arena, FOLDER "EXPECTED.json"));
     while (json_next_member(&doc, json_root(&doc), &key, &row)) {
         char name[128];
         char path[256];
@@ -556,7 +540,7 @@ static void an_answer_is_what_is_expected_and_encodes_to_itself(void **state)
         }
         struct expectation expectation = {&doc, row, name, &arena};
         snprintf(path, sizeof(path), FOLDER "openai-chat/%s.%s", name, is_stream ? "sse" : "response.json");
-        struct slice bytes = read_file(path, &arena);
+        struct slice bytes = fixture_read(&arena, path);
         assert_true(bytes.len > 0);
         check_answer(&expectation, bytes, is_stream);
         n++;

@@ -24,9 +24,6 @@ const struct json_node *chat_member(const struct chat_decoding *d, const struct 
 struct slice chat_text_member(const struct chat_decoding *d, const struct json_node *object, struct slice name);
 // The same, still escaped.
 struct slice chat_escaped_member(const struct chat_decoding *d, const struct json_node *object, struct slice name);
-// A count, at least `least`; -1 when absent. Others are the client's mistake.
-int64_t chat_count_member(const struct chat_decoding *d, const struct json_node *object, struct slice name,
-                          int64_t least, const struct json_node **node_r);
 
 enum chat_role {
     CHAT_ROLE_SYSTEM,
@@ -82,8 +79,6 @@ void chat_write_data_url(struct json_writer *w, const struct media *media);
 // "strict": true only where the schema allows it.
 void chat_write_strict(const struct encoding *encoding, struct json_writer *w, enum tri strict,
                        const struct json_node *schema, const struct json_node *at);
-void chat_write_schema(const struct encoding *encoding, struct json_writer *w, const struct json_node *schema,
-                       bool is_openapi);
 
 struct chat_messages {
     const struct encoding *encoding;

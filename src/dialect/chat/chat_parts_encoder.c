@@ -237,7 +237,7 @@ static void write_file(struct chat_messages *m, const struct neutral_part *part)
 // Only OpenAI's own ids mean anything to it.
 static const char *why_no_file_id(const struct chat_messages *m, const struct neutral_part *part)
 {
-    bool is_known = m->encoding->req->origin == DIALECT_CHAT || m->encoding->req->origin == DIALECT_RESPONSES;
+    bool is_known = encoding_is_of_openai(m->encoding);
     return is_known && part->kind == PART_DOCUMENT ? NULL : "a file id is known to its own provider only";
 }
 

@@ -31,8 +31,9 @@ struct slice chat_text_member(const struct chat_decoding *d, const struct json_n
     return text.len ? text : SLICE_EMPTY;
 }
 
-int64_t chat_count_member(const struct chat_decoding *d, const struct json_node *object, struct slice name,
-                          int64_t least, const struct json_node **node_r)
+// A count, at least `least`; -1 when absent. Others are the client's mistake.
+static int64_t count_member(const struct chat_decoding *d, const struct json_node *object, struct slice name,
+                            int64_t least, const struct json_node **node_r)
 {
     const struct json_node *node = chat_member(d, object, name, JSON_NUMBER);
     int64_t count;
@@ -66,8 +67,8 @@ static void decode_limit(struct chat_decoding *d, const struct json_node *root)
 {
     struct neutral_request *req = d->req;
     const struct json_node *older = NULL;
-    int64_t max_tokens = chat_count_member(d, root, SLICE("max_tokens"), 1, &older);
-    req->max_output = chat_count_member(d, root, SLICE("max_completion_tokens"), 1, &req->max_output_at);
+    int64_t max_tokens = count_member(d, root, SLICE("max_tokens"), 1, &older);
+    req->max_output = count_member(d, root, SLICE("max_completion_tokens"), 1, &req->max_output_at);
     if (req->max_output < 0) {
         req->max_output = max_tokens;
         req->max_output_at = older;
@@ -114,9 +115,9 @@ static void decode_sampling(struct chat_decoding *d, const struct json_node *roo
     req->presence_penalty = chat_member(d, root, SLICE("presence_penalty"), JSON_NUMBER);
     req->frequency_penalty = chat_member(d, root, SLICE("frequency_penalty"), JSON_NUMBER);
     req->logit_bias = chat_member(d, root, SLICE("logit_bias"), JSON_OBJECT);
-    req->n_candidates = chat_count_member(d, root, SLICE("n"), 1, &req->n_candidates_at);
+    req->n_candidates = count_member(d, root, SLICE("n"), 1, &req->n_candidates_at);
     req->logprobs = tri_member(d, root, SLICE("logprobs"), &req->logprobs_at);
-    req->top_logprobs = chat_count_member(d, root, SLICE("top_logprobs"), 0, &req->logprobs_at);
+    req->top_logprobs = count_member(d, root, SLICE("top_logprobs"), 0, &req->logprobs_at);
     decode_stops(d, root);
 }
 
@@ -141,7 +142,7 @@ static void decode_reasoning_object(struct chat_decoding *d, const struct json_n
     enum effort effort = effort_member(d, reasoning, SLICE("effort"));
     thinking->at = reasoning;
     thinking->effort = thinking->effort ? thinking->effort : effort;
-    thinking->budget = chat_count_member(d, reasoning, SLICE("max_tokens"), 0, &at);
+    thinking->budget = count_member(d, reasoning, SLICE("max_tokens"), 0, &at);
     thinking->show = excludes == TRI_TRUE ? SHOW_NONE : SHOW_UNSET;
     if (enabled == TRI_TRUE || thinking->budget > 0) {
         thinking->state = THINKING_ON;

@@ -3,23 +3,7 @@
 // do not know, so they get the old and common ones only.
 #include "dialect/chat/chat_internal.h"
 
-#include "dialect/strict_schema.h"
-
-enum { STOPS_MAX = 4, ID_MAX = 64 };
-
-static bool is_of_openai(const struct encoding *encoding)
-{
-    return encoding->req->origin == DIALECT_CHAT || encoding->req->origin == DIALECT_RESPONSES;
-}
-
-static void write_node(const struct encoding *encoding, struct json_writer *w, struct slice name,
-                       const struct json_node *node)
-{
-    if (node) {
-        json_key(w, name);
-        json_write_raw(w, json_raw(encoding->req->doc, node));
-    }
-}
+enum { ID_MAX = 64 };
 
 // ---- reasoning
 
@@ -91,7 +75,7 @@ static void write_temperature(const struct encoding *encoding, struct json_write
         json_member_int(w, SLICE("temperature"), 2);
         loss_warn(encoding->loss, LOSS_CHANGED, encoding->req->temperature);
     } else {
-        write_node(encoding, w, SLICE("temperature"), encoding->req->temperature);
+        encoding_write_node(encoding, w, SLICE("temperature"), encoding->req->temperature);
     }
 }
 
@@ -103,10 +87,10 @@ static void write_sampling(const struct encoding *encoding, struct json_writer *
         return;
     }
     write_temperature(encoding, w);
-    write_node(encoding, w, SLICE("top_p"), req->top_p);
-    write_node(encoding, w, SLICE("presence_penalty"), req->presence_penalty);
-    write_node(encoding, w, SLICE("frequency_penalty"), req->frequency_penalty);
-    write_node(encoding, w, SLICE("logit_bias"), req->logit_bias);
+    encoding_write_node(encoding, w, SLICE("top_p"), req->top_p);
+    encoding_write_node(encoding, w, SLICE("presence_penalty"), req->presence_penalty);
+    encoding_write_node(encoding, w, SLICE("frequency_penalty"), req->frequency_penalty);
+    encoding_write_node(encoding, w, SLICE("logit_bias"), req->logit_bias);
     if (req->logprobs != TRI_UNSET) {
         json_member_bool(w, SLICE("logprobs"), req->logprobs == TRI_TRUE);
     }
@@ -118,7 +102,7 @@ static void write_sampling(const struct encoding *encoding, struct json_writer *
 static void write_top_k(const struct encoding *encoding, struct json_writer *w)
 {
     if (chat_is_compatible(encoding)) {
-        write_node(encoding, w, SLICE("top_k"), encoding->req->top_k);
+        encoding_write_node(encoding, w, SLICE("top_k"), encoding->req->top_k);
     } else {
         loss_warn(encoding->loss, LOSS_DROPPED, encoding->req->top_k);
     }
@@ -137,7 +121,7 @@ static void write_stops(const struct encoding *encoding, struct json_writer *w)
     }
     json_key(w, SLICE("stop"));
     json_begin_array(w);
-    for (size_t i = 0; i < req->n_stops && i < STOPS_MAX; i++) {
+    for (size_t i = 0; i < req->n_stops_sent; i++) {
         json_write_raw(w, json_raw(req->doc, req->stops[i]));
     }
     json_end_array(w);
@@ -157,17 +141,6 @@ static void write_limits(const struct encoding *encoding, struct json_writer *w)
 
 // ---- the answer's form
 
-// A schema of a client that knows no such thing as strict is taken strictly where it can be.
-static enum tri format_strictness(const struct encoding *encoding)
-{
-    const struct answer_format *format = &encoding->req->format;
-    if (format->strict != TRI_UNSET || is_of_openai(encoding)) {
-        return format->strict;
-    }
-    bool fits = !format->is_openapi && strict_schema_fits(encoding->req->doc, format->schema);
-    return fits ? TRI_TRUE : TRI_FALSE;
-}
-
 static void write_schema_format(const struct encoding *encoding, struct json_writer *w)
 {
     const struct answer_format *format = &encoding->req->format;
@@ -181,9 +154,9 @@ static void write_schema_format(const struct encoding *encoding, struct json_wri
     }
     if (format->schema) {
         json_key(w, SLICE("schema"));
-        chat_write_schema(encoding, w, format->schema, format->is_openapi);
+        encoding_write_schema(encoding, w, format->schema, format->is_openapi);
     }
-    chat_write_strict(encoding, w, format_strictness(encoding), format->schema, format->at);
+    chat_write_strict(encoding, w, encoding_format_strictness(encoding), format->schema, format->at);
     json_end_object(w);
 }
 
@@ -238,8 +211,8 @@ static void write_storage(const struct encoding *encoding, struct json_writer *w
     } else if (req->store == TRI_TRUE) {
         json_member_bool(w, SLICE("store"), true);
     }
-    if (req->metadata && (req->origin == DIALECT_CHAT || (is_of_openai(encoding) && req->store == TRI_TRUE))) {
-        write_node(encoding, w, SLICE("metadata"), req->metadata);
+    if (req->metadata && (req->origin == DIALECT_CHAT || (encoding_is_of_openai(encoding) && req->store == TRI_TRUE))) {
+        encoding_write_node(encoding, w, SLICE("metadata"), req->metadata);
     }
 }
 
@@ -290,7 +263,7 @@ void chat_encode_request(const struct encoding *encoding, struct buf *out)
     write_limits(encoding, &w);
     write_sampling(encoding, &w);
     write_top_k(encoding, &w);
-    write_node(encoding, &w, SLICE("seed"), encoding->req->seed);
+    encoding_write_node(encoding, &w, SLICE("seed"), encoding->req->seed);
     write_stops(encoding, &w);
     write_identity(encoding, &w);
     write_stream(encoding, &w);

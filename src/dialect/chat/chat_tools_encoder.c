@@ -4,20 +4,9 @@
 // others.
 #include "dialect/chat/chat_internal.h"
 
-#include "dialect/gemini_schema.h"
 #include "dialect/strict_schema.h"
 
 // ---- schemas
-
-void chat_write_schema(const struct encoding *encoding, struct json_writer *w, const struct json_node *schema,
-                       bool is_openapi)
-{
-    if (is_openapi) {
-        gemini_schema_write_json_schema(encoding->req->doc, schema, w);
-    } else {
-        json_write_raw(w, json_raw(encoding->req->doc, schema));
-    }
-}
 
 void chat_write_strict(const struct encoding *encoding, struct json_writer *w, enum tri strict,
                        const struct json_node *schema, const struct json_node *at)
@@ -81,7 +70,7 @@ static void write_function(const struct encoding *encoding, struct json_writer *
                                 "\"required\":[\"input\"],\"additionalProperties\":false}"));
     } else if (tool->schema) {
         json_key(w, SLICE("parameters"));
-        chat_write_schema(encoding, w, tool->schema, tool->is_openapi);
+        encoding_write_schema(encoding, w, tool->schema, tool->is_openapi);
         chat_write_strict(encoding, w, tool->strict, tool->schema, tool->at);
     }
     json_end_object(w);
@@ -125,16 +114,6 @@ static void write_tool(const struct encoding *encoding, struct json_writer *w, c
 
 // ---- which of them
 
-static bool is_chosen(const struct tool_choice *choice, const struct neutral_tool *tool)
-{
-    for (size_t i = 0; i < choice->n_tools; i++) {
-        if (choice->tools[i] == tool) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_narrowed(const struct encoding *encoding)
 {
     const struct tool_choice *choice = &encoding->req->tool_choice;
@@ -148,7 +127,8 @@ static bool is_foreign(const struct encoding *encoding, const struct neutral_too
 
 static bool is_offered(const struct encoding *encoding, const struct neutral_tool *tool)
 {
-    return !is_foreign(encoding, tool) && (!is_narrowed(encoding) || is_chosen(&encoding->req->tool_choice, tool));
+    return !is_foreign(encoding, tool) &&
+           (!is_narrowed(encoding) || neutral_choice_names(&encoding->req->tool_choice, tool));
 }
 
 // A tool that its own provider runs cannot be had here. Without it the request may still make sense, unless it is all
@@ -157,7 +137,7 @@ static void check_foreign(const struct encoding *encoding, size_t n_offered)
 {
     const struct neutral_request *req = encoding->req;
     for (const struct neutral_tool *tool = req->tools; tool; tool = tool->next) {
-        bool is_forced = req->tool_choice.mode == CHOICE_SPECIFIC && is_chosen(&req->tool_choice, tool);
+        bool is_forced = req->tool_choice.mode == CHOICE_SPECIFIC && neutral_choice_names(&req->tool_choice, tool);
         if (is_foreign(encoding, tool) && (is_forced || n_offered == 0)) {
             (void)loss_refuse(encoding->loss, tool->at, "the upstream of this model has no such tool of its own");
         } else if (is_foreign(encoding, tool)) {

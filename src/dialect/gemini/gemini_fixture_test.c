@@ -7,9 +7,10 @@
 #include <cmocka.h>
 
 #include "dialect/answer_fixture.h"
+#include "dialect/event_trace.h"
+#include "dialect/feeding.h"
 #include "dialect/gemini/gemini_names.h"
 #include "dialect/translate.h"
-#include "http/sse_parser.h"
 #include "json/json_writer.h"
 
 #define FOLDER "tests/corpus/dialects/"
@@ -284,17 +285,6 @@ static void requests_say_the_same_when_written_again(void **state)
 
 enum form { FORM_BODY, FORM_STREAM, FORM_ARRAY, N_FORMS };
 
-struct feeding {
-    struct translation *translation;
-    struct buf out;
-};
-
-static void on_event(void *arg, const struct sse_event *event)
-{
-    struct feeding *feeding = arg;
-    translation_feed(feeding->translation, event->name, event->data, &feeding->out);
-}
-
 // The answer as a Gemini client gets it, empty when it failed before anything was written.
 static struct slice write_again(const struct recording *recording, struct slice bytes, bool is_stream, enum form form)
 {
@@ -307,8 +297,8 @@ static struct slice write_again(const struct recording *recording, struct slice 
     if (is_stream) {
         struct sse_parser parser;
         sse_parser_init(&parser, SSE_EVENT_MAX_DEFAULT);
-        assert_int_equal(sse_parser_feed(&parser, bytes, on_event, &feeding), 0);
-        assert_int_equal(sse_parser_finish(&parser, on_event, &feeding), 0);
+        assert_int_equal(sse_parser_feed(&parser, bytes, feeding_on_event, &feeding), 0);
+        assert_int_equal(sse_parser_finish(&parser, feeding_on_event, &feeding), 0);
         translation_finish(feeding.translation, &feeding.out);
         sse_parser_deinit(&parser);
     } else {
@@ -357,7 +347,7 @@ static struct slice describe(const struct recording *recording, const struct neu
         }
         // A prompt may be blocked without a word for it; written again it has one.
         struct slice native = finish->native.len ? finish->native : SLICE("SAFETY");
-        buf_printf(&out, "finish: %s %.*s %.*s\n", fixture_finish_name(finish->reason), SLICE_ARG(native),
+        buf_printf(&out, "finish: %s %.*s %.*s\n", event_trace_reason(finish->reason), SLICE_ARG(native),
                    SLICE_ARG(finish->detail));
     }
     fixture_gist_usage(&out, &response->usage);

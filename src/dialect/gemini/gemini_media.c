@@ -5,26 +5,11 @@
 
 // ---- reading
 
-static struct slice read_mime_type(const struct json_doc *doc, const struct json_node *node, struct arena *arena)
-{
-    struct slice name = json_string(doc, node, arena);
-    char *lower = arena_text(arena, name.len);
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        lower[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-    }
-    if (!name.len) {
-        return SLICE_EMPTY;
-    }
-    name.ptr = lower;
-    return slice_eq(name, SLICE("image/jpg")) ? SLICE("image/jpeg") : name;
-}
-
 static struct media read_common(const struct json_doc *doc, const struct json_node *object, struct arena *arena)
 {
     const struct json_node *name = gemini_member(doc, object, SLICE("displayName"));
     return (struct media){
-        .mime_type = read_mime_type(doc, gemini_member(doc, object, SLICE("mimeType")), arena),
+        .mime_type = neutral_mime_type(arena, json_string(doc, gemini_member(doc, object, SLICE("mimeType")), arena)),
         .name = json_is(name, JSON_STRING) ? json_escaped(doc, name) : SLICE_EMPTY,
     };
 }

@@ -6,14 +6,6 @@
 
 // ---- generationConfig
 
-static void write_node(const struct gemini_writing *g, struct slice name, const struct json_node *node)
-{
-    if (node) {
-        json_key(g->w, name);
-        json_write_raw(g->w, json_raw(g->encoding->req->doc, node));
-    }
-}
-
 static void write_count(const struct gemini_writing *g, struct slice name, int64_t value)
 {
     if (value >= 0) {
@@ -51,16 +43,16 @@ static void write_seed(const struct gemini_writing *g, const struct json_node *s
 static void write_sampling(const struct gemini_writing *g)
 {
     const struct neutral_request *req = g->encoding->req;
-    write_node(g, SLICE("temperature"), req->temperature);
-    write_node(g, SLICE("topP"), req->top_p);
+    encoding_write_node(g->encoding, g->w, SLICE("temperature"), req->temperature);
+    encoding_write_node(g->encoding, g->w, SLICE("topP"), req->top_p);
     if (req->top_k) {
         write_whole(g, SLICE("topK"), req->top_k);
     }
     if (req->seed) {
         write_seed(g, req->seed);
     }
-    write_node(g, SLICE("presencePenalty"), req->presence_penalty);
-    write_node(g, SLICE("frequencyPenalty"), req->frequency_penalty);
+    encoding_write_node(g->encoding, g->w, SLICE("presencePenalty"), req->presence_penalty);
+    encoding_write_node(g->encoding, g->w, SLICE("frequencyPenalty"), req->frequency_penalty);
     write_count(g, SLICE("candidateCount"), req->n_candidates);
     write_count(g, SLICE("maxOutputTokens"), req->max_output);
     loss_warn(g->encoding->loss, LOSS_DROPPED, req->logit_bias);
@@ -99,7 +91,8 @@ static void write_format(const struct gemini_writing *g, bool has_functions)
     }
     json_member_string(g->w, SLICE("responseMimeType"), SLICE("application/json"));
     if (format->kind == FORMAT_SCHEMA) {
-        write_node(g, format->is_openapi ? SLICE("responseSchema") : SLICE("responseJsonSchema"), format->schema);
+        encoding_write_node(g->encoding, g->w,
+                            format->is_openapi ? SLICE("responseSchema") : SLICE("responseJsonSchema"), format->schema);
     }
 }
 
@@ -141,7 +134,7 @@ static void write_store(const struct gemini_writing *g)
 {
     const struct neutral_request *req = g->encoding->req;
     if (req->origin == DIALECT_GEMINI) {
-        write_node(g, SLICE("store"), req->store_at);
+        encoding_write_node(g->encoding, g->w, SLICE("store"), req->store_at);
     } else if (req->store == TRI_TRUE) {
         loss_warn(g->encoding->loss, LOSS_DROPPED, req->store_at);
     }

@@ -61,11 +61,7 @@ static void write_declaration(const struct gemini_writing *g, const struct neutr
 // A choice among some of them, with freedom to call none, is not known: the others are left out.
 static bool is_offered(const struct tool_choice *choice, const struct neutral_tool *tool)
 {
-    bool is_offered = choice->mode != CHOICE_AUTO || choice->n_tools == 0;
-    for (size_t i = 0; !is_offered && i < choice->n_tools; i++) {
-        is_offered = choice->tools[i] == tool;
-    }
-    return is_offered;
+    return choice->mode != CHOICE_AUTO || choice->n_tools == 0 || neutral_choice_names(choice, tool);
 }
 
 static bool has_functions(const struct neutral_request *req)

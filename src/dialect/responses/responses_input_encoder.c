@@ -5,11 +5,6 @@
 #include "dialect/responses/responses_internal.h"
 #include "dialect/tool_arguments.h"
 
-static void write_type(struct json_writer *w, const char *type)
-{
-    json_member_string(w, SLICE("type"), slice_from_cstr(type));
-}
-
 // ---- messages of users and instructions
 
 static bool belongs_to_message(const struct neutral_part *part)
@@ -75,7 +70,7 @@ static void write_output_array(const struct encoding *encoding, struct json_writ
     json_begin_array(w);
     if (result->raw || (mark.len && part->kind != PART_TEXT)) {
         json_begin_object(w);
-        write_type(w, "input_text");
+        responses_write_type(w, "input_text");
         responses_write_escaped(w, "text", mark);
         if (result->raw) {
             append_raw(encoding, w, result->raw);
@@ -109,7 +104,7 @@ static void write_output(const struct encoding *encoding, struct json_writer *w,
 static void write_result(const struct encoding *encoding, struct json_writer *w, const struct result *result)
 {
     json_begin_object(w);
-    write_type(w, result->kind == TOOL_CUSTOM ? "custom_tool_call_output" : "function_call_output");
+    responses_write_type(w, result->kind == TOOL_CUSTOM ? "custom_tool_call_output" : "function_call_output");
     json_member_string(w, SLICE("call_id"), result->call_id);
     write_output(encoding, w, result);
     json_end_object(w);
@@ -141,7 +136,7 @@ static void write_said(struct row *row, const struct neutral_part *part)
     if (!row->is_in_message || part->begins_item || !slice_eq(part->phase, row->phase)) {
         end_message(row);
         json_begin_object(w);
-        write_type(w, "message");
+        responses_write_type(w, "message");
         json_member_string(w, SLICE("role"), SLICE("assistant"));
         row->phase = part->phase;
         if (row->phase.len) {
@@ -152,7 +147,7 @@ static void write_said(struct row *row, const struct neutral_part *part)
         row->is_in_message = true;
     }
     json_begin_object(w);
-    write_type(w, is_refusal ? "refusal" : "output_text");
+    responses_write_type(w, is_refusal ? "refusal" : "output_text");
     responses_write_escaped(w, is_refusal ? "refusal" : "text", part->text);
     json_end_object(w);
 }
@@ -168,7 +163,7 @@ static void write_call(struct row *row, const struct call *call)
     bool is_custom = call->kind == TOOL_CUSTOM && call->escaped_arguments.ptr;
     end_message(row);
     json_begin_object(w);
-    write_type(w, is_custom ? "custom_tool_call" : "function_call");
+    responses_write_type(w, is_custom ? "custom_tool_call" : "function_call");
     json_member_string(w, SLICE("call_id"), call->id);
     json_member_string(w, SLICE("name"), target_name(row->encoding, call));
     if (call->name_space.len) {
@@ -189,7 +184,7 @@ static void write_thoughts(struct json_writer *w, const char *name, const char *
     json_begin_array(w);
     for (; part; part = part->next) {
         json_begin_object(w);
-        write_type(w, type);
+        responses_write_type(w, type);
         responses_write_escaped(w, "text", part->text);
         json_end_object(w);
     }
@@ -217,7 +212,7 @@ static void write_reasoning(struct row *row, const struct neutral_part *part)
     }
     end_message(row);
     json_begin_object(w);
-    write_type(w, "reasoning");
+    responses_write_type(w, "reasoning");
     if (reasoning->opaque.item_id.len) {
         json_member_string(w, SLICE("id"), reasoning->opaque.item_id);
     }

@@ -14,6 +14,13 @@ struct responses_request {
     const struct json_doc *doc;
 };
 
+// A member that is a string: decoded; empty else.
+static inline struct slice responses_plain_member(const struct responses_request *in, const struct json_node *node,
+                                                  const char *name)
+{
+    return json_string(in->doc, neutral_member(in->doc, node, slice_from_cstr(name)), in->arena);
+}
+
 // The member `input`: instructions and turns, and the tools that stand among them.
 bool responses_decode_input(const struct responses_request *in, const struct json_node *input);
 // The parts of a message or of a tool's output, appended to *last_r; `content` is a string or an array.
@@ -27,6 +34,12 @@ bool responses_decode_choice(const struct responses_request *in, const struct js
 
 // ---- requests, encoded
 
+// Does the client speak this dialect, too?
+static inline bool responses_is_own(const struct encoding *encoding)
+{
+    return encoding->req->origin == DIALECT_RESPONSES;
+}
+
 // Each writes a member with its name, or nothing.
 void responses_write_input(const struct encoding *encoding, struct json_writer *w);
 void responses_write_tools(const struct encoding *encoding, struct json_writer *w);
@@ -39,6 +52,10 @@ void responses_write_text_part(const struct encoding *encoding, struct json_writ
                                struct slice before);
 // A text that says nothing but its text, so that a string can stand for it.
 bool responses_is_plain_text(const struct encoding *encoding, const struct neutral_part *part);
+static inline void responses_write_type(struct json_writer *w, const char *type)
+{
+    json_member_string(w, SLICE("type"), slice_from_cstr(type));
+}
 void responses_write_escaped(struct json_writer *w, const char *name, struct slice escaped);
 // Goes on with the string that was written last.
 void responses_append_to_string(struct json_writer *w, struct slice escaped);

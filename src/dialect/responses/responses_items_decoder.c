@@ -15,12 +15,6 @@ struct walk {
     struct neutral_opaque ahead; // a signature that belongs to the call behind it
 };
 
-static struct slice plain_member(const struct walk *walk, const struct json_node *node, const char *name)
-{
-    const struct responses_request *in = walk->in;
-    return json_string(in->doc, neutral_member(in->doc, node, slice_from_cstr(name)), in->arena);
-}
-
 // ---- turns
 
 static struct neutral_turn *begin_turn(struct walk *walk, enum turn_role role, const struct json_node *at)
@@ -68,7 +62,7 @@ static bool read_instruction(struct walk *walk, enum turn_role role, const struc
 static bool read_assistant_message(struct walk *walk, const struct json_node *item, const struct json_node *content)
 {
     struct neutral_part *parts = NULL;
-    struct slice phase = plain_member(walk, item, "phase");
+    struct slice phase = responses_plain_member(walk->in, item, "phase");
     if (!responses_decode_parts(walk->in, content, &parts)) {
         return false;
     }
@@ -89,7 +83,7 @@ static bool read_message(struct walk *walk, const struct json_node *item)
 {
     const struct responses_request *in = walk->in;
     const struct json_node *content = neutral_member(in->doc, item, SLICE("content"));
-    struct slice role = plain_member(walk, item, "role");
+    struct slice role = responses_plain_member(walk->in, item, "role");
     bool is_system = slice_eq(role, SLICE("system"));
     if (!content) {
         loss_reject_input(in->loss, item, "a message needs a content");
@@ -130,11 +124,11 @@ static struct neutral_part *read_thoughts(struct walk *walk, const struct json_n
 static struct neutral_opaque read_opaque(struct walk *walk, const struct json_node *item)
 {
     struct neutral_opaque opaque = {0};
-    struct slice text = plain_member(walk, item, "encrypted_content");
+    struct slice text = responses_plain_member(walk->in, item, "encrypted_content");
     if (!text.len || opaque_unwrap(walk->in->arena, text, &opaque)) {
         return opaque;
     }
-    return (struct neutral_opaque){OPAQUE_OPENAI_ENCRYPTED, text, plain_member(walk, item, "id")};
+    return (struct neutral_opaque){OPAQUE_OPENAI_ENCRYPTED, text, responses_plain_member(walk->in, item, "id")};
 }
 
 // A text that was signed with nothing in it still has to come back.
@@ -181,9 +175,9 @@ static bool read_call(struct walk *walk, const struct json_node *item, enum tool
     struct slice arguments_name = kind == TOOL_CUSTOM ? SLICE("input") : SLICE("arguments");
     struct neutral_part *part = add_part(walk, TURN_ASSISTANT, PART_CALL, item);
     part->call.kind = kind;
-    part->call.id = plain_member(walk, item, "call_id");
-    part->call.name = plain_member(walk, item, "name");
-    part->call.name_space = plain_member(walk, item, "namespace");
+    part->call.id = responses_plain_member(walk->in, item, "call_id");
+    part->call.name = responses_plain_member(walk->in, item, "name");
+    part->call.name_space = responses_plain_member(walk->in, item, "namespace");
     part->call.escaped_arguments = neutral_escaped(in->doc, neutral_member(in->doc, item, arguments_name));
     part->call.opaque = walk->ahead;
     walk->ahead = (struct neutral_opaque){0};
@@ -200,7 +194,7 @@ static bool read_result(struct walk *walk, const struct json_node *item, enum to
     const struct json_node *output = neutral_member(in->doc, item, SLICE("output"));
     struct neutral_part *part = add_part(walk, TURN_USER, PART_RESULT, item);
     part->result.kind = kind;
-    part->result.call_id = plain_member(walk, item, "call_id");
+    part->result.call_id = responses_plain_member(walk->in, item, "call_id");
     if (!part->result.call_id.len || !output) {
         loss_reject_input(in->loss, item, "the output of a call needs a call_id and an output");
         return false;
@@ -260,7 +254,7 @@ static bool read_typed_item(struct walk *walk, const struct json_node *item, str
 static bool read_item(struct walk *walk, const struct json_node *item)
 {
     const struct responses_request *in = walk->in;
-    struct slice type = plain_member(walk, item, "type");
+    struct slice type = responses_plain_member(walk->in, item, "type");
     if (!json_is(item, JSON_OBJECT)) {
         loss_reject_input(in->loss, item, "must be an object");
         return false;

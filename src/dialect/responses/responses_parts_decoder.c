@@ -7,11 +7,6 @@ static struct slice escaped_member(const struct responses_request *in, const str
     return neutral_escaped(in->doc, neutral_member(in->doc, node, slice_from_cstr(name)));
 }
 
-static struct slice plain_member(const struct responses_request *in, const struct json_node *node, const char *name)
-{
-    return json_string(in->doc, neutral_member(in->doc, node, slice_from_cstr(name)), in->arena);
-}
-
 static void read_url(const struct responses_request *in, struct slice url, struct media *media)
 {
     if (!neutral_read_data_url(in->arena, url, media)) {
@@ -33,7 +28,7 @@ static bool read_image(const struct responses_request *in, const struct json_nod
         loss_reject_input(in->loss, node, "an input_image needs an image_url or a file_id");
         return false;
     }
-    media->detail = plain_member(in, node, "detail");
+    media->detail = responses_plain_member(in, node, "detail");
     return true;
 }
 
@@ -105,7 +100,7 @@ read_media(const struct responses_request *in, const struct json_node *node, enu
 // NULL: refused.
 static struct neutral_part *read_part(const struct responses_request *in, const struct json_node *node)
 {
-    struct slice type = plain_member(in, node, "type");
+    struct slice type = responses_plain_member(in, node, "type");
     if (slice_eq(type, SLICE("input_text")) || slice_eq(type, SLICE("output_text")) || slice_eq(type, SLICE("text"))) {
         return read_text(in, node, PART_TEXT, "text");
     }

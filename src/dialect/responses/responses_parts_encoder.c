@@ -3,26 +3,11 @@
 #include "base/buf.h"
 #include "dialect/responses/responses_internal.h"
 
-static bool is_of_responses(const struct encoding *encoding)
-{
-    return encoding->req->origin == DIALECT_RESPONSES;
-}
-
-static bool is_of_openai(const struct encoding *encoding)
-{
-    return is_of_responses(encoding) || encoding->req->origin == DIALECT_CHAT;
-}
-
 void responses_append_to_string(struct json_writer *w, struct slice escaped)
 {
     w->out->len--; // the closing quote
     buf_append(w->out, escaped);
     buf_append_char(w->out, '"');
-}
-
-static void write_type(struct json_writer *w, const char *type)
-{
-    json_member_string(w, SLICE("type"), slice_from_cstr(type));
 }
 
 void responses_write_escaped(struct json_writer *w, const char *name, struct slice escaped)
@@ -36,7 +21,7 @@ void responses_write_escaped(struct json_writer *w, const char *name, struct sli
 static void write_cache_mark(const struct encoding *encoding, struct json_writer *w, const struct neutral_part *part)
 {
     // Only some models take it; a client of OpenAI knows what it asked for.
-    if (part->cache != CACHE_NONE && is_of_openai(encoding)) {
+    if (part->cache != CACHE_NONE && encoding_is_of_openai(encoding)) {
         json_key(w, SLICE("prompt_cache_breakpoint"));
         json_write_raw(w, SLICE("{\"mode\":\"explicit\"}"));
     }
@@ -46,7 +31,7 @@ void responses_write_text_part(const struct encoding *encoding, struct json_writ
                                struct slice before)
 {
     json_begin_object(w);
-    write_type(w, "input_text");
+    responses_write_type(w, "input_text");
     responses_write_escaped(w, "text", before);
     responses_append_to_string(w, part->text);
     write_cache_mark(encoding, w, part);
@@ -72,7 +57,7 @@ static bool refuse_media(const struct encoding *encoding, const struct neutral_p
 // A file that another provider keeps.
 static bool is_foreign_file(const struct encoding *encoding, const struct neutral_part *part)
 {
-    if (part->media.form != MEDIA_FILE_ID || is_of_openai(encoding)) {
+    if (part->media.form != MEDIA_FILE_ID || encoding_is_of_openai(encoding)) {
         return false;
     }
     loss_refuse_always(encoding->loss, part->at,
@@ -84,7 +69,7 @@ static void write_image(const struct encoding *encoding, struct json_writer *w, 
 {
     const struct media *media = &part->media;
     json_begin_object(w);
-    write_type(w, "input_image");
+    responses_write_type(w, "input_image");
     if (media->form == MEDIA_FILE_ID) {
         responses_write_escaped(w, "file_id", media->data);
     } else {
@@ -106,7 +91,7 @@ static void write_file(const struct encoding *encoding, struct json_writer *w, c
 {
     const struct media *media = &part->media;
     json_begin_object(w);
-    write_type(w, "input_file");
+    responses_write_type(w, "input_file");
     if (media->form == MEDIA_FILE_ID) {
         responses_write_escaped(w, "file_id", media->data);
     } else if (media->form == MEDIA_URL) {
@@ -127,7 +112,7 @@ static void write_file(const struct encoding *encoding, struct json_writer *w, c
 static void write_text_document(const struct encoding *encoding, struct json_writer *w, const struct neutral_part *part)
 {
     json_begin_object(w);
-    write_type(w, "input_text");
+    responses_write_type(w, "input_text");
     responses_write_escaped(w, "text", part->media.name);
     if (part->media.name.len) {
         responses_append_to_string(w, SLICE("\\n\\n"));
@@ -164,7 +149,7 @@ static void write_audio(const struct encoding *encoding, struct json_writer *w, 
 {
     bool is_wav = slice_ends_with(part->media.mime_type, SLICE("wav"));
     json_begin_object(w);
-    write_type(w, "input_audio");
+    responses_write_type(w, "input_audio");
     json_key(w, SLICE("input_audio"));
     json_begin_object(w);
     responses_write_escaped(w, "data", part->media.data);
@@ -218,5 +203,5 @@ void responses_write_part(const struct encoding *encoding, struct json_writer *w
 
 bool responses_is_plain_text(const struct encoding *encoding, const struct neutral_part *part)
 {
-    return part->kind == PART_TEXT && (part->cache == CACHE_NONE || !is_of_openai(encoding));
+    return part->kind == PART_TEXT && (part->cache == CACHE_NONE || !encoding_is_of_openai(encoding));
 }

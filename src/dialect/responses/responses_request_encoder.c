@@ -1,29 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Any request, as one of Responses: what stands beside input and tools.
-#include "dialect/gemini_schema.h"
 #include "dialect/responses/responses_internal.h"
-#include "dialect/strict_schema.h"
 
 enum { OUTPUT_MIN = 16, ID_MAX = 64 };
-
-static bool is_of_responses(const struct encoding *encoding)
-{
-    return encoding->req->origin == DIALECT_RESPONSES;
-}
-
-static bool is_of_openai(const struct encoding *encoding)
-{
-    return is_of_responses(encoding) || encoding->req->origin == DIALECT_CHAT;
-}
-
-static void write_node(const struct encoding *encoding, struct json_writer *w, const char *name,
-                       const struct json_node *node)
-{
-    if (node) {
-        json_key(w, slice_from_cstr(name));
-        json_write_raw(w, json_raw(encoding->req->doc, node));
-    }
-}
 
 // ---- limits and sampling
 
@@ -67,9 +46,9 @@ static void write_clamped(const struct encoding *encoding, struct json_writer *w
         loss_warn(encoding->loss, LOSS_DROPPED, node);
         return;
     }
-    if (is_of_openai(encoding) || !json_double(encoding->req->doc, node, &value) ||
+    if (encoding_is_of_openai(encoding) || !json_double(encoding->req->doc, node, &value) ||
         (value >= 0 && value <= (double)max)) {
-        write_node(encoding, w, name, node);
+        encoding_write_node(encoding, w, slice_from_cstr(name), node);
         return;
     }
     loss_warn(encoding->loss, LOSS_CHANGED, node);
@@ -115,15 +94,6 @@ static void write_sampling(const struct encoding *encoding, struct json_writer *
 
 // ---- the answer's form
 
-static bool is_strict(const struct encoding *encoding)
-{
-    const struct answer_format *format = &encoding->req->format;
-    if (format->strict != TRI_UNSET || is_of_openai(encoding)) {
-        return format->strict == TRI_TRUE;
-    }
-    return !format->is_openapi && strict_schema_fits(encoding->req->doc, format->schema);
-}
-
 static void write_schema(const struct encoding *encoding, struct json_writer *w)
 {
     const struct answer_format *format = &encoding->req->format;
@@ -133,13 +103,9 @@ static void write_schema(const struct encoding *encoding, struct json_writer *w)
         responses_write_escaped(w, "description", format->description);
     }
     json_key(w, SLICE("schema"));
-    if (format->is_openapi) {
-        gemini_schema_write_json_schema(encoding->req->doc, format->schema, w);
-    } else {
-        json_write_raw(w, json_raw(encoding->req->doc, format->schema));
-    }
-    if (format->strict != TRI_UNSET || !is_of_responses(encoding)) {
-        json_member_bool(w, SLICE("strict"), is_strict(encoding));
+    encoding_write_schema(encoding, w, format->schema, format->is_openapi);
+    if (format->strict != TRI_UNSET || !responses_is_own(encoding)) {
+        json_member_bool(w, SLICE("strict"), encoding_format_strictness(encoding) == TRI_TRUE);
     }
 }
 
@@ -252,8 +218,8 @@ static void write_identity(const struct encoding *encoding, struct json_writer *
     const struct neutral_request *req = encoding->req;
     write_id(encoding, w, "prompt_cache_key", req->cache_key);
     write_id(encoding, w, "safety_identifier", req->end_user);
-    if (is_of_openai(encoding)) {
-        write_node(encoding, w, "metadata", req->metadata);
+    if (encoding_is_of_openai(encoding)) {
+        encoding_write_node(encoding, w, SLICE("metadata"), req->metadata);
     }
     if (req->service_tier.len) {
         json_member_string(w, SLICE("service_tier"), req->service_tier);
@@ -264,7 +230,7 @@ static void write_identity(const struct encoding *encoding, struct json_writer *
 static void write_store(const struct encoding *encoding, struct json_writer *w)
 {
     enum tri store = encoding->req->store;
-    if (store != TRI_UNSET || !is_of_responses(encoding)) {
+    if (store != TRI_UNSET || !responses_is_own(encoding)) {
         json_member_bool(w, SLICE("store"), store == TRI_TRUE);
     }
 }
@@ -274,7 +240,7 @@ static bool includes_opaque(const struct encoding *encoding)
 {
     const struct neutral_request *req = encoding->req;
     const struct profile *profile = &encoding->target->profile;
-    return is_of_responses(encoding) ? req->wants_opaque : profile_thinks(profile) && profile->rejects_sampling;
+    return responses_is_own(encoding) ? req->wants_opaque : profile_thinks(profile) && profile->rejects_sampling;
 }
 
 static void write_include(const struct encoding *encoding, struct json_writer *w)

@@ -7,11 +7,6 @@ static bool type_is(const struct responses_request *in, const struct json_node *
     return json_string_is(in->doc, json_get(in->doc, node, SLICE("type")), slice_from_cstr(type));
 }
 
-static struct slice text_of(const struct responses_request *in, const struct json_node *node, const char *name)
-{
-    return json_string(in->doc, json_get(in->doc, node, slice_from_cstr(name)), in->arena);
-}
-
 // ---- tools
 
 // Finding a tool takes a walk over all of them, so their number has a limit.
@@ -53,7 +48,7 @@ static void read_grammar(const struct responses_request *in, struct neutral_tool
 {
     const struct json_node *format = neutral_member(in->doc, tool->at, SLICE("format"));
     if (type_is(in, format, "grammar")) {
-        tool->grammar_syntax = text_of(in, format, "syntax");
+        tool->grammar_syntax = responses_plain_member(in, format, "syntax");
         tool->grammar = neutral_escaped(in->doc, json_get(in->doc, format, SLICE("definition")));
     }
 }
@@ -62,7 +57,7 @@ static bool read_client_tool(const struct responses_request *in, const struct js
 {
     bool is_custom = type_is(in, node, "custom");
     struct neutral_tool *tool = neutral_tool_new(in->arena, is_custom ? TOOL_CUSTOM : TOOL_FUNCTION, node);
-    tool->name = text_of(in, node, "name");
+    tool->name = responses_plain_member(in, node, "name");
     tool->name_space = name_space;
     tool->description = neutral_escaped(in->doc, neutral_member(in->doc, node, SLICE("description")));
     tool->is_deferred = json_is(json_get(in->doc, node, SLICE("defer_loading")), JSON_TRUE);
@@ -82,7 +77,7 @@ static bool read_namespace(const struct responses_request *in, const struct json
 {
     const struct json_node *tools = neutral_member(in->doc, node, SLICE("tools"));
     const struct json_node *tool = NULL;
-    struct slice name = text_of(in, node, "name");
+    struct slice name = responses_plain_member(in, node, "name");
     if (!name.len || !json_is(tools, JSON_ARRAY)) {
         loss_reject_input(in->loss, node, "a namespace needs a name and an array of tools");
         return false;
@@ -101,7 +96,7 @@ static bool read_namespace(const struct responses_request *in, const struct json
 
 static bool read_tool(const struct responses_request *in, const struct json_node *node)
 {
-    struct slice type = text_of(in, node, "type");
+    struct slice type = responses_plain_member(in, node, "type");
     if (slice_eq(type, SLICE("function")) || slice_eq(type, SLICE("custom"))) {
         return read_client_tool(in, node, SLICE_EMPTY);
     }
@@ -136,11 +131,11 @@ bool responses_decode_tools(const struct responses_request *in, const struct jso
 
 static const struct neutral_tool *find_hosted(const struct responses_request *in, const struct json_node *choice)
 {
-    struct slice type = text_of(in, choice, "type");
-    struct slice label = text_of(in, choice, "server_label");
+    struct slice type = responses_plain_member(in, choice, "type");
+    struct slice label = responses_plain_member(in, choice, "server_label");
     for (const struct neutral_tool *tool = in->req->tools; tool; tool = tool->next) {
         if (tool->kind == TOOL_SERVER && slice_eq(tool->name, type) &&
-            (!label.ptr || slice_eq(text_of(in, tool->at, "server_label"), label))) {
+            (!label.ptr || slice_eq(responses_plain_member(in, tool->at, "server_label"), label))) {
             return tool;
         }
     }
@@ -151,7 +146,8 @@ static const struct neutral_tool *find_chosen(const struct responses_request *in
 {
     const struct neutral_tool *tool = NULL;
     if (type_is(in, choice, "function") || type_is(in, choice, "custom")) {
-        tool = neutral_find_tool(in->req, text_of(in, choice, "namespace"), text_of(in, choice, "name"));
+        tool = neutral_find_tool(in->req, responses_plain_member(in, choice, "namespace"),
+                                 responses_plain_member(in, choice, "name"));
     } else {
         tool = find_hosted(in, choice);
     }

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Tools, and which of them is to be called, as members of a Responses request.
 #include "base/buf.h"
-#include "dialect/gemini_schema.h"
 #include "dialect/responses/responses_internal.h"
 #include "dialect/strict_schema.h"
 
-static bool is_of_responses(const struct encoding *encoding)
-{
-    return encoding->req->origin == DIALECT_RESPONSES;
-}
-
 static bool is_writable(const struct encoding *encoding, const struct neutral_tool *tool)
 {
-    return tool->kind != TOOL_SERVER || is_of_responses(encoding);
+    return tool->kind != TOOL_SERVER || responses_is_own(encoding);
 }
 
 // ---- tools
@@ -37,17 +31,15 @@ static void write_schema(const struct encoding *encoding, struct json_writer *w,
     json_key(w, SLICE("parameters"));
     if (!tool->schema) {
         json_write_raw(w, SLICE("{\"type\":\"object\",\"properties\":{}}"));
-    } else if (tool->is_openapi) {
-        gemini_schema_write_json_schema(encoding->req->doc, tool->schema, w);
     } else {
-        json_write_raw(w, json_raw(encoding->req->doc, tool->schema));
+        encoding_write_schema(encoding, w, tool->schema, tool->is_openapi);
     }
 }
 
 // Said always: where it is not, the provider tries strict and makes every property required.
 static void write_strict(const struct encoding *encoding, struct json_writer *w, const struct neutral_tool *tool)
 {
-    if (tool->strict == TRI_UNSET && is_of_responses(encoding)) {
+    if (tool->strict == TRI_UNSET && responses_is_own(encoding)) {
         return;
     }
     bool fits = tool->schema && !tool->is_openapi && strict_schema_fits(encoding->req->doc, tool->schema);
@@ -83,7 +75,7 @@ static void write_tool(const struct encoding *encoding, struct json_writer *w, c
         write_schema(encoding, w, tool);
         write_strict(encoding, w, tool);
     }
-    if (tool->is_deferred && is_of_responses(encoding)) {
+    if (tool->is_deferred && responses_is_own(encoding)) {
         json_member_bool(w, SLICE("defer_loading"), true);
     } else if (tool->is_deferred) {
         // What would have loaded it later is another provider's tool: it is there from the start.
@@ -214,7 +206,7 @@ static void write_allowed(const struct encoding *encoding, struct json_writer *w
 static void write_specific(const struct encoding *encoding, struct json_writer *w)
 {
     const struct tool_choice *choice = &encoding->req->tool_choice;
-    if (is_of_responses(encoding)) {
+    if (responses_is_own(encoding)) {
         json_write_raw(w, json_raw(encoding->req->doc, choice->at));
     } else {
         write_choice_of(w, choice->tools[0]);
