@@ -171,6 +171,7 @@ struct answer_context {
     bool shows_reasoning;              // Chat clients: emit reasoning_content
     struct loss *loss;                 // borrowed: what the answer loses; NULL: nobody wants to know
     int64_t estimated_input;           // tokens, for clients that want a figure first; -1: unknown
+    struct slice request_id;           // plain: for errors; may be empty
 };
 
 struct answer;

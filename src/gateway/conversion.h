@@ -18,6 +18,7 @@ struct conversion {
     struct slice retry_after;        // arena: of the upstream's answer
     bool is_counting;
     bool client_streams;
+    bool has_spoken;
 };
 
 // Does this request need it? Counting does too, where the upstream cannot count.
@@ -32,7 +33,9 @@ void conversion_on_head(struct exchange *x, const struct h1_response *resp);
 bool conversion_on_piece(struct exchange *x, struct slice piece, bool last);
 // Ends a stream that has begun with the dialect's error event, or well if the answer was complete already.
 void conversion_end_stream(struct exchange *x, struct slice message);
-// May a heartbeat be put in now?
-bool conversion_is_streaming(const struct exchange *x);
+// Begins the client's stream if it has not begun, so that a heartbeat may be put in. False: there is none to begin.
+bool conversion_begin_stream(struct exchange *x);
+// Has anything been sent since this was asked last?
+bool conversion_has_spoken(struct exchange *x);
 struct usage conversion_usage(const struct exchange *x);
 void conversion_deinit(struct exchange *x);
