@@ -5,6 +5,10 @@
 #include "dialect/answer_call.h"
 #include "dialect/call_id.h"
 
+// Of all calls of an answer: what comes in pieces must be kept by clients' dialects that want it whole, and by the
+// sequencer.
+enum { CALL_BYTES_MAX = 16 * 1024 * 1024 };
+
 struct candidate {
     struct list open;           // owned: arena; blocks in the order of opening
     struct neutral_block *flow; // the latest block of answer_flow(); it may be closed
@@ -21,7 +25,8 @@ struct answer {
     struct usage usage;
     struct candidate **candidates; // arena
     uint32_t n_candidates;
-    uint32_t n_ids; // minted
+    uint32_t n_ids;      // minted
+    size_t n_call_bytes; // of arguments that were told
     struct neutral_block *last_call;
     struct neutral_block nowhere; // never open
     bool borrows;
@@ -61,6 +66,11 @@ void answer_deinit(struct answer *answer)
 void answer_borrow(struct answer *answer)
 {
     answer->borrows = true;
+}
+
+bool answer_is_borrowing(const struct answer *answer)
+{
+    return answer->borrows;
 }
 
 static struct slice keep(struct answer *answer, struct slice text)
@@ -280,12 +290,26 @@ static bool is_deaf(const struct answer *answer, const struct neutral_block *blo
     return answer->is_over || !block->_is_open;
 }
 
+// What is told of a whole body is there already.
+static bool is_too_much(struct answer *answer, const struct neutral_block *block, struct slice more)
+{
+    if (block->kind != BLOCK_CALL || answer->borrows) {
+        return false;
+    }
+    answer->n_call_bytes += more.len;
+    return answer->n_call_bytes > CALL_BYTES_MAX;
+}
+
 void answer_delta(struct answer *answer, struct neutral_block *block, struct slice escaped)
 {
     if (!escaped.len || is_deaf(answer, block)) {
         return;
     }
     answer->has_content = true;
+    if (is_too_much(answer, block, escaped)) {
+        answer_fail(answer, FAULT_UPSTREAM_PROTOCOL, SLICE("the arguments of the upstream's calls are too large"));
+        return;
+    }
     if (block->_held) {
         buf_append(block->_held, escaped);
         return;

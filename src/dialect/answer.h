@@ -171,6 +171,7 @@ struct answer_context {
     bool shows_reasoning;              // Chat clients: emit reasoning_content
     struct loss *loss;                 // borrowed: what the answer loses; NULL: nobody wants to know
     int64_t estimated_input;           // tokens, for clients that want a figure first; -1: unknown
+    struct slice request_id;           // plain: for errors; may be empty
 };
 
 struct answer;
@@ -182,12 +183,14 @@ void answer_deinit(struct answer *answer); // what it holds outside of the arena
 
 // What it is told from now on stays as long as the answer, so that nothing need be copied.
 void answer_borrow(struct answer *answer);
+bool answer_is_borrowing(const struct answer *answer);
 // The first counts, of later ones what was missing. `head` is copied.
 void answer_start(struct answer *answer, const struct answer_head *head);
 // Opens a block: its kind and what belongs to it are taken from `block` (copied). Candidates out of range are folded
 // into a block that goes nowhere. Closes the block of answer_flow(). Never NULL.
 struct neutral_block *answer_open(struct answer *answer, uint32_t candidate, const struct neutral_block *block);
-void answer_delta(struct answer *answer, struct neutral_block *block, struct slice escaped); // empty: nothing happens
+// Empty: nothing happens. Of a stream's calls 16 MB are taken, then it is an ERROR.
+void answer_delta(struct answer *answer, struct neutral_block *block, struct slice escaped);
 void answer_part(struct answer *answer, struct neutral_block *block);
 void answer_opaque(struct answer *answer, struct neutral_block *block, const struct neutral_opaque *opaque);
 void answer_citation(struct answer *answer, struct neutral_block *block, struct slice raw);

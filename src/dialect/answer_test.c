@@ -420,6 +420,26 @@ static void the_input_of_a_custom_tool_is_unwrapped(void **state)
     }
 }
 
+static void a_call_has_an_end(void **state)
+{
+    static char piece[1024 * 1024];
+    memset(piece, 'x', sizeof(piece));
+    for (int is_custom = 0; is_custom < 2; is_custom++) {
+        struct fixture f;
+        begin(&f, DIALECT_GEMINI);
+        add_tool(&f, is_custom ? TOOL_CUSTOM : TOOL_FUNCTION, "f", "f");
+        size_t n = 0;
+        while (!answer_is_over(f.answer) && n < 64) {
+            struct neutral_block *call = open_call(&f, 0, "", "f");
+            answer_delta(f.answer, call, slice_of(piece, sizeof(piece)));
+            n++;
+        }
+        assert_int_equal(n, 17);
+        assert_true(slice_ends_with(slice_from_cstr(event_trace_words(&f.trace)), SLICE("X:upstream_protocol")));
+        end(&f);
+    }
+}
+
 static void what_an_upstream_calls_custom_is_not_unwrapped(void **state)
 {
     struct fixture f;
@@ -586,6 +606,7 @@ int main(void)
         cmocka_unit_test(a_call_has_an_id_that_clients_take),
         cmocka_unit_test(a_tool_is_called_as_the_client_called_it),
         cmocka_unit_test(the_input_of_a_custom_tool_is_unwrapped),
+        cmocka_unit_test(a_call_has_an_end),
         cmocka_unit_test(what_an_upstream_calls_custom_is_not_unwrapped),
         cmocka_unit_test(figures_come_once_before_the_end),
         cmocka_unit_test(the_head_is_what_was_known_when_it_started),

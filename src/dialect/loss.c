@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 
-enum { PATH_IN_TOKEN_MAX = 64, PATH_MAX_LEN = 200 };
+enum { WORD_MAX_LEN = 16, PATH_IN_TOKEN_MAX = 64, PATH_MAX_LEN = 200 };
 
 struct kind_row {
     struct slice word;
@@ -134,11 +134,10 @@ static bool fits_a_token(char c)
     return c > ' ' && c <= '~' && c != ',';
 }
 
-static struct slice token_of(struct loss *loss, enum loss_kind kind, struct slice path)
+static struct slice write_token(char *out, enum loss_kind kind, struct slice path)
 {
     struct slice word = KINDS[kind].word;
     size_t path_len = path.len < PATH_IN_TOKEN_MAX ? path.len : PATH_IN_TOKEN_MAX;
-    char *out = arena_text(loss->arena, word.len + path_len);
     memcpy(out, word.ptr, word.len);
     for (size_t i = 0; i < path_len; i++) {
         out[word.len + i] = (char)(fits_a_token(path.ptr[i]) ? path.ptr[i] : '_');
@@ -146,18 +145,24 @@ static struct slice token_of(struct loss *loss, enum loss_kind kind, struct slic
     return slice_of(out, word.len + path_len);
 }
 
-static void add_token(struct loss *loss, struct slice token)
+// What is known already takes no memory: a stream may lose the same with every event.
+static void add_token(struct loss *loss, enum loss_kind kind, struct slice path)
 {
+    char text[WORD_MAX_LEN + PATH_IN_TOKEN_MAX];
+    struct slice token = write_token(text, kind, path);
     for (size_t i = 0; i < loss->n_warnings; i++) {
         if (slice_eq(loss->warnings[i], token)) {
             return;
         }
     }
-    loss->warnings[loss->n_warnings++] = token;
+    loss->warnings[loss->n_warnings++] = arena_dup(loss->arena, token);
 }
 
 static void forbid(struct loss *loss, enum loss_kind kind, struct slice path)
 {
+    if (loss->is_refused) {
+        return;
+    }
     const char *why =
         arena_cstr(loss->arena, arena_printf(loss->arena,
                                              "cannot be translated exactly for the upstream of this model, and strict "
@@ -171,7 +176,7 @@ void loss_warn_path(struct loss *loss, enum loss_kind kind, struct slice path)
     if (loss->mode == LOSS_STRICT) {
         forbid(loss, kind, path);
     } else if (loss->n_warnings < LOSS_WARNINGS_MAX) {
-        add_token(loss, token_of(loss, kind, path));
+        add_token(loss, kind, path);
     } else {
         loss->n_more++;
     }

@@ -217,12 +217,29 @@ static void long_paths_are_cut(void **state)
     arena_deinit(&arena);
 }
 
+// A stream may lose the same with every event.
+static void what_is_lost_again_takes_no_memory(void **state)
+{
+    for (int mode = LOSS_NORMAL; mode <= LOSS_STRICT; mode++) {
+        struct fixture f;
+        start(&f, (enum loss_mode)mode);
+        loss_warn_path(&f.loss, LOSS_DROPPED, SLICE("content"));
+        const char *next = f.arena._next;
+        for (int i = 0; i < 3; i++) {
+            loss_warn_path(&f.loss, LOSS_DROPPED, SLICE("content"));
+        }
+        assert_ptr_equal(f.arena._next, next);
+        arena_deinit(&f.arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_name_every_place),       cmocka_unit_test(warnings_are_tokens),
         cmocka_unit_test(tokens_are_short_and_visible), cmocka_unit_test(what_finds_no_room_is_counted),
         cmocka_unit_test(modes_move_the_line),          cmocka_unit_test(the_first_refusal_stays),
+        cmocka_unit_test(what_is_lost_again_takes_no_memory),
         cmocka_unit_test(long_paths_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,6 +127,7 @@ static void start_translation(struct exchange *x)
         .shows_reasoning = exchange_config(x)->chat_reasoning,
         .loss = &conversion->request.loss,
         .estimated_input = -1,
+        .request_id = x->request_id,
     };
     if (x->route.dialect == DIALECT_ANTHROPIC && conversion->client_streams) {
         // Those clients take the size of the conversion from the first event, before anybody has counted.
@@ -150,7 +151,7 @@ void conversion_on_head(struct exchange *x, const struct h1_response *resp)
 
 static void start_response(struct exchange *x)
 {
-    bool is_json = !x->conversion->client_streams || x->conversion->request.req.streams_json_array;
+    bool is_json = x->conversion->request.req.streams_json_array;
     struct buf headers = BUF_EMPTY;
     exchange_write_headers(x, &headers);
     if (is_json) {
@@ -164,16 +165,22 @@ static void start_response(struct exchange *x)
     buf_deinit(&headers);
 }
 
+static void need_response(struct exchange *x)
+{
+    if (!server_has_started(x->ex)) {
+        start_response(x);
+        translation_commit(x->conversion->translation);
+    }
+}
+
 static void send_out(struct exchange *x)
 {
     struct buf *out = &x->conversion->out;
     if (out->len == 0) {
         return;
     }
-    if (!server_has_started(x->ex)) {
-        start_response(x);
-        translation_commit(x->conversion->translation);
-    }
+    need_response(x);
+    x->conversion->has_spoken = true;
     if (server_write(x->ex, buf_slice(out), false) != 0 && !x->is_paused && x->call_is_running) {
         x->is_paused = true;
         client_call_pause(&x->call);
@@ -222,6 +229,8 @@ static bool pass_on(struct exchange *x, bool last)
         attempt_cancel(x); // the rest of the answer is of no use to anybody
         translation_finish(conversion->translation, &conversion->out);
         last = true;
+    }
+    if (last) {
     }
     if (last && !conversion->client_streams) {
         exchange_respond(x, 200, SLICE("application/json"), buf_slice(&conversion->out));
@@ -306,10 +315,12 @@ static void on_event(void *arg, const struct sse_event *event)
     translation_feed(conversion->translation, event->name, event->data, &conversion->out);
 }
 
-// Of a client that does not stream nothing can leave before the end; what its answer takes is bounded.
+// Of a client that does not stream nothing can leave before the end, and a stream of Responses ends with all that was
+// in it: what such an answer takes is bounded.
 static bool is_too_large(const struct exchange *x)
 {
-    return !x->conversion->client_streams && x->n_body_bytes > exchange_config(x)->max_answer_bytes;
+    bool is_kept = !x->conversion->client_streams || x->route.dialect == DIALECT_RESPONSES;
+    return is_kept && x->n_body_bytes > exchange_config(x)->max_answer_bytes;
 }
 
 bool conversion_on_piece(struct exchange *x, struct slice piece, bool last)
@@ -351,10 +362,21 @@ void conversion_end_stream(struct exchange *x, struct slice message)
     server_break(x->ex);
 }
 
-bool conversion_is_streaming(const struct exchange *x)
+bool conversion_begin_stream(struct exchange *x)
 {
-    return x->conversion->client_streams && server_head_is_sent(x->ex) &&
-           !x->conversion->request.req.streams_json_array;
+    const struct conversion *conversion = x->conversion;
+    if (!conversion->client_streams || !conversion->translation || conversion->request.req.streams_json_array) {
+        return false;
+    }
+    need_response(x);
+    return true;
+}
+
+bool conversion_has_spoken(struct exchange *x)
+{
+    bool has_spoken = x->conversion->has_spoken;
+    x->conversion->has_spoken = false;
+    return has_spoken;
 }
 
 struct slice conversion_warnings(const struct exchange *x)

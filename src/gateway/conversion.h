@@ -17,6 +17,7 @@ struct conversion {
     struct slice retry_after;        // arena: of the upstream's answer
     bool is_counting;                // tokens are to be counted, nothing to be generated
     bool client_streams;             // else it gets one body at the end
+    bool has_spoken;                 // something was sent since conversion_has_spoken() was asked
 };
 
 // Does this request need it? Counting does too, where the upstream cannot count.
@@ -35,8 +36,10 @@ void conversion_on_head(struct exchange *x, const struct h1_response *resp);
 bool conversion_on_piece(struct exchange *x, struct slice piece, bool last);
 // Ends a stream that has begun with the dialect's error event, or well if the answer was complete already.
 void conversion_end_stream(struct exchange *x, struct slice message);
-// May a heartbeat be put in now?
-bool conversion_is_streaming(const struct exchange *x);
+// Begins the client's stream if it has not begun, so that a heartbeat may be put in. False: there is none to begin.
+bool conversion_begin_stream(struct exchange *x);
+// Has anything been sent since this was asked last?
+bool conversion_has_spoken(struct exchange *x);
 // What the answer has said so far of tokens.
 struct usage conversion_usage(const struct exchange *x);
 void conversion_deinit(struct exchange *x); // frees what is outside of the arena; again: nothing happens

@@ -19,13 +19,18 @@ static void watch_silence(struct exchange *x)
     }
 }
 
-// Proxies and clients give up on a stream that says nothing for long. Only between two events something may be put in.
+// Only between two events something may be put in. A translated stream begins with it if it has not begun.
+static bool may_put_in(struct exchange *x)
+{
+    return x->conversion ? conversion_begin_stream(x) : x->tap && sse_parser_is_between_events(&x->sse);
+}
+
+// Proxies and clients give up on a stream that says nothing for long.
 static void on_silence(struct timer *timer)
 {
     struct exchange *x = CONTAINER_OF(timer, struct exchange, heartbeat);
     struct slice heartbeat = dialect_heartbeat(x->route.dialect);
-    bool is_between = x->conversion ? conversion_is_streaming(x) : x->tap && sse_parser_is_between_events(&x->sse);
-    if (heartbeat.len && is_between && !x->is_paused) {
+    if (heartbeat.len && !x->is_paused && may_put_in(x)) {
         server_write(x->ex, heartbeat, false);
     }
     watch_silence(x);
@@ -252,11 +257,14 @@ static bool relay_piece(struct exchange *x, struct slice piece, bool last)
 {
     x->n_body_bytes += piece.len;
     if (x->conversion) {
-        if (conversion_on_piece(x, piece, last)) {
-            watch_silence(x);
-            return true;
+        if (!conversion_on_piece(x, piece, last)) {
+            return false;
         }
-        return false;
+        // What the upstream says may be nothing that the client is told of: then it hears silence all the same.
+        if (conversion_has_spoken(x)) {
+            watch_silence(x);
+        }
+        return true;
     }
     if (last) {
         relay_last(x, piece);

@@ -313,7 +313,7 @@ static void write_event(void *arg, const struct answer_context *context, const s
     case EVENT_CLOSE: on_close(state, event->block->kind, out); break;
     case EVENT_USAGE: state->usage = *event->usage; break;
     case EVENT_FINISH: keep_finish(state, context, event->finish); break;
-    case EVENT_ERROR: fault_write_error_event(event->error, DIALECT_ANTHROPIC, SLICE_EMPTY, out); break;
+    case EVENT_ERROR: fault_write_error_event(event->error, DIALECT_ANTHROPIC, context->request_id, out); break;
     case EVENT_END: write_end(state, context, out); break;
     case EVENT_CITATION:
     case EVENT_LOGPROBS: break;

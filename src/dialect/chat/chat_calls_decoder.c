@@ -5,6 +5,7 @@
 #include "dialect/chat/chat_internal.h"
 
 enum { INDEX_NONE = -1, INDEX_FUNCTION = -2 };
+enum { NAME_MAX_LEN = 1024, NAMELESS_MAX = 1024 * 1024 };
 
 struct chat_call {
     struct chat_call *next;      // the one before
@@ -13,6 +14,7 @@ struct chat_call {
     struct slice id;        // plain
     struct slice name;      // plain
     struct slice arguments; // escaped; what came before the name
+    size_t arguments_cap;
     struct neutral_opaque opaque;
     bool is_custom;
 };
@@ -124,7 +126,8 @@ static struct chat_call *call_new(const struct chat_reading *r, struct chat_cand
 // Some send the name again with every piece.
 static void add_name(const struct chat_reading *r, struct chat_call *call, struct slice name)
 {
-    if (name.len && !call->block && !slice_eq(name, call->name)) {
+    bool fits = call->name.len + name.len <= NAME_MAX_LEN;
+    if (name.len && fits && !call->block && !slice_eq(name, call->name)) {
         call->name = join(r->arena, call->name, name);
     }
 }
@@ -141,6 +144,23 @@ static struct slice escaped_arguments(const struct chat_reading *r, const struct
     return text;
 }
 
+// Of a call that never gets a name nothing will be told.
+static void keep_arguments(const struct chat_reading *r, struct chat_call *call, struct slice more)
+{
+    size_t len = call->arguments.len + more.len;
+    char *bytes = (char *)call->arguments.ptr;
+    if (len > NAMELESS_MAX) {
+        return;
+    }
+    if (len > call->arguments_cap) {
+        bytes = call->arguments_cap ? arena_grow(r->arena, bytes, call->arguments_cap, 2 * len)
+                                    : arena_alloc(r->arena, 2 * len);
+        call->arguments_cap = 2 * len;
+    }
+    memcpy(bytes + call->arguments.len, more.ptr, more.len);
+    call->arguments = slice_of(bytes, len);
+}
+
 static void add_arguments(const struct chat_reading *r, const struct chat_candidate *candidate, struct chat_call *call,
                           struct slice arguments)
 {
@@ -151,7 +171,7 @@ static void add_arguments(const struct chat_reading *r, const struct chat_candid
     if (call->block) {
         answer_delta(r->answer, call->block, arguments);
     } else {
-        call->arguments = join(r->arena, call->arguments, arguments);
+        keep_arguments(r, call, arguments);
     }
 }
 

@@ -48,7 +48,9 @@ static void tell_logprobs(struct chunk *chunk, struct neutral_block *block)
     struct buf array = BUF_EMPTY;
     gemini_logprobs_read(chunk->doc, chunk->logprobs, chunk->arena, &array);
     if (array.len) {
-        answer_logprobs(chunk->answer, block, arena_dup(chunk->arena, buf_slice(&array)));
+        bool must_stay = answer_is_borrowing(chunk->answer);
+        answer_logprobs(chunk->answer, block,
+                        must_stay ? arena_dup(chunk->arena, buf_slice(&array)) : buf_slice(&array));
     }
     buf_deinit(&array);
     chunk->logprobs = NULL;
