@@ -16,15 +16,22 @@ static void write_system(struct chat_messages *m, const struct neutral_turn *tur
 
 // ---- users
 
+static void write_media(struct chat_messages *m, const struct neutral_part *part)
+{
+    const struct neutral_part *medium = chat_first_medium(m, part);
+    for (; medium; medium = chat_next_medium(part, medium)) {
+        chat_write_medium(m, medium);
+    }
+}
+
 static void write_part(struct chat_messages *m, const struct neutral_part *part)
 {
     struct slice text = chat_text_of(m, part);
     chat_warn_of_lost(m, part);
     if (text.len) {
         chat_write_text_part(m, SLICE("text"), text);
-    } else if (chat_is_medium(m, part)) {
-        chat_write_medium(m, part);
     }
+    write_media(m, part);
 }
 
 static void warn_of_all_lost(struct chat_messages *m, const struct neutral_part *parts)
@@ -36,13 +43,13 @@ static void warn_of_all_lost(struct chat_messages *m, const struct neutral_part 
 
 static bool is_string_enough(const struct chat_messages *m, const struct neutral_part *parts)
 {
-    return parts && !parts->next && chat_text_of(m, parts).len > 0;
+    return parts && !parts->next && chat_text_of(m, parts).len > 0 && !chat_first_medium(m, parts);
 }
 
 static bool has_something_to_say(const struct chat_messages *m, const struct neutral_part *parts)
 {
     for (const struct neutral_part *part = parts; part; part = part->next) {
-        if (chat_text_of(m, part).len || chat_is_medium(m, part)) {
+        if (chat_text_of(m, part).len || chat_first_medium(m, part)) {
             return true;
         }
     }
@@ -75,7 +82,7 @@ static void write_user(struct chat_messages *m, const struct neutral_turn *turn,
 static bool has_media(const struct chat_messages *m, const struct neutral_part *parts)
 {
     for (const struct neutral_part *part = parts; part; part = part->next) {
-        if (chat_is_medium(m, part)) {
+        if (chat_first_medium(m, part)) {
             return true;
         }
     }
@@ -107,8 +114,8 @@ static void write_hoisted(struct chat_messages *m, const struct neutral_turn *tu
     bool has_begun = false;
     for (const struct neutral_part *part = turn->parts; part && part->kind == PART_RESULT; part = part->next) {
         for (const struct neutral_part *each = part->result.parts; each; each = each->next) {
-            if (!chat_is_medium(m, each)) {
-                chat_warn_of_lost(m, each);
+            chat_warn_of_lost(m, each);
+            if (!chat_first_medium(m, each)) {
                 continue;
             }
             if (!has_begun) {
@@ -117,8 +124,7 @@ static void write_hoisted(struct chat_messages *m, const struct neutral_turn *tu
                 json_begin_array(m->w);
                 has_begun = true;
             }
-            chat_warn_of_lost(m, each);
-            chat_write_medium(m, each);
+            write_media(m, each);
         }
     }
     if (has_begun) {

@@ -153,7 +153,9 @@ static void write_document(const struct encoding *encoding, struct json_writer *
         loss_warn(encoding->loss, LOSS_DROPPED, part->at);
     }
     if (part->media.form == MEDIA_TEXT || part->media.form == MEDIA_PARTS) {
-        write_text_document(encoding, w, part);
+        if (part->media.data.len || part->media.name.len) {
+            write_text_document(encoding, w, part);
+        }
         write_pictures(encoding, w, part->media.parts);
     } else {
         write_file(encoding, w, part);
