@@ -30,6 +30,15 @@
     "{'contents':[{'role':'user','parts':[{'text':'a'}]},{'role':'model','parts':[{'functionCall':{'name':'f'}}]},"    \
     "{'role':'user','parts':[{'functionResponse':{'name':'f'," response "}}]}]}"
 
+#define GEM2 DIALECT_GEMINI, "gemini-2.0-flash"
+#define AUDIO_MESSAGE "{'role':'user','content':[{'type':'input_audio','input_audio':{'data':'AAAA','format':'flac'}}]}"
+#define ASKS_AUDIO "{'messages':[" AUDIO_MESSAGE "]}"
+#define URL_DOCUMENT "{'type':'document','source':{'type':'url','url':'https://example.org/a.pdf'}}"
+
+#define SEARCH                                                                                                         \
+    "{'type':'search_result','source':'https://example.org','title':'Title',"                                          \
+    "'content':[{'type':'text','text':'A'},{'type':'text','text':'B'}]}"
+
 struct row {
     enum dialect client;
     enum dialect upstream;
@@ -70,6 +79,12 @@ static const struct row ROWS[] = {
      "'content':'q'", "file_data", ""},
     {DIALECT_ANTHROPIC, GEM, SAYS("{'type':'document','source':{'type':'text','media_type':'text/plain','data':''}}"),
      NULL, NULL, ""},
+    // A search result is a text with a title and a source.
+    {DIALECT_ANTHROPIC, CHAT, RESULT(SEARCH), "'content':'Title\\nhttps://example.org\\nA\\nB'", NULL, ""},
+    {DIALECT_ANTHROPIC, RESP, RESULT(SEARCH), "'text':'Title\\n\\nA\\nB'", NULL,
+     "dropped:messages[2].content[0].content[0]"},
+    {DIALECT_ANTHROPIC, GEM, RESULT(SEARCH), "{'output':'Title\\n\\nA\\nB'}", NULL,
+     "dropped:messages[2].content[0].content[0]"},
     // What only Anthropic knows within a result.
     {DIALECT_ANTHROPIC, RESP, RESULT("{'type':'text','text':'o'},{'type':'tool_reference','tool_name':'x'}"),
      "'output':'o'", NULL, "dropped:messages[2].content[0].content[1]"},
@@ -106,6 +121,18 @@ static const struct row ROWS[] = {
     {DIALECT_RESPONSES, CHAT, INPUT("'parallel_tool_calls':'no'"), NULL, NULL, "parallel_tool_calls"},
 };
 
+// What a lenient gateway cannot send it leaves out, but it sends no message without content, nor none at all.
+static const struct row LENIENT_ROWS[] = {
+    {DIALECT_CHAT, ANTH, ASKS_AUDIO, NULL, NULL, ""},
+    {DIALECT_CHAT, RESP, ASKS_AUDIO, NULL, NULL, ""},
+    {DIALECT_ANTHROPIC, CHAT, SAYS(URL_DOCUMENT), NULL, NULL, ""},
+    {DIALECT_ANTHROPIC, GEM2, SAYS(URL_DOCUMENT), NULL, NULL, ""},
+    {DIALECT_ANTHROPIC, CHAT, RESULT(URL_DOCUMENT), "'role':'tool'", "'content':[]",
+     "dropped:messages[2].content[0].content[0]"},
+    {DIALECT_CHAT, RESP, "{'messages':[{'role':'user','content':'a'}," AUDIO_MESSAGE "]}", "'content':'a'",
+     "'content':[]", "dropped:messages[1].content[0]"},
+};
+
 static struct slice quoted(struct arena *arena, const char *text)
 {
     char *copy = arena_cstr(arena, slice_from_cstr(text));
@@ -138,29 +165,43 @@ static void check(const struct row *row, struct arena *arena, const struct trans
     }
 }
 
-static void nothing_is_lost_unsaid(void **state)
+static void check_rows(const struct row *rows, size_t n_rows, enum loss_mode mode)
 {
-    (void)state;
-    for (size_t i = 0; i < sizeof(ROWS) / sizeof(*ROWS); i++) {
+    for (size_t i = 0; i < n_rows; i++) {
         struct arena arena;
         struct json_doc doc;
         struct translated_request result;
         struct buf out = BUF_EMPTY;
-        const struct translate_options options = {
-            .client = ROWS[i].client, .upstream = ROWS[i].upstream, .upstream_model = slice_from_cstr(ROWS[i].model)};
+        const struct translate_options options = {.client = rows[i].client,
+                                                  .upstream = rows[i].upstream,
+                                                  .upstream_model = slice_from_cstr(rows[i].model),
+                                                  .mode = mode};
         arena_init(&arena, 16 * 1024);
-        assert_int_equal(json_parse(&doc, &arena, quoted(&arena, ROWS[i].body), NULL), 0);
+        assert_int_equal(json_parse(&doc, &arena, quoted(&arena, rows[i].body), NULL), 0);
         bool is_accepted = translate_request(&arena, &doc, &options, &result, &out);
-        check(&ROWS[i], &arena, &result, buf_slice(&out), is_accepted);
+        check(&rows[i], &arena, &result, buf_slice(&out), is_accepted);
         buf_deinit(&out);
         arena_deinit(&arena);
     }
+}
+
+static void nothing_is_lost_unsaid(void **state)
+{
+    (void)state;
+    check_rows(ROWS, sizeof(ROWS) / sizeof(*ROWS), LOSS_NORMAL);
+}
+
+static void a_lenient_gateway_sends_no_empty_message(void **state)
+{
+    (void)state;
+    check_rows(LENIENT_ROWS, sizeof(LENIENT_ROWS) / sizeof(*LENIENT_ROWS), LOSS_LENIENT);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_lost_unsaid),
+        cmocka_unit_test(a_lenient_gateway_sends_no_empty_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

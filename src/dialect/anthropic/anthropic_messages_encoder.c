@@ -228,10 +228,14 @@ void anthropic_write_messages(struct anthropic_request *e)
     struct conversation c = {.e = e};
     json_key(&e->w, SLICE("messages"));
     json_begin_array(&e->w);
+    size_t start = e->w.out->len;
     for (const struct neutral_turn *turn = e->req->turns; turn; turn = turn->next) {
         write_turn(&c, turn);
     }
     end_message(&c);
+    if (e->w.out->len == start) {
+        loss_refuse_always(e->loss, NULL, "nothing of what the messages say can be sent to the upstream of this model");
+    }
     json_end_array(&e->w);
 }
 

@@ -46,10 +46,19 @@ static bool is_string_enough(const struct chat_messages *m, const struct neutral
     return parts && !parts->next && chat_text_of(m, parts).len > 0 && !chat_first_medium(m, parts);
 }
 
+static bool takes_any_medium(const struct chat_messages *m, const struct neutral_part *part)
+{
+    const struct neutral_part *medium = chat_first_medium(m, part);
+    while (medium && !chat_takes_medium(m, medium)) {
+        medium = chat_next_medium(part, medium);
+    }
+    return medium;
+}
+
 static bool has_something_to_say(const struct chat_messages *m, const struct neutral_part *parts)
 {
     for (const struct neutral_part *part = parts; part; part = part->next) {
-        if (chat_text_of(m, part).len || chat_first_medium(m, part)) {
+        if (chat_text_of(m, part).len || takes_any_medium(m, part)) {
             return true;
         }
     }
@@ -115,7 +124,7 @@ static void write_hoisted(struct chat_messages *m, const struct neutral_turn *tu
     for (const struct neutral_part *part = turn->parts; part && part->kind == PART_RESULT; part = part->next) {
         for (const struct neutral_part *each = part->result.parts; each; each = each->next) {
             chat_warn_of_lost(m, each);
-            if (!chat_first_medium(m, each)) {
+            if (!takes_any_medium(m, each)) {
                 continue;
             }
             if (!has_begun) {
@@ -201,6 +210,7 @@ void chat_encode_messages(const struct encoding *encoding, struct json_writer *w
         write_system(&m, turn);
     }
     write_json_hint(&m);
+    size_t start = w->out->len;
     for (const struct neutral_turn *turn = req->turns; turn; turn = turn->next) {
         switch (turn->role) {
         case TURN_SYSTEM:
@@ -211,9 +221,10 @@ void chat_encode_messages(const struct encoding *encoding, struct json_writer *w
         is_in_loop = is_in_loop || turn == loop_start;
         last = turn;
     }
+    if (w->out->len == start) {
+        loss_refuse_always(encoding->loss, NULL,
+                           "nothing of what the messages say can be sent to the upstream of this model");
+    }
     json_end_array(w);
     warn_of_prefill(&m, last);
-    if (!last) {
-        loss_refuse_always(encoding->loss, NULL, "there must be a message besides the instructions");
-    }
 }

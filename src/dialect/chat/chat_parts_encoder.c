@@ -263,7 +263,7 @@ static const char *why_not(const struct chat_messages *m, const struct neutral_p
     return NULL;
 }
 
-static bool is_sendable(struct chat_messages *m, const struct neutral_part *part)
+bool chat_takes_medium(const struct chat_messages *m, const struct neutral_part *part)
 {
     const char *why = why_not(m, part);
     if (!why) {
@@ -307,7 +307,7 @@ const struct neutral_part *chat_next_medium(const struct neutral_part *part, con
 
 void chat_write_medium(struct chat_messages *m, const struct neutral_part *part)
 {
-    if (!is_sendable(m, part)) {
+    if (!chat_takes_medium(m, part)) {
         return;
     }
     if (part->kind == PART_IMAGE) {

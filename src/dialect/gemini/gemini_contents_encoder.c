@@ -144,13 +144,18 @@ static void write_binary(struct conversation *c, enum content_role role, const s
     }
 }
 
+static void warn_of_document(struct conversation *c, const struct neutral_part *part)
+{
+    if (part->media.wants_citations || part->media.context.len) {
+        loss_warn(loss_of(c), LOSS_DROPPED, part->at);
+    }
+}
+
 // The pictures of a document follow its text.
 static void write_media(struct conversation *c, enum content_role role, const struct neutral_part *part)
 {
     const struct media *media = &part->media;
-    if (media->wants_citations || media->context.len) {
-        loss_warn(loss_of(c), LOSS_DROPPED, part->at);
-    }
+    warn_of_document(c, part);
     if (!is_text_document(media)) {
         write_binary(c, role, part);
         return;
@@ -321,6 +326,11 @@ static void write_result(struct conversation *c, const struct neutral_part *part
         json_member_string(c->w, SLICE("id"), result->call_id);
     }
     json_member_string(c->w, SLICE("name"), name_of(c, result->name_space, result->name));
+    for (const struct neutral_part *each = result->parts; each; each = each->next) {
+        if (each->kind == PART_DOCUMENT) {
+            warn_of_document(c, each);
+        }
+    }
     write_response(c, part);
     if (keeps_media_in_results(c) && has_binary(result->parts)) {
         write_result_media(c, result->parts);
@@ -526,10 +536,15 @@ void gemini_write_contents(const struct gemini_writing *g)
     struct conversation c = {.g = g, .w = g->w, .req = g->encoding->req, .loop = find_loop(g->encoding->req)};
     json_key(g->w, SLICE("contents"));
     json_begin_array(g->w);
+    size_t start = g->w->out->len;
     for (const struct neutral_turn *turn = c.req->turns; turn; turn = turn->next) {
         write_turn(&c, turn);
     }
     close_content(&c);
+    if (g->w->out->len == start) {
+        loss_refuse_always(loss_of(&c), NULL,
+                           "nothing of what the messages say can be sent to the upstream of this model");
+    }
     json_end_array(g->w);
 }
 
