@@ -2,6 +2,8 @@
 #include "dialect/neutral.h"
 
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/base64.h"
 #include "json/json_scan.h"
@@ -51,11 +53,72 @@ void neutral_request_init(struct neutral_request *req, enum dialect origin, cons
     };
 }
 
+static int compare_names(struct slice a, struct slice b)
+{
+    int order = memcmp(a.ptr ? a.ptr : "", b.ptr ? b.ptr : "", a.len < b.len ? a.len : b.len);
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+static int compare_full_names(struct slice a, struct slice a_space, struct slice b, struct slice b_space)
+{
+    int order = compare_names(a, b);
+    return order ? order : compare_names(a_space, b_space);
+}
+
+static int compare_tools(const void *a, const void *b)
+{
+    const struct neutral_tool *const *left = a;
+    const struct neutral_tool *const *right = b;
+    int order = compare_full_names((*left)->name, (*left)->name_space, (*right)->name, (*right)->name_space);
+    return order ? order : ((*left)->nth > (*right)->nth) - ((*left)->nth < (*right)->nth);
+}
+
+void neutral_index_tools(struct arena *arena, struct neutral_request *req)
+{
+    size_t n = 0;
+    for (struct neutral_tool *tool = req->tools; tool; tool = tool->next) {
+        tool->nth = n++;
+    }
+    req->tools_by_name = arena_alloc(arena, (n + 1) * sizeof(*req->tools_by_name));
+    req->n_tools_by_name = n;
+    for (struct neutral_tool *tool = req->tools; tool; tool = tool->next) {
+        req->tools_by_name[tool->nth] = tool;
+    }
+    qsort(req->tools_by_name, n, sizeof(*req->tools_by_name), compare_tools);
+}
+
+// The place of the first tool that does not come before these names.
+static size_t lower_bound(const struct neutral_request *req, struct slice name_space, struct slice name)
+{
+    size_t from = 0;
+    size_t to = req->n_tools_by_name;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        const struct neutral_tool *tool = req->tools_by_name[middle];
+        if (compare_full_names(tool->name, tool->name_space, name, name_space) < 0) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    return from;
+}
+
+static bool is_in(const struct neutral_tool *tool, struct slice name_space)
+{
+    return !name_space.ptr || slice_eq(tool->name_space, name_space);
+}
+
 const struct neutral_tool *neutral_find_tool(const struct neutral_request *req, struct slice name_space,
                                              struct slice name)
 {
+    if (req->tools_by_name) {
+        size_t i = lower_bound(req, name_space, name);
+        const struct neutral_tool *tool = i < req->n_tools_by_name ? req->tools_by_name[i] : NULL;
+        return tool && slice_eq(tool->name, name) && is_in(tool, name_space) ? tool : NULL;
+    }
     for (const struct neutral_tool *tool = req->tools; tool; tool = tool->next) {
-        if (slice_eq(tool->name, name) && (!name_space.ptr || slice_eq(tool->name_space, name_space))) {
+        if (slice_eq(tool->name, name) && is_in(tool, name_space)) {
             return tool;
         }
     }

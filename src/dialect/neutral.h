@@ -145,6 +145,7 @@ struct neutral_tool {
     // TOOL_SERVER: `at` is the whole definition, `name` its kind as the dialect calls it.
 
     struct slice target_name; // plain: as the upstream calls it; normalise() sets it
+    size_t nth;               // its place; for the index
 };
 
 enum choice_mode { CHOICE_UNSET, CHOICE_AUTO, CHOICE_NONE, CHOICE_REQUIRED, CHOICE_SPECIFIC };
@@ -204,6 +205,8 @@ struct neutral_request {
     struct neutral_turn *instructions; // leading system and developer turns
     struct neutral_turn *turns;
     struct neutral_tool *tools;
+    const struct neutral_tool **tools_by_name; // sorted; NULL until normalise() has settled the names
+    size_t n_tools_by_name;
     struct tool_choice tool_choice;
     enum tri parallel_calls;
     const struct json_node *parallel_at;
@@ -268,6 +271,8 @@ const struct neutral_tool *neutral_find_tool(const struct neutral_request *req, 
 
 // Is the tool one of those that the choice names?
 bool neutral_choice_names(const struct tool_choice *choice, const struct neutral_tool *tool);
+// Makes finding tools quick: a history may have as many calls as there are tools. No tools may be added after it.
+void neutral_index_tools(struct arena *arena, struct neutral_request *req);
 
 // ---- what decoders have in common
 

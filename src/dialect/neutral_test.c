@@ -181,15 +181,22 @@ static void tools_are_found_by_name_and_namespace(void **state)
     arena_init(&arena, 256);
     neutral_request_init(&req, DIALECT_CHAT, NULL);
     assert_null(neutral_find_tool(&req, SLICE_EMPTY, SLICE("f")));
+    neutral_index_tools(&arena, &req);
+    assert_null(neutral_find_tool(&req, SLICE_EMPTY, SLICE("f")));
+    req.tools_by_name = NULL;
     req.tools = neutral_tool_new(&arena, TOOL_FUNCTION, NULL);
     req.tools->name = SLICE("f");
     req.tools->next = neutral_tool_new(&arena, TOOL_CUSTOM, NULL);
     req.tools->next->name = SLICE("f");
     req.tools->next->name_space = SLICE("ns");
-    assert_ptr_equal(neutral_find_tool(&req, SLICE_EMPTY, SLICE("f")), req.tools);
-    assert_ptr_equal(neutral_find_tool(&req, SLICE("ns"), SLICE("f")), req.tools->next);
-    assert_null(neutral_find_tool(&req, SLICE("other"), SLICE("f")));
-    assert_null(neutral_find_tool(&req, SLICE_EMPTY, SLICE("g")));
+    for (int with_index = 0; with_index < 2; with_index++) {
+        assert_ptr_equal(neutral_find_tool(&req, SLICE_EMPTY, SLICE("f")), req.tools);
+        assert_ptr_equal(neutral_find_tool(&req, SLICE("ns"), SLICE("f")), req.tools->next);
+        assert_null(neutral_find_tool(&req, SLICE("other"), SLICE("f")));
+        assert_null(neutral_find_tool(&req, SLICE_EMPTY, SLICE("g")));
+        assert_null(neutral_find_tool(&req, SLICE_EMPTY, SLICE("")));
+        neutral_index_tools(&arena, &req);
+    }
     arena_deinit(&arena);
 }
 

@@ -103,6 +103,7 @@ void tool_names_settle(struct arena *arena, struct neutral_request *req, enum di
         map_set(&taken, key, tool);
     }
     map_deinit(&taken);
+    neutral_index_tools(arena, req);
 }
 
 struct slice tool_history_name(struct arena *arena, const struct neutral_request *req, enum dialect target,

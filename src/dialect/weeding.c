@@ -24,6 +24,18 @@ static bool is_empty_text(const struct weeding *weeding, const struct neutral_pa
     return target == DIALECT_ANTHROPIC ? escaped_text_is_blank(part->text) : part->text.len == 0;
 }
 
+// A document of text with no text in it, nor pictures.
+static bool is_empty_document(const struct neutral_part *part)
+{
+    bool is_text = part->media.form == MEDIA_TEXT || part->media.form == MEDIA_PARTS;
+    for (const struct neutral_part *inner = is_text ? part->media.parts : NULL; inner; inner = inner->next) {
+        if (inner->kind == PART_IMAGE) {
+            return false;
+        }
+    }
+    return is_text && part->media.data.len == 0;
+}
+
 // ---- reasoning
 
 static bool is_readable(enum dialect target, const struct reasoning *reasoning)
@@ -82,16 +94,7 @@ static bool keeps_reasoning(const struct weeding *weeding, struct neutral_part *
 
 // ---- parts
 
-static void weed_result(const struct weeding *weeding, struct neutral_part **link)
-{
-    while (*link) {
-        if ((*link)->kind == PART_TEXT && is_empty_text(weeding, *link)) {
-            *link = (*link)->next;
-        } else {
-            link = &(*link)->next;
-        }
-    }
-}
+static void weed_list(const struct weeding *weeding, struct neutral_part **parts);
 
 static bool keeps_part(const struct weeding *weeding, struct neutral_part *part)
 {
@@ -99,11 +102,11 @@ static bool keeps_part(const struct weeding *weeding, struct neutral_part *part)
     case PART_TEXT: return !is_empty_text(weeding, part);
     case PART_REFUSAL: return part->text.len > 0;
     case PART_REASONING: return keeps_reasoning(weeding, part);
-    case PART_RESULT: weed_result(weeding, &part->result.parts); return true;
+    case PART_RESULT: weed_list(weeding, &part->result.parts); return true; // that has no results in it
+    case PART_DOCUMENT: return !is_empty_document(part);
     case PART_IMAGE:
     case PART_AUDIO:
     case PART_VIDEO:
-    case PART_DOCUMENT:
     case PART_CALL:
     case PART_NATIVE: return true;
     }

@@ -17,6 +17,8 @@ void anthropic_read_messages(const struct anthropic_reader *r, const struct json
                              const struct json_node *messages);
 // What a person would have read of a block that only Anthropic knows, escaped; ptr NULL: nothing.
 struct slice anthropic_rendering(const struct anthropic_reader *r, const struct json_node *block);
+// The texts of an array of blocks, each on lines of its own; escaped.
+struct slice anthropic_texts_of(const struct anthropic_reader *r, const struct json_node *blocks);
 // A part for an image or a document; NULL when its source is none.
 struct neutral_part *anthropic_read_media(const struct anthropic_reader *r, const struct json_node *block,
                                           enum part_kind kind);

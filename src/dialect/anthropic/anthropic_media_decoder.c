@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: MIT
 // Images and documents in an Anthropic request, and what is readable of blocks that only Anthropic knows.
+#include "base/buf.h"
 #include "dialect/anthropic/anthropic_internal.h"
 
 struct slice anthropic_join_texts(struct arena *arena, const struct neutral_part *parts)
 {
-    struct slice all = SLICE_EMPTY;
+    struct buf all = BUF_EMPTY;
+    if (parts && parts->kind == PART_TEXT && !parts->next) {
+        return parts->text;
+    }
     for (const struct neutral_part *part = parts; part; part = part->next) {
-        if (part->kind == PART_TEXT && !all.len) {
-            all = part->text;
-        } else if (part->kind == PART_TEXT && part->text.len) {
-            all = arena_concat(arena, (struct slice[]){all, SLICE("\\n\\n"), part->text}, 3);
+        if (part->kind == PART_TEXT && part->text.len) {
+            buf_append(&all, all.len ? SLICE("\\n\\n") : SLICE_EMPTY);
+            buf_append(&all, part->text);
         }
     }
-    return all;
+    struct slice joined = all.len ? arena_dup(arena, buf_slice(&all)) : SLICE_EMPTY;
+    buf_deinit(&all);
+    return joined;
 }
 
 // ---- sources
@@ -124,17 +129,25 @@ static const struct slice READABLE[] = {SLICE_INIT("text"),   SLICE_INIT("title"
                                         SLICE_INIT("stdout"), SLICE_INIT("stderr"), SLICE_INIT("tool_name"),
                                         SLICE_INIT("content")};
 
-static void add_line(const struct anthropic_reader *r, struct slice line, struct slice *all)
+static void add_line(struct buf *all, struct slice line)
 {
     if (line.len) {
-        *all = all->len ? arena_concat(r->arena, (struct slice[]){*all, SLICE("\\n"), line}, 3) : line;
+        buf_append(all, all->len ? SLICE("\\n") : SLICE_EMPTY);
+        buf_append(all, line);
     }
 }
 
-static void add_readable(const struct anthropic_reader *r, const struct json_node *object, struct slice *all)
+static struct slice take_lines(const struct anthropic_reader *r, struct buf *all)
+{
+    struct slice lines = all->len ? arena_dup(r->arena, buf_slice(all)) : SLICE_EMPTY;
+    buf_deinit(all);
+    return lines;
+}
+
+static void add_readable(const struct anthropic_reader *r, const struct json_node *object, struct buf *all)
 {
     for (size_t i = 0; i < sizeof(READABLE) / sizeof(*READABLE); i++) {
-        add_line(r, escaped_member(r, object, READABLE[i]), all);
+        add_line(all, escaped_member(r, object, READABLE[i]));
     }
 }
 
@@ -142,11 +155,21 @@ struct slice anthropic_rendering(const struct anthropic_reader *r, const struct 
 {
     const struct json_node *content = json_get(r->doc, block, SLICE("content"));
     const struct json_node *item = NULL;
-    struct slice all = SLICE_EMPTY;
+    struct buf all = BUF_EMPTY;
     add_readable(r, block, &all);
     add_readable(r, content, &all);
     while (json_next_element(r->doc, content, &item)) {
         add_readable(r, item, &all);
     }
-    return all;
+    return take_lines(r, &all);
+}
+
+struct slice anthropic_texts_of(const struct anthropic_reader *r, const struct json_node *blocks)
+{
+    const struct json_node *block = NULL;
+    struct buf all = BUF_EMPTY;
+    while (json_next_element(r->doc, blocks, &block)) {
+        add_line(&all, escaped_member(r, block, SLICE("text")));
+    }
+    return take_lines(r, &all);
 }

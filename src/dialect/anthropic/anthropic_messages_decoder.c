@@ -45,7 +45,7 @@ static struct neutral_part *read_search_result(const struct anthropic_reader *r,
     struct neutral_part *part = neutral_part_new(r->arena, PART_DOCUMENT, block);
     part->media = (struct media){
         .form = MEDIA_TEXT,
-        .data = anthropic_rendering(r, json_get(r->doc, block, SLICE("content"))),
+        .data = anthropic_texts_of(r, json_get(r->doc, block, SLICE("content"))),
         .mime_type = SLICE("text/plain"),
         .name = neutral_escaped(r->doc, json_get(r->doc, block, SLICE("title"))),
         .context = neutral_escaped(r->doc, json_get(r->doc, block, SLICE("source"))),

@@ -64,23 +64,34 @@ static void write_block(struct anthropic_request *e, const struct neutral_part *
 // The first part from there on that is sent. What is left out on the way has been told of.
 static const struct neutral_part *first_sent(struct anthropic_request *e, const struct neutral_part *part);
 
+// What a tool of Gemini's answered besides its pictures.
+static void write_object_as_text(struct anthropic_request *e, const struct json_node *object)
+{
+    json_begin_object(&e->w);
+    json_member_string(&e->w, SLICE("type"), SLICE("text"));
+    json_member_string(&e->w, SLICE("text"), json_raw(e->req->doc, object));
+    json_end_object(&e->w);
+}
+
 static void write_result_content(struct anthropic_request *e, const struct result *result)
 {
     const struct neutral_part *first = first_sent(e, result->parts);
-    if (result->raw) {
-        json_key(&e->w, SLICE("content"));
-        json_write_string(&e->w, json_raw(e->req->doc, result->raw));
-        return;
-    }
-    if (!first) {
+    if (!first && !result->raw) {
         return;
     }
     json_key(&e->w, SLICE("content"));
-    if (first->kind == PART_TEXT && !first->cache && !first_sent(e, first->next)) {
+    if (!first) {
+        json_write_string(&e->w, json_raw(e->req->doc, result->raw));
+        return;
+    }
+    if (!result->raw && first->kind == PART_TEXT && !first->cache && !first_sent(e, first->next)) {
         json_write_escaped(&e->w, first->text);
         return;
     }
     json_begin_array(&e->w);
+    if (result->raw) {
+        write_object_as_text(e, result->raw);
+    }
     for (const struct neutral_part *part = first; part; part = first_sent(e, part->next)) {
         write_block(e, part);
     }
@@ -217,10 +228,14 @@ void anthropic_write_messages(struct anthropic_request *e)
     struct conversation c = {.e = e};
     json_key(&e->w, SLICE("messages"));
     json_begin_array(&e->w);
+    size_t start = e->w.out->len;
     for (const struct neutral_turn *turn = e->req->turns; turn; turn = turn->next) {
         write_turn(&c, turn);
     }
     end_message(&c);
+    if (e->w.out->len == start) {
+        loss_refuse_always(e->loss, NULL, "nothing of what the messages say can be sent to the upstream of this model");
+    }
     json_end_array(&e->w);
 }
 

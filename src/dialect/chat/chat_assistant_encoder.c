@@ -153,12 +153,24 @@ static void write_reasoning_text(struct chat_messages *m, const struct neutral_p
     }
 }
 
+// What its own provider gave to the client directly it cannot expect anyone else to read.
+static bool is_missed(const struct chat_messages *m, const struct neutral_part *part)
+{
+    static const enum opaque_issuer ISSUERS[] = {
+        [DIALECT_ANTHROPIC] = ISSUER_ANTHROPIC,
+        [DIALECT_CHAT] = ISSUER_VENDOR,
+        [DIALECT_RESPONSES] = ISSUER_OPENAI,
+        [DIALECT_GEMINI] = ISSUER_GOOGLE,
+    };
+    enum opaque_kind kind = part->kind == PART_REASONING ? part->reasoning.opaque.kind : OPAQUE_NONE;
+    return kind != OPAQUE_NONE && kind != OPAQUE_VENDOR_TEXT &&
+           opaque_issuer(kind) != ISSUERS[m->encoding->req->origin];
+}
+
 static void warn_of_lost_parts(struct chat_messages *m, const struct neutral_part *parts)
 {
     for (const struct neutral_part *part = parts; part; part = part->next) {
-        bool is_foreign = part->kind == PART_REASONING && part->reasoning.opaque.kind != OPAQUE_NONE &&
-                          part->reasoning.opaque.kind != OPAQUE_VENDOR_TEXT;
-        if (is_foreign || chat_is_medium(m, part)) {
+        if (is_missed(m, part) || chat_is_medium(m, part)) {
             loss_warn(m->encoding->loss, LOSS_DROPPED, part->at);
         }
         chat_warn_of_lost(m, part);

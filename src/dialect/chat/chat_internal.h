@@ -99,6 +99,11 @@ void chat_write_texts(struct chat_messages *m, const struct neutral_part *parts,
                       struct slice separator);
 void chat_write_text_part(struct chat_messages *m, struct slice type, struct slice text);
 bool chat_is_medium(const struct chat_messages *m, const struct neutral_part *part);
+// What cannot be sent is refused or, in lenient mode, told.
+bool chat_takes_medium(const struct chat_messages *m, const struct neutral_part *part);
+// What of a part is no text: the part itself, or the pictures in a document one after the other; NULL: nothing (more).
+const struct neutral_part *chat_first_medium(const struct chat_messages *m, const struct neutral_part *part);
+const struct neutral_part *chat_next_medium(const struct neutral_part *part, const struct neutral_part *medium);
 void chat_write_medium(struct chat_messages *m, const struct neutral_part *part); // nothing if it is refused
 void chat_warn_of_lost(struct chat_messages *m, const struct neutral_part *part);
 

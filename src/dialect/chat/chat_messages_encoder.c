@@ -16,15 +16,22 @@ static void write_system(struct chat_messages *m, const struct neutral_turn *tur
 
 // ---- users
 
+static void write_media(struct chat_messages *m, const struct neutral_part *part)
+{
+    const struct neutral_part *medium = chat_first_medium(m, part);
+    for (; medium; medium = chat_next_medium(part, medium)) {
+        chat_write_medium(m, medium);
+    }
+}
+
 static void write_part(struct chat_messages *m, const struct neutral_part *part)
 {
     struct slice text = chat_text_of(m, part);
     chat_warn_of_lost(m, part);
     if (text.len) {
         chat_write_text_part(m, SLICE("text"), text);
-    } else if (chat_is_medium(m, part)) {
-        chat_write_medium(m, part);
     }
+    write_media(m, part);
 }
 
 static void warn_of_all_lost(struct chat_messages *m, const struct neutral_part *parts)
@@ -36,13 +43,22 @@ static void warn_of_all_lost(struct chat_messages *m, const struct neutral_part 
 
 static bool is_string_enough(const struct chat_messages *m, const struct neutral_part *parts)
 {
-    return parts && !parts->next && chat_text_of(m, parts).len > 0;
+    return parts && !parts->next && chat_text_of(m, parts).len > 0 && !chat_first_medium(m, parts);
+}
+
+static bool takes_any_medium(const struct chat_messages *m, const struct neutral_part *part)
+{
+    const struct neutral_part *medium = chat_first_medium(m, part);
+    while (medium && !chat_takes_medium(m, medium)) {
+        medium = chat_next_medium(part, medium);
+    }
+    return medium;
 }
 
 static bool has_something_to_say(const struct chat_messages *m, const struct neutral_part *parts)
 {
     for (const struct neutral_part *part = parts; part; part = part->next) {
-        if (chat_text_of(m, part).len || chat_is_medium(m, part)) {
+        if (chat_text_of(m, part).len || takes_any_medium(m, part)) {
             return true;
         }
     }
@@ -75,7 +91,7 @@ static void write_user(struct chat_messages *m, const struct neutral_turn *turn,
 static bool has_media(const struct chat_messages *m, const struct neutral_part *parts)
 {
     for (const struct neutral_part *part = parts; part; part = part->next) {
-        if (chat_is_medium(m, part)) {
+        if (chat_first_medium(m, part)) {
             return true;
         }
     }
@@ -107,8 +123,8 @@ static void write_hoisted(struct chat_messages *m, const struct neutral_turn *tu
     bool has_begun = false;
     for (const struct neutral_part *part = turn->parts; part && part->kind == PART_RESULT; part = part->next) {
         for (const struct neutral_part *each = part->result.parts; each; each = each->next) {
-            if (!chat_is_medium(m, each)) {
-                chat_warn_of_lost(m, each);
+            chat_warn_of_lost(m, each);
+            if (!takes_any_medium(m, each)) {
                 continue;
             }
             if (!has_begun) {
@@ -117,8 +133,7 @@ static void write_hoisted(struct chat_messages *m, const struct neutral_turn *tu
                 json_begin_array(m->w);
                 has_begun = true;
             }
-            chat_warn_of_lost(m, each);
-            chat_write_medium(m, each);
+            write_media(m, each);
         }
     }
     if (has_begun) {
@@ -195,6 +210,7 @@ void chat_encode_messages(const struct encoding *encoding, struct json_writer *w
         write_system(&m, turn);
     }
     write_json_hint(&m);
+    size_t start = w->out->len;
     for (const struct neutral_turn *turn = req->turns; turn; turn = turn->next) {
         switch (turn->role) {
         case TURN_SYSTEM:
@@ -205,9 +221,10 @@ void chat_encode_messages(const struct encoding *encoding, struct json_writer *w
         is_in_loop = is_in_loop || turn == loop_start;
         last = turn;
     }
+    if (w->out->len == start) {
+        loss_refuse_always(encoding->loss, NULL,
+                           "nothing of what the messages say can be sent to the upstream of this model");
+    }
     json_end_array(w);
     warn_of_prefill(&m, last);
-    if (!last) {
-        loss_refuse_always(encoding->loss, NULL, "there must be a message besides the instructions");
-    }
 }

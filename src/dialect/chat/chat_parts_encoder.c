@@ -263,7 +263,7 @@ static const char *why_not(const struct chat_messages *m, const struct neutral_p
     return NULL;
 }
 
-static bool is_sendable(struct chat_messages *m, const struct neutral_part *part)
+bool chat_takes_medium(const struct chat_messages *m, const struct neutral_part *part)
 {
     const char *why = why_not(m, part);
     if (!why) {
@@ -279,12 +279,35 @@ static bool is_sendable(struct chat_messages *m, const struct neutral_part *part
 
 bool chat_is_medium(const struct chat_messages *m, const struct neutral_part *part)
 {
-    return part->kind >= PART_IMAGE && part->kind <= PART_DOCUMENT && !chat_text_of(m, part).ptr;
+    bool has_media = part->kind >= PART_IMAGE && part->kind <= PART_DOCUMENT;
+    return has_media && part->media.form != MEDIA_TEXT && part->media.form != MEDIA_PARTS && !chat_text_of(m, part).ptr;
+}
+
+static const struct neutral_part *first_picture(const struct neutral_part *part)
+{
+    while (part && part->kind != PART_IMAGE) {
+        part = part->next;
+    }
+    return part;
+}
+
+const struct neutral_part *chat_first_medium(const struct chat_messages *m, const struct neutral_part *part)
+{
+    if (chat_is_medium(m, part)) {
+        return part;
+    }
+    bool is_composed = part->kind == PART_DOCUMENT && part->media.form == MEDIA_PARTS;
+    return is_composed ? first_picture(part->media.parts) : NULL;
+}
+
+const struct neutral_part *chat_next_medium(const struct neutral_part *part, const struct neutral_part *medium)
+{
+    return medium == part ? NULL : first_picture(medium->next);
 }
 
 void chat_write_medium(struct chat_messages *m, const struct neutral_part *part)
 {
-    if (!is_sendable(m, part)) {
+    if (!chat_takes_medium(m, part)) {
         return;
     }
     if (part->kind == PART_IMAGE) {

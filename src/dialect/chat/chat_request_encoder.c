@@ -94,7 +94,7 @@ static void write_sampling(const struct encoding *encoding, struct json_writer *
     if (req->logprobs != TRI_UNSET) {
         json_member_bool(w, SLICE("logprobs"), req->logprobs == TRI_TRUE);
     }
-    if (req->top_logprobs >= 0) {
+    if (req->top_logprobs >= 0 && req->logprobs == TRI_TRUE) { // else it is refused, and asks for nothing
         json_member_int(w, SLICE("top_logprobs"), req->top_logprobs);
     }
 }

@@ -357,20 +357,37 @@ static const struct part_row *find_row(struct slice name)
     return NULL;
 }
 
-// A part has one member that is its content; a signature may also stand alone.
+// The member that is a part's content; NULL without one. Of two one would be lost: Google refuses them, too.
+static const struct part_row *find_content(const struct gemini_reading *r, const struct json_node *part,
+                                           const struct json_node **value_r)
+{
+    const struct part_row *found = NULL;
+    const struct json_node *key = NULL;
+    const struct json_node *value = NULL;
+    while (json_next_member(r->doc, part, &key, &value)) {
+        const struct part_row *row = value->type == JSON_NULL ? NULL : find_row(json_escaped(r->doc, key));
+        if (row && found && row != found) {
+            loss_reject_input(r->loss, part, "must be one thing: a text, a file, a call or the like");
+        }
+        if (row) {
+            found = row;
+            *value_r = value;
+        }
+    }
+    return found;
+}
+
+// A signature may also stand alone.
 static void read_part(struct conversation *c, const struct json_node *part)
 {
-    const struct json_node *key = NULL;
     const struct json_node *value = NULL;
     if (!gemini_expect(c->r, part, JSON_OBJECT)) {
         return;
     }
-    while (json_next_member(c->r->doc, part, &key, &value)) {
-        const struct part_row *row = value->type == JSON_NULL ? NULL : find_row(json_escaped(c->r->doc, key));
-        if (row) {
-            row->read(c, part, value);
-            return;
-        }
+    const struct part_row *row = find_content(c->r, part, &value);
+    if (row) {
+        row->read(c, part, value);
+        return;
     }
     struct neutral_opaque opaque = read_signature(c->r, part, OPAQUE_GEMINI_TEXT);
     if (is_foreign(&opaque)) {

@@ -87,10 +87,15 @@ static const struct json_node *own_member(const struct conversation *c, const st
 // ---- media
 
 // A document of text: its title, which there is no member for, goes before it.
-static void write_text_document(struct conversation *c, enum content_role role, const struct media *media)
+static struct slice document_text(struct arena *arena, const struct media *media)
 {
     struct slice parts[] = {media->name, media->name.len ? SLICE("\\n\\n") : SLICE(""), media->data};
-    struct slice text = arena_concat(c->g->encoding->arena, parts, 3);
+    return arena_concat(arena, parts, 3);
+}
+
+static void write_text_document(struct conversation *c, enum content_role role, const struct media *media)
+{
+    struct slice text = document_text(c->g->encoding->arena, media);
     if (text.len) {
         write_text(c, role, text);
     }
@@ -139,13 +144,18 @@ static void write_binary(struct conversation *c, enum content_role role, const s
     }
 }
 
+static void warn_of_document(struct conversation *c, const struct neutral_part *part)
+{
+    if (part->media.wants_citations || part->media.context.len) {
+        loss_warn(loss_of(c), LOSS_DROPPED, part->at);
+    }
+}
+
 // The pictures of a document follow its text.
 static void write_media(struct conversation *c, enum content_role role, const struct neutral_part *part)
 {
     const struct media *media = &part->media;
-    if (media->wants_citations || media->context.len) {
-        loss_warn(loss_of(c), LOSS_DROPPED, part->at);
-    }
+    warn_of_document(c, part);
     if (!is_text_document(media)) {
         write_binary(c, role, part);
         return;
@@ -194,10 +204,10 @@ static struct slice name_of(const struct conversation *c, struct slice name_spac
     return tool_history_name(c->g->encoding->arena, c->req, DIALECT_GEMINI, name_space, name);
 }
 
-static struct slice text_of(const struct neutral_part *part)
+static struct slice text_of(struct arena *arena, const struct neutral_part *part)
 {
     if (is_media(part) && is_text_document(&part->media)) {
-        return part->media.data;
+        return document_text(arena, &part->media);
     }
     if (part->kind == PART_NATIVE) {
         return part->rendering;
@@ -212,7 +222,7 @@ static struct slice join_texts(struct arena *arena, const struct neutral_part *p
     struct buf all = BUF_EMPTY;
     size_t n_texts = 0;
     for (const struct neutral_part *part = parts; part; part = part->next) {
-        struct slice text = text_of(part);
+        struct slice text = text_of(arena, part);
         if (text.len == 0) {
             continue;
         }
@@ -248,10 +258,35 @@ static void write_response(struct conversation *c, const struct neutral_part *pa
     json_end_object(c->w);
 }
 
+// What of a part is no text: itself, or the first picture in it; NULL: nothing.
+static const struct neutral_part *first_binary(const struct neutral_part *part)
+{
+    const struct neutral_part *inner = NULL;
+    if (is_binary(part)) {
+        return part;
+    }
+    if (part->kind == PART_DOCUMENT && part->media.form == MEDIA_PARTS) {
+        inner = part->media.parts;
+    }
+    while (inner && inner->kind != PART_IMAGE) {
+        inner = inner->next;
+    }
+    return inner;
+}
+
+// The next picture of the same document.
+static const struct neutral_part *next_binary(const struct neutral_part *part, const struct neutral_part *binary)
+{
+    do {
+        binary = binary == part ? NULL : binary->next;
+    } while (binary && binary->kind != PART_IMAGE);
+    return binary;
+}
+
 static bool has_binary(const struct neutral_part *parts)
 {
     for (const struct neutral_part *part = parts; part; part = part->next) {
-        if (is_binary(part)) {
+        if (first_binary(part)) {
             return true;
         }
     }
@@ -264,10 +299,13 @@ static void write_result_media(struct conversation *c, const struct neutral_part
     json_key(c->w, SLICE("parts"));
     json_begin_array(c->w);
     for (const struct neutral_part *part = parts; part; part = part->next) {
-        if (is_binary(part) && takes_media(c, part)) {
-            json_begin_object(c->w);
-            gemini_write_media(c->w, &part->media, part->kind);
-            json_end_object(c->w);
+        const struct neutral_part *binary = first_binary(part);
+        for (; binary; binary = next_binary(part, binary)) {
+            if (takes_media(c, binary)) {
+                json_begin_object(c->w);
+                gemini_write_media(c->w, &binary->media, binary->kind);
+                json_end_object(c->w);
+            }
         }
     }
     json_end_array(c->w);
@@ -288,6 +326,11 @@ static void write_result(struct conversation *c, const struct neutral_part *part
         json_member_string(c->w, SLICE("id"), result->call_id);
     }
     json_member_string(c->w, SLICE("name"), name_of(c, result->name_space, result->name));
+    for (const struct neutral_part *each = result->parts; each; each = each->next) {
+        if (each->kind == PART_DOCUMENT) {
+            warn_of_document(c, each);
+        }
+    }
     write_response(c, part);
     if (keeps_media_in_results(c) && has_binary(result->parts)) {
         write_result_media(c, result->parts);
@@ -302,8 +345,9 @@ static void write_media_of_results(struct conversation *c, const struct neutral_
     for (const struct neutral_part *part = turn->parts; part; part = part->next) {
         const struct neutral_part *media = part->kind == PART_RESULT ? part->result.parts : NULL;
         for (; media; media = media->next) {
-            if (is_binary(media)) {
-                write_media(c, ROLE_USER, media);
+            const struct neutral_part *binary = first_binary(media);
+            for (; binary; binary = next_binary(media, binary)) {
+                write_media(c, ROLE_USER, binary);
             }
         }
     }
@@ -492,10 +536,15 @@ void gemini_write_contents(const struct gemini_writing *g)
     struct conversation c = {.g = g, .w = g->w, .req = g->encoding->req, .loop = find_loop(g->encoding->req)};
     json_key(g->w, SLICE("contents"));
     json_begin_array(g->w);
+    size_t start = g->w->out->len;
     for (const struct neutral_turn *turn = c.req->turns; turn; turn = turn->next) {
         write_turn(&c, turn);
     }
     close_content(&c);
+    if (g->w->out->len == start) {
+        loss_refuse_always(loss_of(&c), NULL,
+                           "nothing of what the messages say can be sent to the upstream of this model");
+    }
     json_end_array(g->w);
 }
 

@@ -55,7 +55,9 @@ static void write_sampling(const struct gemini_writing *g)
     encoding_write_node(g->encoding, g->w, SLICE("frequencyPenalty"), req->frequency_penalty);
     write_count(g, SLICE("candidateCount"), req->n_candidates);
     write_count(g, SLICE("maxOutputTokens"), req->max_output);
-    loss_warn(g->encoding->loss, LOSS_DROPPED, req->logit_bias);
+    if (usage_is_filled(req->doc, req->logit_bias)) {
+        loss_warn(g->encoding->loss, LOSS_DROPPED, req->logit_bias);
+    }
     if (req->logprobs == TRI_TRUE) {
         json_member_bool(g->w, SLICE("responseLogprobs"), true);
         if (req->top_logprobs > 0) {

@@ -21,11 +21,20 @@ static const struct neutral_part *next_of_message(const struct neutral_part *par
     return part;
 }
 
+// A message of which nothing can be sent is left out: one without content would be refused.
+static bool has_content(const struct encoding *encoding, const struct neutral_part *part)
+{
+    while (part && !responses_takes_part(encoding, part)) {
+        part = next_of_message(part->next);
+    }
+    return part;
+}
+
 static void write_message(const struct encoding *encoding, struct json_writer *w, struct slice role,
                           const struct neutral_part *parts)
 {
     const struct neutral_part *part = next_of_message(parts);
-    if (!part) {
+    if (!has_content(encoding, part)) {
         return;
     }
     json_begin_object(w);
@@ -298,8 +307,13 @@ void responses_write_input(const struct encoding *encoding, struct json_writer *
             write_turn(encoding, w, turn);
         }
     }
+    size_t start = w->out->len;
     for (const struct neutral_turn *turn = req->turns; turn; turn = turn->next) {
         write_turn(encoding, w, turn);
+    }
+    if (w->out->len == start) {
+        loss_refuse_always(encoding->loss, NULL,
+                           "nothing of what the messages say can be sent to the upstream of this model");
     }
     json_end_array(w);
 }

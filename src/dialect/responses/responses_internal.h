@@ -46,6 +46,9 @@ void responses_write_tools(const struct encoding *encoding, struct json_writer *
 // Is this the request's one instruction that goes into the member `instructions`? NULL: there is none like that.
 const struct neutral_turn *responses_lone_instruction(const struct neutral_request *req);
 // One part of a message or of a tool's output; nothing for what cannot stand there, which was refused or warned of.
+// May it stand in a message of the user's or in the output of a tool? What may not is refused or, in lenient mode,
+// told.
+bool responses_takes_part(const struct encoding *encoding, const struct neutral_part *part);
 void responses_write_part(const struct encoding *encoding, struct json_writer *w, const struct neutral_part *part);
 // A text with another one, escaped, in front of it.
 void responses_write_text_part(const struct encoding *encoding, struct json_writer *w, const struct neutral_part *part,

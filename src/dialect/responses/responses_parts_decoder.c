@@ -7,20 +7,28 @@ static struct slice escaped_member(const struct responses_request *in, const str
     return neutral_escaped(in->doc, neutral_member(in->doc, node, slice_from_cstr(name)));
 }
 
-static void read_url(const struct responses_request *in, struct slice url, struct media *media)
+static bool read_url(const struct responses_request *in, const struct json_node *node, struct slice url,
+                     struct media *media)
 {
-    if (!neutral_read_data_url(in->arena, url, media)) {
-        media->form = MEDIA_URL;
-        media->data = url;
+    if (neutral_read_data_url(in->arena, url, media)) {
+        return true;
     }
+    if (slice_starts_with_nocase(url, SLICE("data:"))) {
+        loss_reject_input(in->loss, node, "has a data URL that is malformed");
+        return false;
+    }
+    media->form = MEDIA_URL;
+    media->data = url;
+    return true;
 }
 
 static bool read_image(const struct responses_request *in, const struct json_node *node, struct media *media)
 {
     struct slice url = escaped_member(in, node, "image_url");
     struct slice file_id = escaped_member(in, node, "file_id");
+    bool is_good = true;
     if (url.len) {
-        read_url(in, url, media);
+        is_good = read_url(in, node, url, media);
     } else if (file_id.len) {
         media->form = MEDIA_FILE_ID;
         media->data = file_id;
@@ -29,7 +37,7 @@ static bool read_image(const struct responses_request *in, const struct json_nod
         return false;
     }
     media->detail = responses_plain_member(in, node, "detail");
-    return true;
+    return is_good;
 }
 
 // Bare base64 is what some clients send instead of a data URL.
@@ -47,10 +55,11 @@ static bool read_file(const struct responses_request *in, const struct json_node
     struct slice data = escaped_member(in, node, "file_data");
     struct slice url = escaped_member(in, node, "file_url");
     struct slice file_id = escaped_member(in, node, "file_id");
+    bool is_good = true;
     if (data.len) {
         read_file_data(in, data, media);
     } else if (url.len) {
-        read_url(in, url, media);
+        is_good = read_url(in, node, url, media);
     } else if (file_id.len) {
         media->form = MEDIA_FILE_ID;
         media->data = file_id;
@@ -59,7 +68,7 @@ static bool read_file(const struct responses_request *in, const struct json_node
         return false;
     }
     media->name = escaped_member(in, node, "filename");
-    return true;
+    return is_good;
 }
 
 static bool read_audio(const struct responses_request *in, const struct json_node *node, struct media *media)

@@ -138,7 +138,9 @@ static void write_document(const struct encoding *encoding, struct json_writer *
         loss_warn(encoding->loss, LOSS_DROPPED, part->at);
     }
     if (part->media.form == MEDIA_TEXT || part->media.form == MEDIA_PARTS) {
-        write_text_document(encoding, w, part);
+        if (part->media.data.len || part->media.name.len) {
+            write_text_document(encoding, w, part);
+        }
         write_pictures(encoding, w, part->media.parts);
     } else {
         write_file(encoding, w, part);
@@ -166,8 +168,7 @@ static bool can_hear(const struct neutral_part *part)
             slice_ends_with(mime_type, SLICE("mpeg")));
 }
 
-// Anything that may stand in a message of the user's or in the output of a tool.
-static bool is_writable(const struct encoding *encoding, const struct neutral_part *part)
+bool responses_takes_part(const struct encoding *encoding, const struct neutral_part *part)
 {
     switch (part->kind) {
     case PART_TEXT:
@@ -187,7 +188,7 @@ static bool is_writable(const struct encoding *encoding, const struct neutral_pa
 
 void responses_write_part(const struct encoding *encoding, struct json_writer *w, const struct neutral_part *part)
 {
-    if (!is_writable(encoding, part)) {
+    if (!responses_takes_part(encoding, part)) {
         return;
     }
     if (part->kind == PART_IMAGE) {

@@ -218,6 +218,19 @@ static void warn_of_rest(const struct responses_request *in)
     loss_warn(in->loss, LOSS_DROPPED, member(in, "moderation"));
 }
 
+static bool has_right_flags(const struct responses_request *in)
+{
+    static const char *const FLAGS[] = {"stream", "store", "background", "parallel_tool_calls"};
+    for (size_t i = 0; i < sizeof(FLAGS) / sizeof(*FLAGS); i++) {
+        const struct json_node *flag = member(in, FLAGS[i]);
+        if (flag && neutral_tri(flag) == TRI_UNSET) {
+            loss_reject_input(in->loss, flag, "must be true or false");
+            return false;
+        }
+    }
+    return true;
+}
+
 static void read_stream(const struct responses_request *in)
 {
     const struct json_node *options = member(in, "stream_options");
@@ -250,6 +263,9 @@ static bool read_instructions(const struct responses_request *in)
 bool responses_decode_request(struct neutral_request *req, struct arena *arena, struct loss *loss)
 {
     struct responses_request in = {.req = req, .arena = arena, .loss = loss, .doc = req->doc};
+    if (!has_right_flags(&in)) {
+        return false;
+    }
     read_stream(&in);
     read_identity(&in);
     warn_of_rest(&in);

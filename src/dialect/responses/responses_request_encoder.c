@@ -63,13 +63,24 @@ static void write_logprobs(const struct encoding *encoding, struct json_writer *
     }
 }
 
+// Zero is what it is without them.
+static void warn_of_number(const struct encoding *encoding, const struct json_node *node)
+{
+    double value;
+    if (node && (!json_double(encoding->req->doc, node, &value) || value != 0)) {
+        loss_warn(encoding->loss, LOSS_DROPPED, node);
+    }
+}
+
 static void warn_of_sampling(const struct encoding *encoding)
 {
     const struct neutral_request *req = encoding->req;
-    const struct json_node *dropped[] = {req->top_k, req->seed, req->presence_penalty, req->frequency_penalty,
-                                         req->logit_bias};
-    for (size_t i = 0; i < sizeof(dropped) / sizeof(*dropped); i++) {
-        loss_warn(encoding->loss, LOSS_DROPPED, dropped[i]);
+    loss_warn(encoding->loss, LOSS_DROPPED, req->top_k);
+    loss_warn(encoding->loss, LOSS_DROPPED, req->seed);
+    warn_of_number(encoding, req->presence_penalty);
+    warn_of_number(encoding, req->frequency_penalty);
+    if (usage_is_filled(req->doc, req->logit_bias)) {
+        loss_warn(encoding->loss, LOSS_DROPPED, req->logit_bias);
     }
     if (req->n_candidates > 1) {
         loss_refuse(encoding->loss, req->n_candidates_at, "the upstream of this model gives one answer at a time");
