@@ -236,9 +236,12 @@ static void what_is_lost_again_takes_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(paths_name_every_place),       cmocka_unit_test(warnings_are_tokens),
-        cmocka_unit_test(tokens_are_short_and_visible), cmocka_unit_test(what_finds_no_room_is_counted),
-        cmocka_unit_test(modes_move_the_line),          cmocka_unit_test(the_first_refusal_stays),
+        cmocka_unit_test(paths_name_every_place),
+        cmocka_unit_test(warnings_are_tokens),
+        cmocka_unit_test(tokens_are_short_and_visible),
+        cmocka_unit_test(what_finds_no_room_is_counted),
+        cmocka_unit_test(modes_move_the_line),
+        cmocka_unit_test(the_first_refusal_stays),
         cmocka_unit_test(what_is_lost_again_takes_no_memory),
         cmocka_unit_test(long_paths_are_cut),
     };
