@@ -172,6 +172,7 @@ struct answer_context {
     struct loss *loss;                 // borrowed: what the answer loses; NULL: nobody wants to know
     int64_t estimated_input;           // tokens, for clients that want a figure first; -1: unknown
     struct slice request_id;           // plain: for errors; may be empty
+    struct slice secret;               // plain: not to be seen in errors; may be empty
 };
 
 struct answer;

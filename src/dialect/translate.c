@@ -105,7 +105,7 @@ void translate_write_count(enum dialect client, int64_t n_tokens, struct buf *ou
 
 // ---- errors
 
-enum { ERROR_NODES_MAX = 64 * 1024 };
+enum { ERROR_NODES_MAX = 64 * 1024, SECRET_LEN_MIN = 8 };
 
 // The text that a value is, or has as its message.
 static struct slice text_of(const struct json_doc *doc, const struct json_node *value, struct arena *arena)
@@ -173,4 +173,23 @@ void translate_read_error(struct arena *arena, enum dialect upstream, unsigned s
     if (!error_r->message.len) {
         error_r->message = arena_printf(arena, "the upstream answered with status %u", status);
     }
+}
+
+struct slice translate_hide_secret(struct arena *arena, struct slice message, struct slice secret)
+{
+    struct buf out = BUF_EMPTY;
+    struct slice rest = message;
+    size_t at = secret.len < SECRET_LEN_MIN ? SLICE_NOT_FOUND : slice_find(rest, secret);
+    if (at == SLICE_NOT_FOUND) {
+        return message;
+    }
+    for (; at != SLICE_NOT_FOUND; at = slice_find(rest, secret)) {
+        buf_append(&out, slice_of(rest.ptr, at));
+        buf_append(&out, SLICE("***"));
+        rest = slice_after(rest, at + secret.len);
+    }
+    buf_append(&out, rest);
+    struct slice hidden = arena_dup(arena, buf_slice(&out));
+    buf_deinit(&out);
+    return hidden;
 }

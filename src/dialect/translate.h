@@ -76,3 +76,5 @@ const struct usage *translation_usage(const struct translation *translation);
 // The body of an answer with status 400 and up; `body` may be anything. `retry_after` is the header's value or empty.
 void translate_read_error(struct arena *arena, enum dialect upstream, unsigned status, struct slice body,
                           struct slice retry_after, struct neutral_error *error_r);
+// Takes a secret out of what an upstream says: some repeat the key that they refuse. Empty: there is none.
+struct slice translate_hide_secret(struct arena *arena, struct slice message, struct slice secret);

@@ -48,7 +48,8 @@ static void on_error(struct translation *translation, const struct neutral_error
     translation->has_error = true;
     translation->error = (struct neutral_error){
         .fault = error->fault,
-        .message = keep(translation, error->message),
+        .message = keep(translation,
+                        translate_hide_secret(translation->context.arena, error->message, translation->context.secret)),
         .type = keep(translation, error->type),
         .code = keep(translation, error->code),
         .param = keep(translation, error->param),
@@ -59,8 +60,11 @@ static void on_error(struct translation *translation, const struct neutral_error
 static void take(void *arg, const struct neutral_event *event)
 {
     struct translation *translation = arg;
+    struct neutral_event kept;
     if (event->kind == EVENT_ERROR) {
         on_error(translation, event->error);
+        kept = (struct neutral_event){.kind = EVENT_ERROR, .error = &translation->error};
+        event = &kept;
     }
     if (translation->collector) {
         struct event_sink sink = collector_sink(translation->collector);

@@ -128,6 +128,7 @@ static void start_translation(struct exchange *x)
         .loss = &conversion->request.loss,
         .estimated_input = -1,
         .request_id = x->request_id,
+        .secret = x->credential.secret,
     };
     if (x->route.dialect == DIALECT_ANTHROPIC && conversion->client_streams) {
         // Those clients take the size of the conversion from the first event, before anybody has counted.
@@ -249,6 +250,7 @@ static void answer_upstream_error(struct exchange *x)
     struct neutral_error error;
     translate_read_error(exchange_arena(x), x->upstream->dialect, x->upstream_status, buf_slice(&conversion->whole),
                          conversion->retry_after, &error);
+    error.message = translate_hide_secret(exchange_arena(x), error.message, x->credential.secret);
     exchange_fail_with(x, &error);
 }
 

@@ -88,10 +88,21 @@ static void append_upstream_headers(const struct exchange *x, struct buf *header
     }
 }
 
-static bool is_event_stream(const struct h1_response *resp)
+static bool has_type(const struct h1_response *resp, struct slice wanted)
 {
     const struct h1_field *type = h1_find_field(resp->fields, resp->n_fields, HEADER_CONTENT_TYPE);
-    return type && slice_starts_with_nocase(type->value, SLICE("text/event-stream"));
+    return type && slice_starts_with_nocase(type->value, wanted);
+}
+
+static bool is_event_stream(const struct h1_response *resp)
+{
+    return has_type(resp, SLICE("text/event-stream"));
+}
+
+// Some servers send events as plain text, or as nothing in particular.
+static bool may_be_event_stream(const struct exchange *x, const struct h1_response *resp)
+{
+    return x->wants_stream && !route_counts_tokens(x->route.kind) && !has_type(resp, SLICE("application/json"));
 }
 
 // We ask for identity. A provider that compresses all the same is unpacked: the client may not have offered it, and the
@@ -139,7 +150,7 @@ static void convert(struct exchange *x, const struct h1_response *resp)
         exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has a coding that was not asked for"));
         return;
     }
-    x->is_sse = x->is_sse && resp->status < 300;
+    x->is_sse = (x->is_sse || may_be_event_stream(x, resp)) && resp->status < 300;
     conversion_on_head(x, resp);
     start_reading(x);
     watch_silence(x);

@@ -5,7 +5,7 @@ import http from 'node:http';
 import { after, before, test } from 'node:test';
 import {
   dialectNames, endsWithError, Gateway, hasEnd, listen, modelRequest, parseEvents, requestBytes, simulatorConfig, Stack,
-  uniqueKey, Wire,
+  textOfEvents, uniqueKey, Wire,
 } from './kit/kit.mjs';
 
 const models = { chat: 'm-chat', responses: 'm-gpt', anthropic: 'm-claude', gemini: 'm-gemini' };
@@ -26,6 +26,9 @@ const ask = (client, upstream, directives, options = {}) =>
 
 const beat = { anthropic: /^event: ping\r?\ndata: .*"ping"/m, chat: /^:/m, responses: /^:/m };
 
+// Without heartbeats that are comments.
+const eventsOf = (text) => parseEvents(text).filter(({ data }) => data !== undefined);
+
 // How long after the request the first byte of its answer comes, and the answer.
 async function timed(client, upstream, directives) {
   const wire = await Wire.connect(stack.port);
@@ -44,7 +47,7 @@ test('a stream that has not begun gets its dialect\'s heartbeat', async (t) => {
   for (const [client, upstream] of foreignPairs) {
     await t.test(`${client} ← ${upstream}`, async () => {
       const { response, text, firstMs } = await timed(client, upstream, 'tokens=3~first=700');
-      assert.ok(response.isComplete && hasEnd(client, parseEvents(text).filter(({ data }) => data !== undefined)), text);
+      assert.ok(response.isComplete && hasEnd(client, eventsOf(text)), text);
       if (client === 'gemini') { // whose clients read nothing but `data: …`
         assert.ok(text.split(/\r?\n/).every((line) => line === '' || line.startsWith('data: ')), text);
       } else {
@@ -59,7 +62,7 @@ test('an upstream that says what the client is not told of is silent, too', asyn
   const { text } = await timed('chat', 'anthropic', 'thoughts=20~pace=40~tokens=2');
   assert.doesNotMatch(text, /reasoning/);
   assert.ok((text.match(/^:/gm) ?? []).length >= 3, text);
-  assert.ok(hasEnd('chat', parseEvents(text).filter(({ data }) => data !== undefined)));
+  assert.ok(hasEnd('chat', eventsOf(text)));
 });
 
 test('an error after a heartbeat comes as an event', async (t) => {
@@ -69,7 +72,7 @@ test('an error after a heartbeat comes as an event', async (t) => {
         const { response, text } = await timed(client, upstream, directives);
         assert.equal(response.status, 200);
         assert.equal(response.isComplete, false);
-        assert.ok(endsWithError(client, parseEvents(text).filter(({ data }) => data !== undefined)), text);
+        assert.ok(endsWithError(client, eventsOf(text)), text);
       }
     });
   }
@@ -96,22 +99,63 @@ test('a stream of Responses, which repeats all of itself at its end, has a limit
   });
 });
 
-test('what an answer loses is told in its header', async () => {
-  const picture = { inlineData: { mimeType: 'image/png', data: 'iVBORw0KGgo=' } };
-  const answer = { candidates: [{ content: { role: 'model', parts: [{ text: 'Look' }, picture] }, finishReason: 'STOP' }] };
+// A gateway before an upstream that gives one answer.
+async function withAnswer({ status = 200, type = 'application/json', body }, run) {
   const upstream = await listen(http.createServer((request, response) => {
     request.resume().on('end', () => {
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(answer));
+      response.writeHead(status, type ? { 'content-type': type } : {});
+      response.end(typeof body === 'string' ? body : JSON.stringify(body));
     });
   }));
   const gateway = await Gateway.start({ config: simulatorConfig(`http://127.0.0.1:${upstream.port}`) });
   try {
-    const response = await gateway.call(modelRequest('anthropic', { key: uniqueKey(), model: 'm-gemini' }));
-    assert.equal(response.json.content[0].text, 'Look');
-    assert.match(response.header('x-droid2api-warnings') ?? '', /dropped:content/);
+    await run(gateway);
   } finally {
     await gateway.stop();
     await upstream.stop();
+  }
+}
+
+test('what an answer loses is told in its header', () => {
+  const picture = { inlineData: { mimeType: 'image/png', data: 'iVBORw0KGgo=' } };
+  const candidate = { content: { role: 'model', parts: [{ text: 'Look' }, picture] }, finishReason: 'STOP' };
+  return withAnswer({ body: { candidates: [candidate] } }, async (gateway) => {
+    const response = await gateway.call(modelRequest('anthropic', { key: uniqueKey(), model: 'm-gemini' }));
+    assert.equal(response.json.content[0].text, 'Look');
+    assert.match(response.header('x-droid2api-warnings') ?? '', /dropped:content/);
+  });
+});
+
+const chatEvent = (choice) => `data: ${JSON.stringify({ choices: [{ index: 0, ...choice }] })}\n\n`;
+
+test('events that are not called events are read all the same', async (t) => {
+  const text = chatEvent({ delta: { content: 'Hello' } });
+  const body = `${text}${chatEvent({ delta: {}, finish_reason: 'stop' })}data: [DONE]\n\n`;
+  for (const type of ['text/plain', 'application/octet-stream', null]) {
+    await t.test(String(type), () => withAnswer({ type, body }, async (gateway) => {
+      const response = await gateway.call(modelRequest('gemini', { key: uniqueKey(), model: 'm-chat', stream: true }));
+      assert.equal(response.status, 200, response.text);
+      assert.ok(response.isComplete && hasEnd('gemini', response.events));
+      assert.equal(textOfEvents('gemini', response.events), 'Hello');
+    }));
+  }
+});
+
+test('a key that the upstream repeats is not passed on', async (t) => {
+  const key = uniqueKey();
+  const error = { error: { message: `Wrong key ${key}, really ${key}.`, code: 'invalid_api_key' } };
+  const start = chatEvent({ delta: { content: 'Hello' } });
+  const answers = {
+    'as an answer': { status: 401, body: error },
+    'in a good answer': { body: error },
+    'in a stream': { type: 'text/event-stream', body: `${start}data: ${JSON.stringify(error)}\n\n` },
+  };
+  for (const [what, answer] of Object.entries(answers)) {
+    await t.test(what, () => withAnswer(answer, async (gateway) => {
+      const stream = what === 'in a stream';
+      const response = await gateway.call(modelRequest('anthropic', { key, model: 'm-chat', stream }));
+      assert.match(response.text, /Wrong key \*\*\*, really \*\*\*\./);
+      assert.ok(!response.text.includes(key) && !gateway.said.includes(key));
+    }));
   }
 });
