@@ -52,7 +52,7 @@ static const struct setting settings[] = {
     {"SHUTDOWN_GRACE_MS", NULL, "30000", "how long running requests may take to end at shutdown",
      U32(0, HOUR_MS), FIELD(shutdown_grace_ms)},
     {NULL, "limits.max_body_bytes", "52428800", "largest request body", U64(1024, UINT32_MAX), FIELD(max_body_bytes)},
-    {NULL, "limits.max_answer_bytes", "67108864", "largest answer that must be read as a whole to be translated",
+    {NULL, "limits.max_answer_bytes", "67108864", "largest answer that is kept as a whole to be translated: for clients that do not stream, and of Responses",
      U64(1024, UINT32_MAX), FIELD(max_answer_bytes)},
     {NULL, "limits.max_connections", "20000", "client connections open at once",
      U32(1, 1000000), FIELD(max_connections)},
