@@ -131,7 +131,7 @@ static void start_translation(struct exchange *x)
         .secret = x->credential.secret,
     };
     if (x->route.dialect == DIALECT_ANTHROPIC && conversion->client_streams) {
-        // Those clients take the size of the conversion from the first event, before anybody has counted.
+        // Those clients take the size of the conversation from the first event, before anybody has counted.
         context.estimated_input = estimate_request(&conversion->request.req, x->upstream->dialect);
     }
     conversion->translation = translation_new(&context);
