@@ -14,9 +14,10 @@ function messagesOf(bytes) {
   return messages;
 }
 
+// Paths are functions of model and stream, since Gemini has both there.
 export const DIALECTS = {
   chat: {
-    path: '/v1/chat/completions',
+    path: () => '/v1/chat/completions',
     type: 'common',
     stampAfter: '"content":"',
     body: (model, stream, bytes) => ({
@@ -28,7 +29,7 @@ export const DIALECTS = {
     }),
   },
   messages: {
-    path: '/v1/messages',
+    path: () => '/v1/messages',
     type: 'anthropic',
     stampAfter: '"text":"',
     body: (model, stream, bytes) => ({
@@ -40,7 +41,7 @@ export const DIALECTS = {
     }),
   },
   responses: {
-    path: '/v1/responses',
+    path: () => '/v1/responses',
     type: 'openai',
     stampAfter: '"delta":"',
     body: (model, stream, bytes) => ({
@@ -50,4 +51,22 @@ export const DIALECTS = {
       ...(stream ? { stream: true } : {}),
     }),
   },
+  gemini: {
+    path: (model, stream) => `/v1beta/models/${model}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
+    type: 'google',
+    stampAfter: '"text":"',
+    body: (model, stream, bytes) => ({
+      systemInstruction: { parts: [{ text: 'You are a helpful assistant.' }] },
+      contents: messagesOf(bytes).map(({ role, content }) => ({
+        role: role === 'user' ? 'user' : 'model',
+        parts: [{ text: content }],
+      })),
+      generationConfig: { temperature: 0.7, maxOutputTokens: 1024 },
+    }),
+  },
 };
+
+// The dialect of a model's upstream.
+export function dialectOfType(type) {
+  return Object.values(DIALECTS).find((dialect) => dialect.type === type);
+}

@@ -4,7 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { runLoad } from './load.mjs';
-import { DIALECTS } from './requests.mjs';
+import { DIALECTS, dialectOfType } from './requests.mjs';
 import { LAYOUT, prepareGateway, prepareNginx, startPrepared } from './servers.mjs';
 
 export function median(values) {
@@ -62,8 +62,8 @@ export class Bench {
     }
   }
 
-  writeBody(dir, dialect, model, isStream, bytes) {
-    const path = join(dir, 'body.json');
+  writeBody(dir, name, dialect, model, isStream, bytes) {
+    const path = join(dir, name);
     writeFileSync(path, JSON.stringify(dialect.body(model, isStream, bytes)));
     return path;
   }
@@ -87,22 +87,29 @@ export class Bench {
   }
 
   // Closed loop against direct, nginx and gateway in turn. Returns {direct, nginx, gateway} of medians. Where
-  // `upstreamType` is another one than the client's, the gateway translates; the others pass the client's dialect on.
+  // `upstreamType` is another one than the client's, the gateway translates; the others pass the upstream's own dialect
+  // on: the same stream from the same upstream.
   async closedLoop(options) {
     const { model, isStream = false, bytes = 200, connections = 1, requests, layout = 'apart', rounds } = options;
     const { dialect = this.dialect, upstreamType = dialect.type } = options;
     return this.withServers(model, layout, async (servers, dir) => {
       const mode = isStream ? 'sse' : 'json';
       const core = LAYOUT[layout].load;
-      const body = this.writeBody(dir, dialect, model, isStream, bytes);
-      const optionsFor = (server) => ({
-        url: (isStream ? server.urls.streamed : server.urls.whole) + dialect.path,
-        body,
-        connections,
-      });
+      const passed = dialectOfType(upstreamType);
+      const bodies = {
+        gateway: this.writeBody(dir, 'translated.json', dialect, model, isStream, bytes),
+        nginx: this.writeBody(dir, 'passed.json', passed, model, isStream, bytes),
+      };
+      bodies.direct = bodies.nginx;
+      const optionsFor = (side) => {
+        const { urls } = servers[side];
+        const { path } = side === 'gateway' ? dialect : passed;
+        const url = (isStream ? urls.streamed : urls.whole) + path(model, isStream);
+        return { url, body: bodies[side], connections };
+      };
       const likes = {};
       const run = (side, n) =>
-        this.measure(side, servers[side], mode, core, { ...optionsFor(servers[side]), requests: n }, likes[side]);
+        this.measure(side, servers[side], mode, core, { ...optionsFor(side), requests: n }, likes[side]);
       const results = { direct: [], nginx: [], gateway: [] };
       const like = (await run('direct', 1)).answer;
       for (const side of Object.keys(results)) likes[side] = like;
@@ -168,9 +175,9 @@ export class Bench {
     for (let round = 0; round < rounds; round++) {
       await this.withServers(model, 'apart', async (servers, dir) => {
         const core = LAYOUT.apart.load;
-        const body = this.writeBody(dir, this.dialect, model, true, 200);
+        const body = this.writeBody(dir, 'body.json', this.dialect, model, true, 200);
         for (const side of round % 2 === 0 ? ['direct', 'nginx', 'gateway'] : ['gateway', 'nginx', 'direct']) {
-          const url = servers[side].urls.streamed + this.dialect.path;
+          const url = servers[side].urls.streamed + this.dialect.path(model, true);
           const options = { url, body, connections, ramp, stampAfter: this.dialect.stampAfter };
           results[side].push(await this.streamsOnce(side, servers[side], core, options));
         }
