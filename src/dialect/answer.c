@@ -29,6 +29,9 @@ struct answer {
     size_t n_call_bytes; // of arguments that were told
     struct neutral_block *last_call;
     struct neutral_block nowhere; // never open
+    uint64_t n_told;
+    struct neutral_block *delta_block; // of the latest delta
+    struct slice delta_text;
     bool borrows;
     bool is_started;
     bool is_over;
@@ -95,6 +98,7 @@ static struct slice on_one_line(struct answer *answer, struct slice raw)
 
 static void pass(struct answer *answer, const struct neutral_event *event)
 {
+    answer->n_told++;
     answer->sink.take(answer->sink.arg, event);
 }
 
@@ -124,6 +128,7 @@ static void fill(struct answer *answer, struct slice *member, struct slice text)
 {
     if (!member->len && text.len) {
         *member = keep(answer, text);
+        answer->n_told++;
     }
 }
 
@@ -147,6 +152,7 @@ static void merge_figure(struct answer *answer, int64_t *figure, int64_t value)
 
 void answer_usage(struct answer *answer, const struct usage *usage)
 {
+    answer->n_told++;
     merge_figure(answer, &answer->usage.input, usage->input);
     merge_figure(answer, &answer->usage.output, usage->output);
     merge_figure(answer, &answer->usage.reasoning, usage->reasoning);
@@ -306,6 +312,8 @@ void answer_delta(struct answer *answer, struct neutral_block *block, struct sli
         return;
     }
     answer->has_content = true;
+    answer->delta_block = block;
+    answer->delta_text = escaped;
     if (is_too_much(answer, block, escaped)) {
         answer_fail(answer, FAULT_UPSTREAM_PROTOCOL, SLICE("the arguments of the upstream's calls are too large"));
         return;
@@ -329,6 +337,7 @@ void answer_part(struct answer *answer, struct neutral_block *block)
 {
     if (block->kind == BLOCK_REASONING && !is_deaf(answer, block)) {
         block->_is_part_due = block->_has_delta;
+        answer->n_told++;
     }
 }
 
@@ -390,6 +399,7 @@ void answer_close_all(struct answer *answer, uint32_t index, bool is_partial)
 
 void answer_finish(struct answer *answer, uint32_t index, const struct finish *finish)
 {
+    answer->n_told++;
     struct candidate *candidate = answer->is_over ? NULL : candidate_at(answer, index);
     if (!candidate || finish->reason <= candidate->finish.reason) {
         return;
@@ -476,6 +486,17 @@ void answer_end(struct answer *answer, bool is_terminated)
 }
 
 // ---- questions
+
+uint64_t answer_n_told(const struct answer *answer)
+{
+    return answer->n_told;
+}
+
+struct neutral_block *answer_last_delta(const struct answer *answer, struct slice *text_r)
+{
+    *text_r = answer->delta_text;
+    return answer->delta_block;
+}
 
 bool answer_has_content(const struct answer *answer)
 {

@@ -226,6 +226,10 @@ static inline bool block_is_complete(const struct neutral_block *block)
     return argument_scan_is_complete(&block->_arguments);
 }
 
+// How much the answer was told so far that could matter: of two equal numbers nothing lies between.
+uint64_t answer_n_told(const struct answer *answer);
+// Of the latest delta: its block, and its text as it was told, which is good as long as it was then.
+struct neutral_block *answer_last_delta(const struct answer *answer, struct slice *text_r);
 bool answer_has_content(const struct answer *answer);                    // has anything been generated?
 bool answer_is_over(const struct answer *answer);                        // ERROR or END has been passed on
 bool answer_has_finish(const struct answer *answer, uint32_t candidate); // has a reason been told?

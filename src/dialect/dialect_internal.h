@@ -10,6 +10,7 @@
 #include "dialect/answer.h"
 #include "dialect/collect.h"
 #include "dialect/dialect.h"
+#include "dialect/event_shape.h"
 #include "dialect/fault.h"
 #include "dialect/loss.h"
 #include "dialect/neutral.h"
@@ -169,6 +170,12 @@ struct answer_decoder {
     void (*read_done)(void *state, struct answer *answer); // "[DONE]"; NULL where it means nothing
     // The stream has ended as far as HTTP knows. Calls answer_end() unless that was done.
     void (*read_end)(void *state, struct answer *answer);
+    // Another piece of text for the block that the last event gave one to, and nothing else; NULL: to tell the answer
+    // is all that there is to do.
+    void (*read_more_text)(void *state, struct answer *answer, struct slice escaped);
+    // Members of events that mean nothing and differ from event to event.
+    const struct shape_member *noise;
+    size_t n_noise;
     // A whole body, which stays as long as the answer; ends it too.
     void (*read_body)(struct answer *answer, const struct json_doc *doc);
 };

@@ -9,6 +9,7 @@
 #include "dialect/translate.h"
 
 #include "dialect/dialect_internal.h"
+#include "dialect/event_shape.h"
 #include "dialect/sequencer.h"
 #include "dialect/stop_scanner.h"
 
@@ -25,6 +26,7 @@ struct translation {
     struct sequencer *sequencer;  // NULL: the encoder takes blocks that overlap
     struct stop_scanner *scanner; // NULL: the upstream knows all stop sequences
     struct arena scratch;         // for one event
+    struct event_shape shape;     // of the events that only bring text
     struct buf *out;              // borrowed: during a call
     size_t n_read;                // events
     size_t n_unreadable;          // events that were no JSON, and skipped
@@ -130,14 +132,52 @@ void translation_commit(struct translation *translation)
 
 // ---- streams
 
+// Did the event just read give a piece of text to a block of words, and nothing else? Then the next one of its shape
+// does the same.
+static void learn_shape(struct translation *translation, uint64_t n_told_before, struct slice name, struct slice data)
+{
+    const struct answer_decoder *decoder = translation->decoder;
+    struct slice text;
+    const struct neutral_block *block = answer_last_delta(translation->answer, &text);
+    bool is_one_delta = answer_n_told(translation->answer) == n_told_before + 1 && block &&
+                        (block->kind == BLOCK_TEXT || block->kind == BLOCK_REASONING);
+    bool is_in_data = is_one_delta && text.ptr >= data.ptr && text.ptr + text.len <= data.ptr + data.len;
+    translation->shape.is_set = false;
+    if (is_in_data) {
+        event_shape_learn(&translation->shape, name, data, text, decoder->noise, decoder->n_noise);
+    }
+}
+
+// An event like the one before, told by its shape alone.
+static bool feed_more_text(struct translation *translation, struct slice name, struct slice data)
+{
+    struct slice text;
+    if (!event_shape_match(&translation->shape, name, data, &text)) {
+        return false;
+    }
+    translation->n_read++;
+    if (translation->decoder->read_more_text) {
+        translation->decoder->read_more_text(translation->decoder_state, translation->answer, text);
+    } else {
+        struct slice last;
+        answer_delta(translation->answer, answer_last_delta(translation->answer, &last), text);
+    }
+    return true;
+}
+
 static void feed_json(struct translation *translation, struct slice name, struct slice data)
 {
+    uint64_t n_told = answer_n_told(translation->answer);
+    if (feed_more_text(translation, name, data)) {
+        return;
+    }
     static const struct json_options options = {.max_nodes = EVENT_NODES_MAX};
     struct json_doc doc;
     arena_reset(&translation->scratch);
     if (json_parse(&doc, &translation->scratch, data, &options) == 0) {
         translation->n_read++;
         translation->decoder->read_event(translation->decoder_state, translation->answer, &doc, name);
+        learn_shape(translation, n_told, name, data);
     } else if (slice_eq(name, SLICE("error"))) {
         answer_fail(translation->answer, FAULT_UPSTREAM_SERVER, SLICE("the upstream reported an error"));
     } else {

@@ -463,7 +463,12 @@ static void read_body(struct answer *answer, const struct json_doc *doc)
     answer_end(answer, true);
 }
 
+// Chunks are filled up so that their length does not tell that of the text.
+static const struct shape_member NOISE[] = {{SLICE_INIT("\"obfuscation\":\""), HOLE_STRING}};
+
 const struct answer_decoder chat_decoder = {
+    .noise = NOISE,
+    .n_noise = sizeof(NOISE) / sizeof(*NOISE),
     .state_size = sizeof(struct state),
     .read_event = read_event,
     .read_done = read_done,

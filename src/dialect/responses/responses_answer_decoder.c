@@ -246,8 +246,17 @@ static void read_body(struct answer *answer, const struct json_doc *doc)
     }
 }
 
+// Events are counted, and filled up so that their length does not tell that of the text.
+static const struct shape_member NOISE[] = {
+    {SLICE_INIT("\"sequence_number\":"), HOLE_NUMBER},
+    {SLICE_INIT("\"obfuscation\":\""), HOLE_STRING},
+};
+
 const struct answer_decoder responses_decoder = {
     .state_size = sizeof(struct responses_decoding),
+    .read_more_text = responses_more_text,
+    .noise = NOISE,
+    .n_noise = sizeof(NOISE) / sizeof(*NOISE),
     .read_event = read_event,
     .read_done = read_done,
     .read_end = read_end,

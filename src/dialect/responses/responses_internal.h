@@ -76,11 +76,13 @@ void responses_write_failure(struct json_writer *w, const struct fault_report *r
 // ---- answers, decoded
 
 struct item;
+struct part;
 
 // State of a stream; a body uses one, too.
 struct responses_decoding {
     struct item *items; // arena; the newest first
     size_t n_items;
+    struct part *told_last; // that the last piece of text was for
     bool has_text;
     bool has_refusal;
     bool has_call; // something that the client has to execute
@@ -127,6 +129,8 @@ void responses_part_done(const struct responses_reading *r);
 void responses_reasoning_delta(const struct responses_reading *r, bool is_summary);
 void responses_reasoning_done(const struct responses_reading *r, bool is_summary);
 void responses_arguments_delta(const struct responses_reading *r, bool is_custom);
+// More for the text that the last piece was for.
+void responses_more_text(void *decoding, struct answer *answer, struct slice escaped);
 void responses_arguments_done(const struct responses_reading *r, bool is_custom);
 void responses_item_done(const struct responses_reading *r);
 // What has not been told yet of a whole response.

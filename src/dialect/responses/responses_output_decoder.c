@@ -70,13 +70,26 @@ static uint64_t hash_on(uint64_t hash, struct slice text)
     return hash;
 }
 
-static void tell(const struct responses_reading *r, struct part *part, struct slice escaped)
+static void note_told(struct part *part, struct slice escaped)
 {
     if (part->told.len == 0) {
         part->told.hash = FNV_START;
     }
     part->told.hash = hash_on(part->told.hash, escaped);
     part->told.len += escaped.len;
+}
+
+void responses_more_text(void *decoding, struct answer *answer, struct slice escaped)
+{
+    struct part *part = ((struct responses_decoding *)decoding)->told_last;
+    note_told(part, escaped);
+    answer_delta(answer, part->block, escaped);
+}
+
+static void tell(const struct responses_reading *r, struct part *part, struct slice escaped)
+{
+    note_told(part, escaped);
+    r->decoder->told_last = part;
     r->decoder->has_text = r->decoder->has_text || (part->kind == BLOCK_TEXT && escaped.len);
     r->decoder->has_refusal = r->decoder->has_refusal || (part->kind == BLOCK_REFUSAL && escaped.len);
     answer_delta(r->answer, part->block, escaped);
