@@ -235,13 +235,15 @@ static bool pass_on(struct exchange *x, bool last)
         exchange_respond(x, 200, SLICE("application/json"), buf_slice(&conversion->out));
         return false;
     }
+    if (last) {
+        need_response(x);
+        server_write(x->ex, buf_slice(&conversion->out), true); // the end in one piece with what is before it
+        return false;
+    }
     if (conversion->client_streams) {
         send_out(x);
     }
-    if (last) {
-        server_write(x->ex, SLICE_EMPTY, true);
-    }
-    return !last;
+    return true;
 }
 
 static void answer_upstream_error(struct exchange *x)
