@@ -331,6 +331,7 @@ bool conversion_on_piece(struct exchange *x, struct slice piece, bool last)
     if (!x->is_sse || !conversion->translation) {
         return collect(x, piece, last);
     }
+    buf_reserve(&conversion->out, 2 * piece.len); // events of one dialect are about as long as those of another
     int r = sse_parser_feed(&x->sse, piece, on_event, conversion);
     if (r == 0 && last) {
         r = sse_parser_finish(&x->sse, on_event, conversion);
