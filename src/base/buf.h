@@ -20,7 +20,7 @@ void buf_deinit(struct buf *buf); // frees the memory; the buffer is empty and u
 void buf_clear(struct buf *buf);  // keeps the memory
 
 // Where `extra` bytes go when there is no room for them yet; see buf_reserve().
-char *buf_grow(struct buf *buf, size_t extra) __attribute__((returns_nonnull, cold));
+char *buf_grow(struct buf *buf, size_t extra) __attribute__((returns_nonnull));
 
 // Makes room for `extra` bytes behind len and returns where they go; the caller then adds to len what it wrote.
 static inline char *buf_reserve(struct buf *buf, size_t extra)

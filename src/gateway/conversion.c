@@ -85,9 +85,8 @@ bool conversion_start(struct exchange *x)
     x->conversion = conversion;
     conversion->is_counting = options.counts;
     conversion->client_streams = x->wants_stream;
-    // It has been read before, not as deep.
-    int r = json_parse(&conversion->doc, exchange_arena(x), x->doc.text, NULL);
-    if (r != 0) {
+    conversion->doc = x->doc;
+    if (!x->is_doc_whole && json_parse(&conversion->doc, exchange_arena(x), x->doc.text, NULL) != 0) {
         exchange_fail(x, FAULT_INVALID_JSON, SLICE("The request body is JSON of too many parts."));
         return false;
     }

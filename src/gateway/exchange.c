@@ -16,6 +16,8 @@
 #include "dialect/adjust.h"
 #include "gateway/conversion.h"
 
+enum { SMALL_BODY_MAX = 4096 };
+
 enum step_result { NEXT, DONE };
 typedef enum step_result (*step_fn)(struct exchange *x);
 
@@ -181,9 +183,11 @@ static void fail_decode(struct exchange *x, int r)
 
 static enum step_result step_decode(struct exchange *x)
 {
-    // Deep enough for every member that is read or replaced; what lies deeper is only checked.
+    // Deep enough for every member that is read or replaced; what lies deeper is only checked. A small body is taken
+    // whole, in case it has to be translated.
     static const struct json_options options = {.record_depth = ADJUST_RECORD_DEPTH};
-    int r = json_parse(&x->doc, exchange_arena(x), x->ex->body, &options);
+    x->is_doc_whole = x->ex->body.len <= SMALL_BODY_MAX;
+    int r = json_parse(&x->doc, exchange_arena(x), x->ex->body, x->is_doc_whole ? NULL : &options);
     if (r != 0) {
         fail_decode(x, r);
         return DONE;

@@ -43,6 +43,7 @@ struct exchange {
 
     // decoded request
     struct json_doc doc;
+    bool is_doc_whole;         // all of it is on the tape, not just what pass-through may change
     struct slice model_id;     // as the client named it
     bool wants_stream;         // as the client asked
     struct upstream *upstream; // borrowed: routing; NULL before it is chosen
