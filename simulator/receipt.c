@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "base/fnv.h"
 #include "json/json_reader.h"
 #include "json/json_writer.h"
 
@@ -37,11 +38,8 @@ static void say(struct receipt *receipt, enum section section, struct slice text
 
 static void say_media(struct receipt *receipt, struct slice type, struct slice base64)
 {
-    uint64_t checksum = UINT64_C(0xcbf29ce484222325);
+    uint64_t checksum = fnv_add(FNV_START, base64);
     size_t len = base64.len;
-    for (size_t i = 0; i < base64.len; i++) {
-        checksum = (checksum ^ (unsigned char)base64.ptr[i]) * UINT64_C(0x100000001b3);
-    }
     while (len > 0 && base64.ptr[len - 1] == '=') {
         len--;
     }

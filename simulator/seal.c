@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "base/fnv.h"
+
 static const struct slice prefixes[] = {
     [PROVIDER_ANTHROPIC] = SLICE_INIT("simA"),
     [PROVIDER_CHAT] = SLICE_INIT("simC"),
@@ -12,19 +14,10 @@ static const struct slice prefixes[] = {
 
 enum { PREFIX_LEN = 4, ID_LEN = 16, SEAL_LEN = PREFIX_LEN + ID_LEN + 16 };
 
-// FNV-1a
-static uint64_t add_to_checksum(uint64_t checksum, struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        checksum = (checksum ^ (unsigned char)text.ptr[i]) * UINT64_C(0x100000001b3);
-    }
-    return checksum;
-}
-
 // `head` is the prefix and the id.
 static void append_sealed(struct buf *out, struct slice head, struct slice bound)
 {
-    uint64_t checksum = add_to_checksum(add_to_checksum(UINT64_C(0xcbf29ce484222325), head), bound);
+    uint64_t checksum = fnv_add(fnv_add(FNV_START, head), bound);
     buf_append(out, head);
     buf_printf(out, "%016" PRIx64, checksum);
 }

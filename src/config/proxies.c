@@ -2,6 +2,7 @@
 // The `proxies` section of config.json: HTTP proxies that take CONNECT.
 #include "config/endpoints.h"
 
+#include "base/base64.h"
 #include "http/url.h"
 
 static const struct value_rule url_rule = {.type = VALUE_URL};
@@ -11,27 +12,6 @@ static const struct member_rule members[] = {
     {.name = "url", .rule = {.type = VALUE_URL}, .is_required = true, .is_by_hand = true},
 };
 
-static struct slice base64(struct arena *arena, struct slice s)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t len = (s.len + 2) / 3 * 4;
-    char *out = arena_text(arena, len);
-    for (size_t i = 0, at = 0; i < s.len; i += 3, at += 4) {
-        uint32_t group = 0;
-        for (size_t j = 0; j < 3; j++) {
-            group = group << 8 | (i + j < s.len ? (unsigned char)s.ptr[i + j] : 0);
-        }
-        for (size_t j = 0; j < 4; j++) {
-            char digit = digits[group >> (18 - 6 * j) & 63];
-            out[at + j] = '=';
-            if (i + j <= s.len) {
-                out[at + j] = digit;
-            }
-        }
-    }
-    return slice_of(out, len);
-}
-
 // RFC 7617. False when the user information is no proper percent-encoding.
 static bool basic_authorization(struct arena *arena, struct slice userinfo, struct slice *value_r)
 {
@@ -40,8 +20,10 @@ static bool basic_authorization(struct arena *arena, struct slice userinfo, stru
     if (!url_decode(arena, slice_split(&userinfo, ':'), &user) || !url_decode(arena, userinfo, &password)) {
         return false;
     }
-    const struct slice credentials[] = {user, SLICE(":"), password};
-    *value_r = arena_printf(arena, "Basic %.*s", SLICE_ARG(base64(arena, arena_concat(arena, credentials, 3))));
+    struct slice credentials = arena_concat(arena, (const struct slice[]){user, SLICE(":"), password}, 3);
+    char *encoded = arena_text(arena, base64_encoded_len(credentials.len));
+    size_t len = base64_encode(encoded, credentials);
+    *value_r = arena_concat(arena, (const struct slice[]){SLICE("Basic "), slice_of(encoded, len)}, 2);
     return true;
 }
 

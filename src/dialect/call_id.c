@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "dialect/call_id.h"
 
+#include "base/fnv.h"
+
 enum { ID_LEN_MAX = 64, MINTED_WORDS = 3, CHARS_PER_WORD = 8 };
 
 struct taken {
@@ -33,13 +35,10 @@ bool call_id_is_valid(struct slice id)
     return id.len > 0 && id.len <= ID_LEN_MAX;
 }
 
-// FNV-1a and a finish that spreads each bit over all (splitmix64).
+// With a finish that spreads each bit over all (splitmix64).
 static uint64_t hash_of(struct slice text, uint64_t seed)
 {
-    uint64_t hash = UINT64_C(0xCBF29CE484222325) ^ (seed * UINT64_C(0x9E3779B97F4A7C15));
-    for (size_t i = 0; i < text.len; i++) {
-        hash = (hash ^ (unsigned char)text.ptr[i]) * UINT64_C(0x100000001B3);
-    }
+    uint64_t hash = fnv_add(FNV_START ^ (seed * UINT64_C(0x9E3779B97F4A7C15)), text);
     hash = (hash ^ hash >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
     hash = (hash ^ hash >> 27) * UINT64_C(0x94D049BB133111EB);
     return hash ^ hash >> 31;

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/base64.h"
+#include "base/fnv.h"
 
 struct kind_row {
     struct slice code; // in the wrapper
@@ -32,13 +33,10 @@ enum opaque_issuer opaque_issuer(enum opaque_kind kind)
     return KINDS[kind].issuer;
 }
 
-// FNV-1a. It is to notice damage, not an attacker.
+// It is to notice damage, not an attacker.
 static void checksum(struct slice text, char out[CHECKSUM_LEN])
 {
-    uint64_t hash = UINT64_C(0xCBF29CE484222325);
-    for (size_t i = 0; i < text.len; i++) {
-        hash = (hash ^ (unsigned char)text.ptr[i]) * UINT64_C(0x100000001B3);
-    }
+    uint64_t hash = fnv_add(FNV_START, text);
     for (int i = 0; i < CHECKSUM_LEN; i++) {
         out[i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "dialect/tool_name.h"
 
+#include "base/fnv.h"
 #include "base/map.h"
 
 enum { NAME_LEN_MAX = 64, KEPT_LEN = 55, HASH_LEN = 8 };
@@ -34,13 +35,10 @@ static bool fits(enum dialect target, struct slice name)
     return name.len > 0 && name.len <= NAME_LEN_MAX;
 }
 
-// FNV-1a, folded: names of one request are few.
+// Folded: names of one request are few.
 static uint32_t hash_of(struct slice name, uint64_t seed)
 {
-    uint64_t hash = UINT64_C(0xCBF29CE484222325) ^ seed;
-    for (size_t i = 0; i < name.len; i++) {
-        hash = (hash ^ (unsigned char)name.ptr[i]) * UINT64_C(0x100000001B3);
-    }
+    uint64_t hash = fnv_add(FNV_START ^ seed, name);
     return (uint32_t)(hash ^ hash >> 32);
 }
 

@@ -5,6 +5,7 @@
 // What an item holds comes up to five times: as deltas, as the end of a text, of a part, of the item, and within the
 // last event. Whatever of it has not been told by then is told; so an answer with all of these, with the last event
 // only, or in one body comes out the same.
+#include "base/fnv.h"
 #include "dialect/responses/responses_internal.h"
 
 enum item_type { ITEM_UNKNOWN, ITEM_MESSAGE, ITEM_REASONING, ITEM_FUNCTION, ITEM_CUSTOM, ITEM_HOSTED };
@@ -13,7 +14,7 @@ enum item_type { ITEM_UNKNOWN, ITEM_MESSAGE, ITEM_REASONING, ITEM_FUNCTION, ITEM
 // left out.
 enum { ITEMS_MAX = 4096, PARTS_MAX = 4096 };
 
-// What has been told of a text, to see whether its final value begins with it: length and FNV-1a of the bytes.
+// What has been told of a text, to see whether its final value begins with it: length and hash of the bytes.
 struct told {
     size_t len;
     uint64_t hash;
@@ -42,9 +43,6 @@ struct item {
     bool is_done;
 };
 
-#define FNV_START 0xcbf29ce484222325U
-#define FNV_PRIME 0x100000001b3U
-
 // A place in the output; -1 where the event does not say.
 static int64_t place(const struct responses_reading *r, const char *name)
 {
@@ -62,20 +60,12 @@ static int64_t part_place(const struct responses_reading *r, const char *name)
 
 // ---- texts
 
-static uint64_t hash_on(uint64_t hash, struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        hash = (hash ^ (unsigned char)text.ptr[i]) * FNV_PRIME;
-    }
-    return hash;
-}
-
 static void note_told(struct part *part, struct slice escaped)
 {
     if (part->told.len == 0) {
         part->told.hash = FNV_START;
     }
-    part->told.hash = hash_on(part->told.hash, escaped);
+    part->told.hash = fnv_add(part->told.hash, escaped);
     part->told.len += escaped.len;
 }
 
@@ -101,7 +91,7 @@ static struct slice tail_of(const struct part *part, struct slice final)
     if (final.len <= part->told.len) {
         return SLICE_EMPTY;
     }
-    bool is_prefix = part->told.len == 0 || hash_on(FNV_START, slice_of(final.ptr, part->told.len)) == part->told.hash;
+    bool is_prefix = part->told.len == 0 || fnv_add(FNV_START, slice_of(final.ptr, part->told.len)) == part->told.hash;
     return is_prefix ? slice_after(final, part->told.len) : SLICE_EMPTY;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Any request, as one of Responses: what stands beside input and tools.
+#include "base/fnv.h"
 #include "dialect/responses/responses_internal.h"
 
 enum { OUTPUT_MIN = 16, ID_MAX = 64 };
@@ -201,24 +202,15 @@ static void write_reasoning(const struct encoding *encoding, struct json_writer 
 
 // ---- identity, state
 
-// FNV-1a. An id that is too long becomes another one, the same each time.
-static uint64_t hash(struct slice text, uint64_t seed)
-{
-    uint64_t value = seed;
-    for (size_t i = 0; i < text.len; i++) {
-        value = (value ^ (unsigned char)text.ptr[i]) * 0x100000001b3U;
-    }
-    return value;
-}
-
+// An id that is too long becomes another one, the same each time.
 static void write_id(const struct encoding *encoding, struct json_writer *w, const char *name, struct slice escaped)
 {
     if (!escaped.len) {
         return;
     }
     if (escaped.len > ID_MAX) {
-        unsigned long long high = hash(escaped, 0xcbf29ce484222325U);
-        unsigned long long low = hash(escaped, 0x84222325cbf29ce4U);
+        unsigned long long high = fnv_add(FNV_START, escaped);
+        unsigned long long low = fnv_add(UINT64_C(0x84222325CBF29CE4), escaped);
         escaped = arena_printf(encoding->arena, "%016llx%016llx", high, low);
     }
     responses_write_escaped(w, name, escaped);
