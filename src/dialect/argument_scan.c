@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "dialect/argument_scan.h"
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
+#include "json/json_scan.h"
 
 static void close_if_outermost(struct argument_scan *scan)
 {
@@ -27,7 +24,7 @@ static void take_in_string(struct argument_scan *scan, char c)
 
 static void take_outside(struct argument_scan *scan, char c)
 {
-    if (is_space(c)) {
+    if (json_is_space(c)) {
         return;
     }
     bool is_opening = c == '"' || c == '{' || c == '[';

@@ -11,16 +11,11 @@ struct gap {
     enum shape_hole_kind kind;
 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 // Behind what may stand in a hole, or NULL. A string ends at its quote, a number at the first other character.
 static const char *skip_number(const char *at, const char *end)
 {
     const char *start = at;
-    while (at < end && is_digit(*at)) {
+    while (at < end && json_is_digit(*at)) {
         at++;
     }
     bool has_leading_zero = at - start > 1 && *start == '0';
@@ -33,29 +28,11 @@ static const char *skip_string(const char *at, const char *end)
     return at < end && *at == '"' ? at : NULL;
 }
 
-static bool is_hex(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-// The length of a valid escape, 0 for any other.
-static size_t escape_len(const char *at, const char *end)
-{
-    if (end - at < 2) {
-        return 0;
-    }
-    if (at[1] != 'u') {
-        return at[1] != '\0' && strchr("\"\\/bfnrt", at[1]) ? 2 : 0;
-    }
-    bool is_good = end - at >= 6 && is_hex(at[2]) && is_hex(at[3]) && is_hex(at[4]) && is_hex(at[5]);
-    return is_good ? 6 : 0;
-}
-
 static const char *skip_text(const char *at, const char *end)
 {
     const char *start = at;
     while ((at = json_skip_plain(at, end)) < end && *at == '\\') {
-        size_t len = escape_len(at, end);
+        size_t len = json_escape_len(at, end);
         if (!len) {
             return NULL;
         }

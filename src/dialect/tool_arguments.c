@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "dialect/tool_arguments.h"
 
+#include "json/json_scan.h"
+
 void arguments_write_string(struct json_writer *w, const struct call *call)
 {
     if (call->raw_arguments.ptr) {
@@ -14,10 +16,10 @@ void arguments_write_string(struct json_writer *w, const struct call *call)
 
 static struct slice trim_white_space(struct slice text)
 {
-    while (text.len && strchr(" \t\r\n", text.ptr[0])) {
+    while (text.len && json_is_space(text.ptr[0])) {
         text = slice_of(text.ptr + 1, text.len - 1);
     }
-    while (text.len && strchr(" \t\r\n", text.ptr[text.len - 1])) {
+    while (text.len && json_is_space(text.ptr[text.len - 1])) {
         text.len--;
     }
     return text;

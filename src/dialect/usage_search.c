@@ -2,6 +2,7 @@
 // Searches over the text of an event, to find out whether parsing it is worth while. They run for every event of every
 // stream.
 #include "dialect/dialect_internal.h"
+#include "json/json_scan.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -9,7 +10,7 @@
 
 size_t usage_skip_spaces(struct slice s, size_t at)
 {
-    while (at < s.len && (s.ptr[at] == ' ' || s.ptr[at] == '\t' || s.ptr[at] == '\n' || s.ptr[at] == '\r')) {
+    while (at < s.len && json_is_space(s.ptr[at])) {
         at++;
     }
     return at;

@@ -16,15 +16,10 @@ struct tail {
     size_t rows[N_FIGURES]; // where each figure came from, plus 1: a later row counts more
 };
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 // The next byte that is no space; 0 at the end.
 static char peek(struct tail *tail)
 {
-    while (tail->at < tail->end && is_space(*tail->at)) {
+    while (tail->at < tail->end && json_is_space(*tail->at)) {
         tail->at++;
     }
     return tail->at < tail->end ? *tail->at : (char)0;
@@ -162,7 +157,7 @@ static void ignore(void *arg, enum usage_scan_member member, struct slice value)
 static bool closes_the_answer(const struct usage_grammar *grammar, struct slice rest)
 {
     struct usage_scan scan;
-    while (rest.len && is_space(rest.ptr[rest.len - 1])) {
+    while (rest.len && json_is_space(rest.ptr[rest.len - 1])) {
         rest.len--;
     }
     if (rest.len == 0) {

@@ -44,27 +44,17 @@ static inline char peek(const struct reader *r, const char *at)
     return at < r->end ? *at : '\0';
 }
 
-static inline bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
 static inline const char *skip_space(const struct reader *r, const char *at)
 {
-    while (at < r->end && is_space(*at)) {
+    while (at < r->end && json_is_space(*at)) {
         at++;
     }
     return at;
 }
 
-static inline bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static inline const char *skip_digits(const struct reader *r, const char *at)
 {
-    while (is_digit(peek(r, at))) {
+    while (json_is_digit(peek(r, at))) {
         at++;
     }
     return at;
@@ -113,29 +103,14 @@ static inline const char *record_leaf(struct reader *r, enum json_type type, boo
     return record(r, node, at);
 }
 
-static bool is_hex(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-static bool has_four_hex(const struct reader *r, const char *at)
-{
-    return r->end - at >= 4 && is_hex(at[0]) && is_hex(at[1]) && is_hex(at[2]) && is_hex(at[3]);
-}
-
-// By what follows the backslash: how many bytes an escape has, 0 when it is none.
-static const uint8_t escape_lens[256] = {
-    ['"'] = 2, ['\\'] = 2, ['/'] = 2, ['b'] = 2, ['f'] = 2, ['n'] = 2, ['r'] = 2, ['t'] = 2, ['u'] = 6,
-};
-
 // `at` is at a backslash.
 static inline const char *read_escape(struct reader *r, const char *at)
 {
-    size_t len = escape_lens[(unsigned char)peek(r, at + 1)];
-    if (len == 6 && !has_four_hex(r, at + 2)) {
-        return fail_syntax(r, at, "\\u needs four hexadecimal digits");
+    size_t len = json_escape_len(at, r->end);
+    if (len) {
+        return at + len;
     }
-    return len ? at + len : fail_syntax(r, at, "unknown escape");
+    return fail_syntax(r, at, peek(r, at + 1) == 'u' ? "\\u needs four hexadecimal digits" : "unknown escape");
 }
 
 // Every second backslash of a run begins an escape. From an even place on, the subtraction borrows all through a run
@@ -151,10 +126,9 @@ static inline uint64_t find_escapes(uint64_t backslashes)
 static const char *find_bad_escape(const struct reader *r, const char *block, uint64_t escaped)
 {
     for (; escaped; escaped &= escaped - 1) {
-        const char *at = block + __builtin_ctzll(escaped);
-        size_t len = escape_lens[(unsigned char)*at];
-        if (len == 0 || (len == 6 && !has_four_hex(r, at + 1))) {
-            return at - 1;
+        const char *backslash = block + __builtin_ctzll(escaped) - 1;
+        if (json_escape_len(backslash, r->end) == 0) {
+            return backslash;
         }
     }
     return NULL;

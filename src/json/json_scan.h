@@ -1,12 +1,46 @@
 // SPDX-License-Identifier: MIT
-// The inner loop of reading and escaping: runs of string bytes that mean nothing to JSON.
+// The words of JSON's grammar, byte by byte (RFC 8259 §2, §7), and the inner loop of reading and escaping: runs of
+// string bytes that mean nothing to JSON.
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
+
+static inline bool json_is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+static inline bool json_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool json_is_hex(char c)
+{
+    return json_is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+// By what follows the backslash: how many bytes an escape has, 0 when it is none.
+static const uint8_t json_escape_lens[256] = {
+    ['"'] = 2, ['\\'] = 2, ['/'] = 2, ['b'] = 2, ['f'] = 2, ['n'] = 2, ['r'] = 2, ['t'] = 2, ['u'] = 6,
+};
+
+// The length of the escape whose backslash is at `at`; 0 when it is none, or not all there.
+static inline size_t json_escape_len(const char *at, const char *end)
+{
+    size_t len = end - at > 1 ? json_escape_lens[(unsigned char)at[1]] : 0;
+    if (len == 6 &&
+        !(end - at >= 6 && json_is_hex(at[2]) && json_is_hex(at[3]) && json_is_hex(at[4]) && json_is_hex(at[5]))) {
+        return 0;
+    }
+    return len;
+}
 
 static inline bool json_is_plain(char c)
 {

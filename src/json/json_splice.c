@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "json/json_scan.h"
 #include "json/json_writer.h"
 
 #define NO_PARENT UINT32_MAX
@@ -101,15 +102,10 @@ void json_splice_prefix_string(struct json_splice *splice, const struct json_nod
     add_edit(splice, EDIT_TEXT, string->start + 1, string->start + 1)->text[1] = escaped;
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
 // Where the white space from `at` on ends.
 static uint32_t after_space(const char *text, uint32_t at)
 {
-    while (is_space(text[at])) {
+    while (json_is_space(text[at])) {
         at++;
     }
     return at;
@@ -118,7 +114,7 @@ static uint32_t after_space(const char *text, uint32_t at)
 // Where the white space before `at` begins.
 static uint32_t before_space(const char *text, uint32_t at)
 {
-    while (is_space(text[at - 1])) {
+    while (json_is_space(text[at - 1])) {
         at--;
     }
     return at;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "json/json_reader.h"
+#include "json/json_scan.h"
 #include "json/utf8.h"
 
 const struct json_node *json_get_path(const struct json_doc *doc, const struct json_node *object,
@@ -194,18 +195,13 @@ const struct json_node *json_get(const struct json_doc *doc, const struct json_n
     return found;
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 // Saturates where not even a text of 4 GiB could make up for it in zeros.
 static int64_t read_exponent(struct slice text)
 {
     const int64_t limit = (int64_t)1 << 40;
     int64_t value = 0;
     for (size_t i = 0; i < text.len; i++) {
-        if (is_digit(text.ptr[i]) && value < limit) {
+        if (json_is_digit(text.ptr[i]) && value < limit) {
             value = value * 10 + (text.ptr[i] - '0');
         }
     }
@@ -230,11 +226,11 @@ static bool read_mantissa(struct slice digits, uint64_t *value, int64_t *exponen
     int64_t n_zeros = 0; // seen, but not part of *value yet
     for (size_t i = 0; i < digits.len; i++) {
         char c = digits.ptr[i];
-        *exponent -= is_fraction && is_digit(c);
+        *exponent -= is_fraction && json_is_digit(c);
         is_fraction |= c == '.';
         if (c == '0') {
             n_zeros++;
-        } else if (is_digit(c)) {
+        } else if (json_is_digit(c)) {
             if (!scale(value, n_zeros + 1) || __builtin_add_overflow(*value, (uint64_t)(c - '0'), value)) {
                 return false;
             }
