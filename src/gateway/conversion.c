@@ -286,6 +286,7 @@ static void finish_whole(struct exchange *x)
     } else if (!conversion->translation) {
         answer_upstream_error(x);
     } else {
+        buf_reserve(&conversion->out, conversion->whole.len + 1024);
         translation_answer(conversion->translation, buf_slice(&conversion->whole), &conversion->out);
         pass_on(x, true);
     }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -117,6 +118,35 @@ static inline const char *json_skip_plain_ascii(const char *at, const char *end)
     return json_skip_plain_ascii_scalar(at, end);
 }
 
+// Two pieces of eight bytes or, of a shorter text, of four, that overlap as far as they must.
+static inline __m128i json_load_short(const char *at, size_t len)
+{
+    uint64_t low;
+    uint64_t high;
+    if (len >= 8) {
+        memcpy(&low, at, 8);
+        memcpy(&high, at + len - 8, 8);
+    } else {
+        uint32_t first;
+        uint32_t last;
+        memcpy(&first, at, 4);
+        memcpy(&last, at + len - 4, 4);
+        low = high = first | (uint64_t)last << 32;
+    }
+    return _mm_set_epi64x((long long)high, (long long)low);
+}
+
+// Names and words are short: one look at all of their bytes.
+static inline bool json_is_plain_ascii(const char *at, size_t len)
+{
+    if (len < 4 || len > 16) {
+        return json_skip_plain_ascii(at, at + len) == at + len;
+    }
+    __m128i bytes = json_load_short(at, len);
+    __m128i is_other = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+    return _mm_movemask_epi8(_mm_or_si128(is_other, json_find_marks(bytes))) == 0;
+}
+
 #else
 
 static inline const char *json_skip_plain(const char *at, const char *end)
@@ -132,6 +162,11 @@ static inline const char *json_skip_plain_once(const char *at, const char *end)
 static inline const char *json_skip_plain_ascii(const char *at, const char *end)
 {
     return json_skip_plain_ascii_scalar(at, end);
+}
+
+static inline bool json_is_plain_ascii(const char *at, size_t len)
+{
+    return json_skip_plain_ascii_scalar(at, at + len) == at + len;
 }
 
 #endif

@@ -174,10 +174,10 @@ bool json_string_is(const struct json_doc *doc, const struct json_node *node, st
 // Keys hardly ever have escapes, and of those without most differ from the name in length already.
 static inline bool is_named(const struct json_doc *doc, const struct json_node *key, struct slice name)
 {
-    if (key->has_escapes) {
-        return unescaped_is(json_escaped(doc, key), name);
+    if (key->end - key->start - 2 == name.len && !key->has_escapes) {
+        return memcmp(doc->text.ptr + key->start + 1, name.ptr, name.len) == 0;
     }
-    return key->end - key->start - 2 == name.len && memcmp(doc->text.ptr + key->start + 1, name.ptr, name.len) == 0;
+    return key->has_escapes && unescaped_is(json_escaped(doc, key), name);
 }
 
 const struct json_node *json_get(const struct json_doc *doc, const struct json_node *object, struct slice name)

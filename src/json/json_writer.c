@@ -93,7 +93,7 @@ static void append_quoted(struct buf *out, struct slice escaped)
 // Names and short texts hardly ever have anything to escape.
 static void append_text(struct buf *out, struct slice text)
 {
-    if (text.len && json_skip_plain_ascii(text.ptr, text.ptr + text.len) == text.ptr + text.len) {
+    if (text.len && json_is_plain_ascii(text.ptr, text.len)) {
         append_quoted(out, text);
         return;
     }

@@ -171,6 +171,29 @@ static void escapes_are_found_at_every_place(void **state)
     }
 }
 
+// Short texts are looked at in one go, however long they are.
+static void a_short_string_is_its_text_escaped_between_quotes(void **state)
+{
+    for (size_t len = 1; len <= 20; len++) {
+        for (size_t i = 0; i < len * 256; i++) {
+            char text[20];
+            struct buf out = BUF_EMPTY;
+            struct buf expected = BUF_EMPTY;
+            struct json_writer w;
+            memset(text, 'x', sizeof(text));
+            text[i / 256] = (char)(i % 256);
+            buf_append_char(&expected, '"');
+            json_escape(&expected, slice_of(text, len));
+            buf_append_char(&expected, '"');
+            json_writer_init(&w, &out);
+            json_write_string(&w, slice_of(text, len));
+            assert_true(slice_eq(buf_slice(&out), buf_slice(&expected)));
+            buf_deinit(&expected);
+            buf_deinit(&out);
+        }
+    }
+}
+
 static void any_bytes_become_a_string_that_reads_back(void **state)
 {
     uint32_t dice = 1;
@@ -206,6 +229,7 @@ int main(void)
         cmocka_unit_test(doubles_read_back_the_same),
         cmocka_unit_test(text_is_escaped_as_the_header_says),
         cmocka_unit_test(escapes_are_found_at_every_place),
+        cmocka_unit_test(a_short_string_is_its_text_escaped_between_quotes),
         cmocka_unit_test(any_bytes_become_a_string_that_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

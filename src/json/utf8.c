@@ -81,10 +81,22 @@ static const char *skip_valid_blocks(const char *at, const char *end)
     return at;
 }
 
+static const char *skip_ascii_words(const char *at, const char *end)
+{
+    uint64_t word;
+    for (; end - at >= (ptrdiff_t)sizeof(word); at += sizeof(word)) {
+        memcpy(&word, at, sizeof(word));
+        if (word & 0x8080808080808080U) {
+            break;
+        }
+    }
+    return at;
+}
+
 size_t utf8_valid_len(struct slice text)
 {
     const char *end = text.ptr + text.len;
-    const char *at = skip_valid_blocks(text.ptr, end);
+    const char *at = skip_ascii_words(skip_valid_blocks(text.ptr, end), end);
     while (at < end) {
         size_t len = utf8_char_len(at, end);
         if (len == 0) {

@@ -30,13 +30,36 @@ static const struct echo ECHOES[] = {
     {SLICE_INIT("user"), SLICE_INIT("null")},
 };
 
-static void write_echoes(struct json_writer *w, const struct neutral_request *req)
+enum { N_ECHOES = sizeof(ECHOES) / sizeof(ECHOES[0]) };
+
+// What the request says of each, found in one pass over it; NULL where it says nothing.
+static void find_echoed(const struct answer_context *context, const struct json_node *nodes[N_ECHOES])
 {
+    const struct neutral_request *req = context->req;
     bool is_known = req && req->origin == DIALECT_RESPONSES && req->doc;
-    for (size_t i = 0; i < sizeof(ECHOES) / sizeof(ECHOES[0]); i++) {
-        const struct json_node *node = is_known ? neutral_member(req->doc, json_root(req->doc), ECHOES[i].name) : NULL;
-        json_key(w, ECHOES[i].name);
-        json_write_raw_line(w, node ? json_raw(req->doc, node) : ECHOES[i].usual);
+    const struct json_node *key;
+    const struct json_node *value = NULL;
+    while (is_known && json_next_member(req->doc, json_root(req->doc), &key, &value)) {
+        struct slice name = json_string(req->doc, key, context->arena);
+        for (size_t i = 0; i < N_ECHOES; i++) {
+            if (slice_eq(name, ECHOES[i].name)) {
+                nodes[i] = json_is(value, JSON_NULL) ? NULL : value;
+            }
+        }
+    }
+}
+
+static void write_echoes(struct json_writer *w, const struct answer_context *context)
+{
+    const struct json_node *nodes[N_ECHOES] = {NULL};
+    find_echoed(context, nodes);
+    for (size_t i = 0; i < N_ECHOES; i++) {
+        json_key_escaped(w, ECHOES[i].name);
+        if (nodes[i]) {
+            json_write_raw_line(w, json_raw(context->req->doc, nodes[i]));
+        } else {
+            json_write_raw(w, ECHOES[i].usual);
+        }
     }
 }
 
@@ -129,7 +152,7 @@ void responses_write_object(struct json_writer *w, const struct responses_object
     json_member_string(w, SLICE("status"), object->status);
     json_member_string(w, SLICE("model"), context->client_model.len ? context->client_model : upstream_model);
     write_outcome(w, object);
-    write_echoes(w, context->req);
+    write_echoes(w, context);
     write_service_tier(w, object->head ? object->head->service_tier : SLICE_EMPTY);
     json_end_object(w);
 }
