@@ -258,6 +258,15 @@ static inline const char *close_brackets(struct reader *r, const char *at)
     return at + 1;
 }
 
+// The name that was read just now, in its object. How long one with escapes is, is not known yet: it may be any length.
+static inline void note_name(struct reader *r)
+{
+    if (is_recording(r)) {
+        const struct json_node *name = &r->doc->nodes[r->doc->n_nodes - 1];
+        r->doc->nodes[r->open]._names |= name->has_escapes ? UINT16_MAX : json_name_bit(name->end - name->start - 2);
+    }
+}
+
 // The grammar as a machine of four states, which are the labels; what is open is in r->closers. Every state begins
 // behind white space.
 static const char *read_text(struct reader *r, const char *at)
@@ -331,6 +340,7 @@ key:
     if (!at) {
         return NULL;
     }
+    note_name(r);
     at = skip_space(r, at);
     if (peek(r, at) != ':') {
         return fail_syntax(r, at, "colon expected");

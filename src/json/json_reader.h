@@ -22,13 +22,13 @@ enum json_type {
 
 // Of an object's children, keys and values alternate. 16 bytes.
 struct json_node {
-    uint32_t start;        // offset of the first byte of the raw text: a string's opening quote, an array's bracket
-    uint32_t end;          // behind its last byte
-    uint32_t next;         // index of the next node that is not inside this one (the sibling, if there is one)
-    uint8_t type;          // enum json_type
-    uint8_t has_escapes;   // of a string: it has a backslash, so raw and decoded text differ
-    uint8_t is_unrecorded; // an array or object below record_depth: valid, but its children are not on the tape
-    uint8_t _reserved;
+    uint32_t start;         // offset of the first byte of the raw text: a string's opening quote, an array's bracket
+    uint32_t end;           // behind its last byte
+    uint32_t next;          // index of the next node that is not inside this one (the sibling, if there is one)
+    uint8_t type;           // enum json_type
+    bool has_escapes : 1;   // of a string: it has a backslash, so raw and decoded text differ
+    bool is_unrecorded : 1; // an array or object below record_depth: valid, but its children are not on the tape
+    uint16_t _names;        // of an object: a bit for each length of a name in it, see json_name_bit()
 };
 
 struct json_doc {
@@ -69,9 +69,22 @@ static inline struct slice json_raw(const struct json_doc *doc, const struct jso
     return slice_of(doc->text.ptr + node->start, node->end - node->start);
 }
 
+// Most members that are asked for are not there, and most objects have few names: their lengths alone tell many apart.
+static inline uint16_t json_name_bit(size_t len)
+{
+    return (uint16_t)(1U << (len & 15));
+}
+
+const struct json_node *json_find_member(const struct json_doc *doc, const struct json_node *object,
+                                         struct slice name); // what json_get() does when a length fits
+
 // Member of an object by its decoded name; of several with that name the last one, as most parsers decide. NULL when
 // `object` is NULL, is no object, or has no such member: lookups chain without checks.
-const struct json_node *json_get(const struct json_doc *doc, const struct json_node *object, struct slice name);
+static inline const struct json_node *json_get(const struct json_doc *doc, const struct json_node *object,
+                                               struct slice name)
+{
+    return object && object->_names & json_name_bit(name.len) ? json_find_member(doc, object, name) : NULL;
+}
 
 // The same for a path of names, outermost first.
 const struct json_node *json_get_path(const struct json_doc *doc, const struct json_node *object,

@@ -373,6 +373,38 @@ static void members_are_found_by_their_decoded_name(void **state)
     arena_deinit(&arena);
 }
 
+// A name of each length beside one of each other length, plain or with an escape, and at two depths.
+static void a_name_is_found_whatever_its_length(void **state)
+{
+    enum { LONGEST = 40 };
+    static const char *const letters[] = {"a", "\\u0061"};
+    char wanted[LONGEST];
+    memset(wanted, 'a', sizeof(wanted));
+    for (size_t i = 0; i <= LONGEST * N_OF(letters); i++) {
+        for (size_t other = 0; other <= LONGEST; other++) {
+            struct buf text = BUF_EMPTY;
+            struct arena arena;
+            struct json_doc doc;
+            size_t len = i / N_OF(letters);
+            buf_append(&text, SLICE("{\"inner\":{\""));
+            for (size_t n = 0; n < len; n++) {
+                buf_append(&text, slice_from_cstr(letters[i % N_OF(letters)]));
+            }
+            buf_printf(&text, "\":1,\"%.*s\":2}}", (int)other, wanted);
+            parse(&doc, &arena, buf_slice(&text));
+            const struct json_node *inner = json_get(&doc, json_root(&doc), SLICE("inner"));
+            for (size_t n = 0; n <= LONGEST; n++) {
+                const struct json_node *value = json_get(&doc, inner, slice_of(wanted, n));
+                const char *expected = n == other ? "2" : n == len ? "1" : NULL;
+                assert_int_equal(value == NULL, expected == NULL);
+                assert_true(!value || slice_eq(json_raw(&doc, value), slice_from_cstr(expected)));
+            }
+            arena_deinit(&arena);
+            buf_deinit(&text);
+        }
+    }
+}
+
 static void walks_end_and_do_not_start_on_other_types(void **state)
 {
     struct arena arena;
@@ -583,6 +615,7 @@ int main(void)
         cmocka_unit_test(a_shallow_tape_is_the_upper_part_of_the_full_one),
         cmocka_unit_test(a_tape_may_grow_long),
         cmocka_unit_test(members_are_found_by_their_decoded_name),
+        cmocka_unit_test(a_name_is_found_whatever_its_length),
         cmocka_unit_test(walks_end_and_do_not_start_on_other_types),
         cmocka_unit_test(strings_are_decoded),
         cmocka_unit_test(a_plain_string_is_not_copied),

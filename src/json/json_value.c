@@ -180,11 +180,8 @@ static inline bool is_named(const struct json_doc *doc, const struct json_node *
     return key->has_escapes && unescaped_is(json_escaped(doc, key), name);
 }
 
-const struct json_node *json_get(const struct json_doc *doc, const struct json_node *object, struct slice name)
+const struct json_node *json_find_member(const struct json_doc *doc, const struct json_node *object, struct slice name)
 {
-    if (!json_is(object, JSON_OBJECT)) {
-        return NULL;
-    }
     const struct json_node *found = NULL;
     const struct json_node *end = doc->nodes + object->next;
     for (const struct json_node *key = object + 1; key < end; key = doc->nodes + key[1].next) {
