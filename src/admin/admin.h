@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// The admin API: routes under /admin, served to whoever has the admin key.
+#pragma once
+
+#include "account/balance.h"
+#include "account/key_test.h"
+#include "config/config.h"
+#include "http/server_conn.h"
+#include "store/key_store.h"
+
+struct admin;
+
+struct admin_options {
+    struct loop *loop;
+    struct config *config; // a reference is taken
+    struct key_table *table;
+    struct key_store *store;
+    struct key_tester *tester;
+    struct balance_sync *balances;
+    const char *mode; // "solo", "cluster"
+    unsigned n_workers;
+    int64_t started_wall_ms;
+};
+struct admin *admin_new(const struct admin_options *options);
+void admin_set_config(struct admin *admin, struct config *config);
+void admin_free(struct admin *admin); // after the last exchange has ended
+
+// For exchanges of these paths: pass on every event of them, with `admin` as argument.
+bool admin_serves(struct slice path); // "/admin", "/admin/…"
+extern const struct http_server_handler admin_handler;

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// What an algorithm is: a score for a key. Either the key with the least score is chosen, or each with a chance in
+// proportion to it. Finding it, ties and eligibility are the selector's business.
+#pragma once
+
+#include "keys/key_table.h"
+
+struct key_scoring {
+    const struct key_settings *settings;
+    int64_t now_ms;
+};
+
+enum key_rule {
+    KEY_LEAST, // ties go to the key that was picked longest ago
+    KEY_SHARE, // scores are weights: not negative
+};
+
+struct key_algorithm {
+    struct slice name;
+    enum key_rule rule;
+    // A finite number. Using a key never makes its score better, except under KEY_SHARE: what a reader remembers is
+    // then never too bad, and looking again when a key comes up is enough.
+    double (*score)(const struct key_slot *slot, const struct key_scoring *scoring);
+    // Keys that are not to be used although they are eligible; NULL: none.
+    bool (*is_over_quota)(const struct key_slot *slot, const struct key_scoring *scoring);
+    // The key was picked from its group; NULL: nothing to do.
+    void (*on_pick)(struct key_slot *slot, struct key_group *group);
+};
+
+const struct key_algorithm *key_algorithm_of(enum key_algorithm_id id);
+// False: there is none of that name.
+bool key_algorithm_from_name(struct slice name, enum key_algorithm_id *id_r);
+
+// One each, in a file of its own.
+extern const struct key_algorithm key_algorithm_round_robin;
+extern const struct key_algorithm key_algorithm_random;
+extern const struct key_algorithm key_algorithm_least_used;
+extern const struct key_algorithm key_algorithm_weighted_score;
+extern const struct key_algorithm key_algorithm_least_token_used;
+extern const struct key_algorithm key_algorithm_max_remaining;
+extern const struct key_algorithm key_algorithm_weighted_usage;
+extern const struct key_algorithm key_algorithm_quota_aware;
+extern const struct key_algorithm key_algorithm_time_window;

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// Whose fault a failed attempt was. The one place that decides it; pure. What follows from it is in consequences.h.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+enum attempt_event {
+    ATTEMPT_ANSWERED,    // a head with `status` has come; of an error the body, too
+    ATTEMPT_COMPLETE,    // a good answer, to its end
+    ATTEMPT_NOT_REACHED, // no connection, or none in time
+    ATTEMPT_NO_ANSWER,   // connected, but no head or no first content in time, or it broke before
+    ATTEMPT_BROKE,       // it failed after content had been passed on
+    ATTEMPT_ABANDONED,   // the client has left
+};
+
+// What there is to judge by.
+struct attempt_evidence {
+    enum attempt_event event;
+    unsigned status;        // of ATTEMPT_ANSWERED
+    struct slice text;      // of an error: what its body says, JSON or not; may be cut
+    int64_t retry_after_ms; // that the upstream asked for; -1: nothing
+};
+
+enum blame {
+    BLAME_NOBODY,      // a success, or nothing can be said
+    BLAME_CLIENT,      // another key would not help: 400, 404, 413, 422, …
+    BLAME_KEY_CREDIT,  // its credit or quota is gone: 402, or a 4xx that says so
+    BLAME_KEY_REFUSED, // 401, 403 that names the key
+    BLAME_KEY_MODEL,   // 429: this key, this model, for now
+    BLAME_ADDRESS,     // 403, 429 that names the network address, or no key at all
+    BLAME_PROVIDER,    // 500: something in it failed on this request
+    BLAME_ENDPOINT,    // 502, 503, 504, 529, silence: it is down or overloaded
+    BLAME_NETWORK,     // it was not reached
+};
+
+enum blame blame_of(const struct attempt_evidence *evidence);
+const char *blame_name(enum blame blame); // for logs, metrics and the trail
+
+// May another key do better at once?
+bool blame_wants_another_key(enum blame blame);

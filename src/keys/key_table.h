@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// The keys, in memory that all processes share: one writer (the keeper) for what a key is, atomics for what happens to
+// it. Nothing here locks, and a reader can be stopped anywhere without harm to others.
+//
+// A key lives in a slot. `identity` tells its stays apart: it changes when the slot is given to another key, so a
+// number of a slot with its identity names one key for ever. A slot is given away only while no lease is out.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/slice.h"
+#include "keys/key_settings.h"
+#include "shm/region.h"
+
+enum {
+    KEY_SLOTS_MAX = 1000000,
+    KEY_GROUPS_MAX = 1024, // `default` included, which is number 0
+    KEY_ID_MAX = 40,
+    KEY_GROUP_ID_MAX = 64,
+    KEY_SECRET_MAX = 512,
+    KEY_SECRET_NEAR = 128, // longer ones live apart, where memory is taken for them only
+    KEY_ERROR_MAX = 95,
+    KEY_MODEL_COOLDOWNS = 4,
+    KEY_WINDOW_BUCKETS = 12,
+    KEY_CHANGES = 65536, // that are remembered for readers; who is further behind looks at everything again
+};
+
+enum key_status { KEY_ACTIVE, KEY_DISABLED, KEY_BANNED };
+enum key_test_result { KEY_UNTESTED, KEY_TEST_SUCCESS, KEY_TEST_FAILED };
+enum key_provider { KEY_FACTORY, KEY_ANTHROPIC, KEY_OPENAI, KEY_GOOGLE, KEY_GLM };
+
+// Why a key may not be used before `until_ms` for one model.
+struct key_model_cooldown {
+    _Atomic uint32_t model; // key_model_tag(); 0: this place is free
+    _Atomic uint32_t n;     // how often in a row: the wait doubles with it
+    _Atomic int64_t until_ms;
+};
+
+// What was used in one part of the sliding window.
+struct key_bucket {
+    _Atomic uint32_t period; // which part since 1970
+    _Atomic uint32_t tokens; // saturates
+};
+
+// Times are milliseconds since 1970; 0: never. Fields without _Atomic are written by the keeper between two changes of
+// `version` (odd meanwhile), and read through key_read() only.
+struct key_slot {
+    _Atomic uint32_t identity; // 0: no key is here
+    _Atomic uint32_t version;
+    _Atomic uint32_t inflight; // leases that are out
+    _Atomic uint8_t status;    // enum key_status
+    _Atomic uint8_t test_result;
+    uint8_t provider;
+    uint8_t id_len;
+    uint16_t group; // index; 0: default, or one that is not known
+    uint16_t secret_len;
+    float weight;          // > 0
+    uint32_t max_inflight; // 0: that of the settings
+    uint64_t proxy;        // key_proxy_tag() of its own egress; 0: none
+
+    _Atomic int64_t cooldown_until_ms;
+    _Atomic uint32_t cooldown_n; // cooldowns in a row
+    _Atomic uint32_t errors_in_row;
+    _Atomic uint64_t pass;   // round-robin: its turn comes when this is the least
+    _Atomic uint64_t ticket; // when it was last picked, in picks: ties go to the least
+    _Atomic uint64_t usage_count;
+    _Atomic uint64_t total_requests;
+    _Atomic uint64_t success_requests;
+    _Atomic uint64_t error_count;
+    _Atomic uint64_t input_tokens;
+    _Atomic uint64_t output_tokens;
+    _Atomic int64_t last_used_ms;
+
+    _Atomic int64_t allowance;       // of the provider's balance, tokens; -1: unknown
+    _Atomic int64_t used;            // of it, when it was fetched
+    _Atomic uint64_t tokens_at_sync; // input_tokens + output_tokens then
+    _Atomic int64_t synced_ms;
+
+    _Atomic uint32_t day;   // of day_tokens, since 1970 (UTC)
+    _Atomic uint32_t month; // of month_tokens, year * 12 + month
+    _Atomic uint64_t day_tokens;
+    _Atomic uint64_t month_tokens;
+    struct key_bucket window[KEY_WINDOW_BUCKETS];
+
+    struct key_model_cooldown cooldowns[KEY_MODEL_COOLDOWNS];
+
+    _Atomic int64_t last_test_ms;
+    _Atomic int64_t banned_ms;
+    _Atomic int64_t last_error_ms;
+    _Atomic uint32_t error_version;     // odd while the text is written
+    char last_error[KEY_ERROR_MAX + 1]; // why it is banned, too; NUL behind it
+    char id[KEY_ID_MAX];
+    char secret[KEY_SECRET_NEAR];
+};
+
+struct key_group {
+    char id[KEY_GROUP_ID_MAX + 1];
+    int32_t priority;
+    _Atomic uint64_t pass; // round-robin: the turn that the group has come to
+};
+
+struct key_table_shared; // the layout of the region, in key_table_internal.h
+
+struct key_table {
+    struct shm_region region;        // owned
+    struct key_table_shared *shared; // in it
+    struct key_slot *slots;          // in it
+};
+
+// ---- the table as a whole
+
+// Makes a region and an empty table in it, or takes an inherited one. 0 or a negative errno code (-EPROTO: a region of
+// another version).
+MUST_USE int key_table_create(struct key_table *table);
+MUST_USE int key_table_attach_take(struct key_table *table, int fd);
+void key_table_close(struct key_table *table);
+
+// Slots from here on have never had a key.
+uint32_t key_table_end(const struct key_table *table);
+// A number that changes with every structural change: added, removed, changed keys, groups, settings.
+uint64_t key_table_generation(const struct key_table *table);
+// Takes the next change after *at: true and the slot that changed. False: there is none. *is_lost: some are forgotten,
+// everything may have changed. Begin with key_changes_now().
+bool key_changes_next(const struct key_table *table, uint64_t *at, uint32_t *slot_r, bool *is_lost);
+uint64_t key_changes_now(const struct key_table *table);
+// Tells all readers that a slot should be looked at again: it may be better than they remember.
+void key_changed(struct key_table *table, uint32_t slot);
+
+// A number from 1 on, each once over all processes.
+uint64_t key_table_ticket(struct key_table *table);
+// Random bytes by which processes of one gateway know each other.
+enum { KEY_TOKEN_SIZE = 32 };
+struct slice key_table_token(const struct key_table *table);
+
+// How many keys are neither disabled nor banned; of all groups. Exact, O(1).
+uint32_t key_table_n_usable(const struct key_table *table);
+
+// ---- settings and groups
+
+// A consistent copy. The version changes whenever settings or groups do.
+void key_table_settings(const struct key_table *table, struct key_settings *settings_r);
+uint32_t key_table_settings_version(const struct key_table *table);
+uint32_t key_table_n_groups(const struct key_table *table);
+// Group 0 is `default`, with the greatest priority number. False: there is none of that index.
+bool key_table_group(const struct key_table *table, uint32_t index, struct slice *id_r, int32_t *priority_r);
+struct key_group *key_table_group_turn(struct key_table *table, uint32_t index); // for its `pass` only
+
+// The keeper's: groups are given in full, index 0 is added. At most KEY_GROUPS_MAX - 1 (asserted).
+struct key_group_info {
+    struct slice id;
+    int32_t priority;
+};
+void key_table_set_settings(struct key_table *table, const struct key_settings *settings);
+void key_table_set_groups(struct key_table *table, const struct key_group_info *groups, size_t n);
+
+// ---- one key, for the keeper
+
+// What a key is. Slices are borrowed.
+struct key_info {
+    struct slice id;
+    struct slice secret;
+    uint8_t provider;
+    uint16_t group;
+    float weight;
+    uint32_t max_inflight;
+    uint64_t proxy;
+};
+
+// Takes a free slot and puts a key in it; counters are zero, status active, balance unknown. -ENOSPC when the table is
+// full, else the slot. `adjust` (may be NULL) sets atomics before any reader sees the key.
+MUST_USE int64_t key_table_add(struct key_table *table, const struct key_info *info,
+                               void (*adjust)(void *arg, struct key_slot *slot), void *arg);
+void key_table_change(struct key_table *table, uint32_t slot, const struct key_info *info);
+// The slot is free when its last lease is back. What is counted for it meanwhile is lost.
+void key_table_remove(struct key_table *table, uint32_t slot);
+// Keeps key_table_n_usable() right, and tells readers; whoever changes a status comes here. False: it was not `from`.
+bool key_table_set_status(struct key_table *table, uint32_t slot, enum key_status from, enum key_status to);
+
+// ---- one key, for everybody
+
+// A consistent copy of what a key is; slices in the arena. False: no key is there (any more).
+bool key_read(const struct key_table *table, uint32_t slot, struct arena *arena, struct key_info *info_r);
+
+// A key that a request holds.
+struct key_lease {
+    uint32_t slot;
+    uint32_t identity; // 0: no lease
+};
+
+// Counts a request in flight on the key and copies its secret. False: it is not there any more. Each lease goes back
+// exactly once.
+MUST_USE bool key_lease_take(struct key_table *table, uint32_t slot, uint32_t identity, struct arena *arena,
+                             struct key_lease *lease_r, struct slice *secret_r, uint64_t *proxy_r);
+void key_lease_return(struct key_table *table, struct key_lease *lease);
+
+static inline struct key_slot *key_of(const struct key_table *table, uint32_t slot)
+{
+    return &table->slots[slot];
+}
+
+// The text of the last error; a copy. Empty when there is none, or it is being written.
+struct slice key_last_error(const struct key_slot *slot, struct arena *arena);
+void key_set_last_error(struct key_slot *slot, struct slice text, int64_t now_ms);
+
+// Tokens of a finished request, in all places that count them.
+void key_count_tokens(struct key_slot *slot, const struct key_settings *settings, uint64_t input, uint64_t output,
+                      int64_t now_ms);
+// Of the sliding window, of today and of this month.
+uint64_t key_window_tokens(const struct key_slot *slot, const struct key_settings *settings, int64_t now_ms);
+uint64_t key_day_tokens(const struct key_slot *slot, int64_t now_ms);
+uint64_t key_month_tokens(const struct key_slot *slot, int64_t now_ms);
+// Allowance less what was used, and less what was metered here since it was fetched; -1: unknown. Not below 0.
+int64_t key_remaining(const struct key_slot *slot);
+
+// Numbers that stand for names; never 0.
+uint32_t key_model_tag(struct slice model);
+uint64_t key_proxy_tag(struct slice proxy);
+enum key_provider key_provider_of(struct slice secret); // by its prefix
+struct slice key_provider_name(enum key_provider provider);

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Small documents that must survive a crash at any moment: written beside, flushed, renamed, the folder flushed, and
+// the one before kept as NAME.bak. Blocking; off the loop, call from a work item.
+#pragma once
+
+#include "base/arena.h"
+#include "base/slice.h"
+
+// 0, or a negative errno code: then the old document is still there, whole.
+MUST_USE int durable_write(const char *folder, const char *name, struct slice text);
+
+enum durable_state {
+    DURABLE_READ,      // the document itself
+    DURABLE_MISSING,   // neither it nor a copy
+    DURABLE_RECOVERED, // it was bad, or gone though there is a copy: the copy was read
+    DURABLE_LOST,      // it was bad and so is the copy
+};
+
+// Is this text a whole document? `arg` is the caller's.
+typedef bool (*durable_check_fn)(void *arg, struct slice text);
+
+// Reads the document, or its copy when the document does not pass `check`. A bad one is renamed to
+// NAME.corrupt-<time>, so that nothing overwrites it. *explained_r (arena) says in one line what was wrong and where
+// the bad file is now; empty when all is well. 0, or a negative errno code when the folder or file cannot be read.
+MUST_USE int durable_read(const char *folder, const char *name, size_t max_len, durable_check_fn check, void *arg,
+                          struct arena *arena, enum durable_state *state_r, struct slice *text_r,
+                          struct slice *explained_r);
+
+// What tells one version of a file from another without reading it; zeros when it is missing.
+struct durable_stamp {
+    uint64_t inode;
+    int64_t mtime_ns;
+    int64_t size;
+};
+struct durable_stamp durable_stamp_of(const char *folder, const char *name);

@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: MIT
+#include "store/key_settings_json.h"
