@@ -16,8 +16,8 @@
 //   - The id of a call is unique in the answer, has at most 64 characters of [A-Za-z0-9_-].
 //   - The reason of FINISH fits: TOOL_CALLS exactly when a call was made and nothing stronger was said.
 //
-// Plain and escaped text as in neutral.h. Texts of an event are good during the call only, except those of a block,
-// which live as long as the answer. No sink may tell the answer anything.
+// Plain and escaped text as in neutral.h. Texts of an event are good during the call only, except those of a block and
+// of a FINISH, which live as long as the answer. No sink may tell the answer anything.
 #pragma once
 
 #include <stdbool.h>
