@@ -191,7 +191,7 @@ void translation_feed(struct translation *translation, struct slice name, struct
         return;
     }
     translation->out = out;
-    if (slice_starts_with(slice_trim(data), SLICE("[DONE]"))) {
+    if (event_is_done(data)) {
         translation->is_done = true;
         if (translation->decoder->read_done) {
             translation->decoder->read_done(translation->decoder_state, translation->answer);
