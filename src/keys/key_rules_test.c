@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -128,14 +127,15 @@ static void the_turn_stays_with_the_group_and_begins_anew_with_another(void **st
 static void as_many_groups_as_may_be_can_all_be_exchanged(void **state)
 {
     enum { N = KEY_GROUPS_MAX - 1 };
-    static char ids[N][KEY_GROUP_ID_MAX + 1];
+    static char ids[N][KEY_GROUP_ID_MAX];
     static struct key_group_info groups[N];
     static bool is_taken[KEY_GROUPS_MAX];
     for (int round = 0; round < 3; round++) {
         memset(is_taken, 0, sizeof(is_taken));
         for (int i = 0; i < N; i++) {
             // The longest id there is.
-            snprintf(ids[i], sizeof(ids[i]), "%d-%d-%064d", round, i, 0);
+            memset(ids[i], 'x', KEY_GROUP_ID_MAX);
+            memcpy(ids[i], &(int[]){round, i}, 2 * sizeof(int));
             groups[i] = (struct key_group_info){.id = slice_of(ids[i], KEY_GROUP_ID_MAX), .priority = i};
         }
         key_table_set_groups(&table, groups, N);
