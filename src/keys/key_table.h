@@ -114,6 +114,7 @@ struct key_table {
 
     struct key_slot_list _free;     // the keeper's: without a key, without a lease
     struct key_slot_list _draining; // the keeper's: without a key; leases may be out
+    size_t _next_look;              // at one of _draining
     _Atomic uint32_t *_held;        // in the region: leases of this process, by slot; NULL: nobody keeps count
 };
 
