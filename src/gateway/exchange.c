@@ -248,7 +248,11 @@ static enum step_result step_lease(struct exchange *x)
     if (x->upstream->auth_line.len == 0) {
         return NEXT; // the endpoint's own headers carry the credential, or it takes none
     }
-    x->credential = credential_choose(exchange_config(x), x->access.client_secret);
+    struct credential_facts facts = {
+        .fixed_key = exchange_config(x)->factory_api_key,
+        .client_secret = x->access.client_secret,
+    };
+    x->credential = credential_choose(&facts);
     if (x->credential.level == CREDENTIAL_NONE) {
         exchange_fail(x, FAULT_NO_CREDENTIALS, credential_advice());
         return DONE;
