@@ -50,15 +50,14 @@ struct slice key_mask(struct slice secret, char out[KEY_MASK_SIZE])
     return slice_of(out, n_first + dots.len + n_last);
 }
 
-double key_success_rate(const struct key_slot *slot)
+double key_known_success_rate(const struct key_slot *slot)
 {
-    uint64_t n = slot ? slot->total_requests : 0;
-    return n ? (double)slot->success_requests / (double)n : -1;
+    return slot && slot->total_requests ? key_success_rate(slot) : -1;
 }
 
 double key_weight_score(const struct key_slot *slot, const struct key_settings *settings, int64_t now_ms)
 {
-    struct key_scoring scoring = {settings, now_ms};
+    struct key_scoring scoring = {.settings = settings, .now_ms = now_ms};
     return slot ? key_algorithm_of(KEY_WEIGHTED_SCORE)->score(slot, &scoring) : 0;
 }
 
@@ -110,7 +109,7 @@ static void write_counters(struct json_writer *w, const struct key_slot *slot)
     json_member_int(w, SLICE("total_requests"), (int64_t)slot->total_requests);
     json_member_int(w, SLICE("success_requests"), (int64_t)slot->success_requests);
     json_member_int(w, SLICE("error_count"), (int64_t)slot->error_count);
-    member_rounded(w, SLICE("success_rate"), key_success_rate(slot), 10000);
+    member_rounded(w, SLICE("success_rate"), key_known_success_rate(slot), 10000);
 }
 
 static void write_health(struct admin_exchange *x, struct json_writer *w, const struct key_slot *slot, int64_t now_ms)

@@ -17,7 +17,7 @@ enum { KEY_MASK_SIZE = 16 };
 struct slice key_mask(struct slice secret, char out[KEY_MASK_SIZE]);
 
 // A fraction from 0 to 1; negative: it was never used.
-double key_success_rate(const struct key_slot *slot);
+double key_known_success_rate(const struct key_slot *slot);
 double key_weight_score(const struct key_slot *slot, const struct key_settings *settings, int64_t now_ms);
 // The later of now and the end of the cooldown; 0: it does not cool down.
 int64_t key_cooling_until(const struct key_slot *slot, int64_t now_ms);
