@@ -16,12 +16,10 @@ static void forget(struct key_roster *roster)
         key_tier_deinit(&roster->tiers[i]);
     }
     mem_free(roster->tiers);
-    mem_free(roster->_tier_of_group);
     mem_free(roster->_places);
     roster->tiers = NULL;
-    roster->_tier_of_group = NULL;
     roster->_places = NULL;
-    roster->n_tiers = roster->_n_groups = roster->_n_places = 0;
+    roster->n_tiers = roster->_n_places = 0;
 }
 
 void key_roster_deinit(struct key_roster *roster)
@@ -65,7 +63,7 @@ static uint32_t tier_of(const struct key_roster *roster, const struct key_slot *
         return UINT32_MAX;
     }
     uint32_t group = atomic_load_explicit(&slot->group, memory_order_relaxed);
-    return roster->_tier_of_group[group < roster->_n_groups ? group : 0];
+    return roster->_tier_of_group[group < KEY_GROUPS_MAX ? group : 0];
 }
 
 static void leave(struct key_roster *roster, struct key_place *place)
@@ -133,13 +131,11 @@ static int by_priority(const void *a, const void *b)
 static uint32_t rank_groups(const struct key_roster *roster, struct ranked_group ranked[KEY_GROUPS_MAX])
 {
     uint32_t n = 0;
-    struct slice id;
-    for (uint32_t i = 1; roster->settings.has_tiers && i < KEY_GROUPS_MAX; i++) {
-        ranked[n].index = (uint16_t)i;
-        if (!key_table_group(roster->table, i, &id, &ranked[n].priority)) {
-            break;
+    uint32_t end = roster->settings.has_tiers ? key_table_n_groups(roster->table) : 0;
+    for (uint32_t i = 1; i < end; i++) {
+        if (key_table_group(roster->table, i, NULL, &ranked[n].priority)) {
+            ranked[n++].index = (uint16_t)i;
         }
-        n++;
     }
     qsort(ranked, n, sizeof(*ranked), by_priority);
     ranked[n++] = (struct ranked_group){0};
@@ -151,8 +147,10 @@ static void make_tiers(struct key_roster *roster)
     struct ranked_group ranked[KEY_GROUPS_MAX];
     uint32_t n = rank_groups(roster, ranked);
     roster->tiers = mem_alloc(n * sizeof(*roster->tiers));
-    roster->_tier_of_group = mem_alloc(n * sizeof(*roster->_tier_of_group));
-    roster->n_tiers = roster->_n_groups = n;
+    roster->n_tiers = n;
+    for (uint32_t i = 0; i < KEY_GROUPS_MAX; i++) {
+        roster->_tier_of_group[i] = (uint16_t)(n - 1);
+    }
     for (uint32_t i = 0; i < n; i++) {
         key_tier_init(&roster->tiers[i], ranked[i].index, roster->algorithm->rule);
         roster->_tier_of_group[ranked[i].index] = (uint16_t)i;

@@ -13,14 +13,13 @@ struct key_place {
 struct key_roster {
     struct key_table *table; // borrowed
     struct key_settings settings;
-    uint32_t settings_version; // of settings and groups; 0: none yet
+    uint32_t settings_version; // of settings and groups
     const struct key_algorithm *algorithm;
     struct allowance_scale allowances;
 
     struct key_tier *tiers;   // owned; in the order in which they serve; never none
     uint32_t n_tiers;         // the last one is that of keys in no group
-    uint16_t *_tier_of_group; // owned
-    uint32_t _n_groups;
+    uint16_t _tier_of_group[KEY_GROUPS_MAX];
 
     struct key_place *_places; // owned; of slots
     uint32_t _n_places;
