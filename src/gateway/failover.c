@@ -90,8 +90,8 @@ static void tell_client(struct exchange *x)
     translate_read_error(arena, x->upstream->dialect, held->resp.status, readable_text(held),
                          field_value(&held->resp, HEADER_RETRY_AFTER), &error);
     struct slice message = translate_hide_secret(arena, error.message, x->lease->key.secret);
-    error.message = arena_printf(arena, "%.*s (key %.*s %s; %zu tried)", SLICE_ARG(message), SLICE_ARG(x->lease->key.id),
-                                 done_to_key(&x->lease->consequence), x->lease->n_tried);
+    error.message = arena_printf(arena, "%.*s (key %.*s %s; %zu tried)", SLICE_ARG(message),
+                                 SLICE_ARG(x->lease->key.id), done_to_key(&x->lease->consequence), x->lease->n_tried);
     int64_t wait_s = lease_wait_s(x);
     error.retry_after_s = wait_s > 0 ? wait_s : error.retry_after_s;
     failover_deinit(x);

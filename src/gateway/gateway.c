@@ -11,7 +11,7 @@ static struct http_server_limits limits_of(const struct config *config)
     return limits;
 }
 
-static const struct http_server_handler handler = {
+const struct http_server_handler gateway_handler = {
     .on_head = exchange_on_head,
     .on_request = exchange_on_request,
     .on_drain = exchange_on_drain,
@@ -51,8 +51,13 @@ struct gateway *gateway_new(struct loop *loop, const struct gateway_options *opt
     gateway->metrics = metrics_new();
     gateway->client = http_client_new(loop, &http_client_limits_default);
     gateway->routing = routing_new(config, gateway->client, gateway->metrics);
-    gateway->server = http_server_new(loop, &limits, &handler, gateway);
+    gateway->server = http_server_new(loop, &limits, &gateway_handler, gateway);
     return gateway;
+}
+
+void gateway_set_front(struct gateway *gateway, const struct http_server_handler *front, void *arg)
+{
+    http_server_set_handler(gateway->server, front, arg);
 }
 
 void gateway_listen_take(struct gateway *gateway, int fd)

@@ -18,10 +18,10 @@
 #include "json/json_splice.h"
 
 struct gateway {
-    struct loop *loop;            // borrowed
-    struct key_table *keys;       // borrowed; NULL: there is no pool
+    struct loop *loop;             // borrowed
+    struct key_table *keys;        // borrowed; NULL: there is no pool
     struct key_selector *selector; // owned; NULL without keys
-    struct token_source *tokens;  // borrowed; NULL: there are none
+    struct token_source *tokens;   // borrowed; NULL: there are none
     struct timer selector_tick;
     struct http_server *server; // owned
     struct http_client *client; // owned

@@ -280,6 +280,7 @@ void lease_own_response(struct exchange *x, struct slice response_id)
 
 struct client_origin *lease_origin(struct exchange *x)
 {
-    return lease_is_out(x) && x->lease->key.proxy ? upstream_origin_through(x->routing, x->upstream, x->lease->key.proxy)
-                                                  : NULL;
+    return lease_is_out(x) && x->lease->key.proxy
+               ? upstream_origin_through(x->routing, x->upstream, x->lease->key.proxy)
+               : NULL;
 }

@@ -12,10 +12,10 @@ enum { LEASE_TRIES_MAX = 100 }; // keys that one request may use up
 
 // What a request has to do with the key pool, or with tokens. In its arena.
 struct lease {
-    struct exchange *exchange; // borrowed
-    struct key_choice key;     // the last one; its lease has identity 0 while none is out
+    struct exchange *exchange;          // borrowed
+    struct key_choice key;              // the last one; its lease has identity 0 while none is out
     struct key_consequence consequence; // of the last attempt that was settled
-    struct key_lease *tried; // those that this request had already
+    struct key_lease *tried;            // those that this request had already
     size_t n_tried;
     size_t cap_tried;
     struct key_lease only; // a test of this key; identity 0: no test

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The owner of everything that is stored: the lock of the data folder, the key pool with its document, tokens, balances,
-// key tests, and the admin API over them. What carries traffic gets the key table and the tokens from here.
+// The owner of everything that is stored: the lock of the data folder, the key pool with its document, tokens,
+// balances, key tests, and the admin API over them. What carries traffic gets the key table and the tokens from here.
 #pragma once
 
 #include "admin/admin.h"

@@ -159,8 +159,7 @@ static void tell_credential(const struct solo *solo)
     unsigned level = token_source_level(keeper_tokens(solo->keeper));
     char masked[LOG_MASK_SIZE];
     if (solo->config->factory_api_key.len) {
-        log_info("process", "upstream credential: FACTORY_API_KEY %s",
-                 log_mask(solo->config->factory_api_key, masked));
+        log_info("process", "upstream credential: FACTORY_API_KEY %s", log_mask(solo->config->factory_api_key, masked));
     } else if (n_keys) {
         log_info("process", "upstream credential: the key pool, %u keys in use", n_keys);
     } else if (level) {
@@ -179,7 +178,7 @@ static void tell_start(const struct solo *solo, int fd)
     if (config->n_access_keys == 0) {
         log_warn("process", "API_ACCESS_KEY is not set: whoever reaches this port can use it");
     }
-    if (config->admin_access_key.len && admin_key_is_weak(config->admin_access_key)) {
+    if (config->has_weak_admin_key) {
         log_warn("process", "ADMIN_ACCESS_KEY is weak: use at least 16 characters that nobody can guess");
     }
 }
@@ -239,8 +238,7 @@ static void run(struct solo *solo, int fd)
 
 static bool has_strong_key_if_asked(const struct config *config)
 {
-    bool is_refused = config->requires_strong_admin_key && config->admin_access_key.len &&
-                      admin_key_is_weak(config->admin_access_key);
+    bool is_refused = config->requires_strong_admin_key && config->has_weak_admin_key;
     if (is_refused) {
         fprintf(stderr, "droid2api: ADMIN_ACCESS_KEY is weak, and ADMIN_REQUIRE_STRONG_KEY is set. Use at least 16 "
                         "characters that nobody can guess.\n");
