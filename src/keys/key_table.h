@@ -56,6 +56,7 @@ struct key_slot {
     _Atomic uint16_t secret_len;
     _Atomic float weight;          // > 0
     _Atomic uint32_t max_inflight; // 0: that of the settings
+    _Atomic bool is_awaited;       // it was full: the next lease to come back is told to readers
     _Atomic uint64_t proxy;        // key_proxy_tag() of its own egress; 0: none
 
     _Atomic int64_t cooldown_until_ms;
@@ -114,6 +115,7 @@ struct key_table {
 
     struct key_slot_list _free;     // the keeper's: without a key, without a lease
     struct key_slot_list _draining; // the keeper's: without a key; leases may be out
+    size_t _next_look;              // at one of _draining
     _Atomic uint32_t *_held;        // in the region: leases of this process, by slot; NULL: nobody keeps count
 };
 

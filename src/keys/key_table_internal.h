@@ -56,6 +56,7 @@ struct key_table_shared {
     _Atomic uint64_t changes[KEY_CHANGES]; // its number + 1 << 32 | slot: a reader sees whether it was overtaken
 
     struct affinity_entry affinity[AFFINITY_SETS * AFFINITY_WAYS];
+    _Atomic bool is_held[KEY_HOLDERS_MAX]; // the row of this holder was ever used
     // Touched by processes that count for a holder, and for long secrets only.
     _Atomic uint32_t held[KEY_HOLDERS_MAX][KEY_SLOTS_MAX];
     alignas(64) char far_secrets[KEY_SLOTS_MAX][KEY_SECRET_MAX];
@@ -91,6 +92,11 @@ struct key_copy {
 };
 // False: no key is there, or its writer died.
 bool key_slot_copy(const struct key_table *table, uint32_t slot, struct key_copy *copy_r);
+
+// ---- the text of the last error (key_error.c)
+
+// Empties it, also when its writer seems dead.
+void key_error_clear(struct key_slot *slot);
 
 // ---- settings and groups as they are in an empty table (key_rules.c)
 void key_rules_init(struct key_table_shared *shared);
