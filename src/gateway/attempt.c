@@ -7,6 +7,7 @@
 #include "dialect/adjust.h"
 #include "gateway/conversion.h"
 #include "gateway/gateway_internal.h"
+#include "gateway/lease.h"
 #include "http/url.h"
 
 enum { UPSTREAM_HEAD_RESERVE = 1024 };
@@ -341,6 +342,13 @@ static struct client_origin *next_origin(struct upstream *upstream)
     return origin;
 }
 
+// A key may have a way out of its own; else that of the endpoint, or the proxies in turn.
+static struct client_origin *origin_of(struct exchange *x)
+{
+    struct client_origin *own = lease_origin(x);
+    return own ? own : next_origin(x->upstream);
+}
+
 void attempt_start(struct exchange *x)
 {
     static const struct client_call_events events = {on_head, on_body, on_fail};
@@ -348,7 +356,7 @@ void attempt_start(struct exchange *x)
     struct adjustments adjustments = adjustments_of(x);
     size_t body_len = make_body(x, &adjustments);
     struct client_request req = {
-        .origin = next_origin(x->upstream),
+        .origin = origin_of(x),
         .method = HTTP_POST,
         .head = make_head(x, body_len, adjust_beta_flag(x->upstream->dialect, &adjustments)),
         .body = x->body,
@@ -357,11 +365,20 @@ void attempt_start(struct exchange *x)
         .header_timeout_ms = timeouts->header_ms,
         .idle_timeout_ms = timeouts->idle_ms,
     };
-    if (timeouts->total_ms) {
+    if (timeouts->total_ms && x->n_attempts == 0) {
         timer_start(&x->gateway->loop->timers, &x->total, timeouts->total_ms, on_total_timeout);
     }
     x->n_attempts++;
     x->call_is_running = true;
     x->sent_ns = clock_monotonic_ns();
     client_call_start(x->gateway->client, &x->call, &req, &events);
+}
+
+void attempt_again(struct exchange *x)
+{
+    metrics_count_attempt(x->upstream->endpoint_series, x->outcome);
+    x->outcome = NULL;
+    x->upstream_status = 0;
+    x->head_ns = 0;
+    attempt_start(x);
 }

@@ -3,6 +3,7 @@
 // client does not take pauses the upstream.
 #include "base/clock.h"
 #include "gateway/conversion.h"
+#include "gateway/failover.h"
 #include "gateway/gateway_internal.h"
 
 enum { TAP_LIMIT = 64 * 1024, TAP_EVENT_MAX = SSE_EVENT_MAX_DEFAULT, UNPACKED_PIECE = 16 * 1024 };
@@ -143,17 +144,19 @@ static void attach_tap(struct exchange *x, const struct h1_response *resp)
     start_reading(x);
 }
 
-static void convert(struct exchange *x, const struct h1_response *resp)
+// False: the exchange is over.
+static bool convert(struct exchange *x, const struct h1_response *resp)
 {
     if (!make_readable(x, resp)) {
         attempt_cancel(x);
         exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has a coding that was not asked for"));
-        return;
+        return false;
     }
     x->is_sse = (x->is_sse || may_be_event_stream(x, resp)) && resp->status < 300;
     conversion_on_head(x, resp);
     start_reading(x);
     watch_silence(x);
+    return true;
 }
 
 static const char *outcome_of(unsigned status)
@@ -166,16 +169,22 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp)
     x->head_ns = clock_monotonic_ns();
     x->upstream_status = resp->status;
     x->outcome = outcome_of(resp->status);
+    if (!failover_holds(x, resp)) {
+        relay_begin(x, resp);
+    }
+}
+
+bool relay_begin(struct exchange *x, const struct h1_response *resp)
+{
     if (resp->status >= 300 && resp->status < 400) {
         // Following it would take the credential to another place; passing it on would send the client there.
         attempt_cancel(x);
         exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream answered with a redirect"));
-        return;
+        return false;
     }
     x->is_sse = is_event_stream(resp);
     if (x->conversion) {
-        convert(x, resp);
-        return;
+        return convert(x, resp);
     }
     attach_tap(x, resp);
     struct buf headers = BUF_EMPTY;
@@ -192,6 +201,7 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp)
                  x->is_sse || x->inflater ? H1_NO_LENGTH : resp->content_length);
     buf_deinit(&headers);
     watch_silence(x);
+    return true;
 }
 
 // ---- the body -------------------------------------------------------------------------------------------------------
@@ -333,7 +343,9 @@ static bool unpack(struct exchange *x, struct slice packed, bool last)
 
 void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
 {
-    if (x->inflater) {
+    if (x->held) {
+        failover_on_piece(x, slice_of(bytes, len), last);
+    } else if (x->inflater) {
         unpack(x, slice_of(bytes, len), last);
     } else {
         relay_piece(x, slice_of(bytes, len), last);

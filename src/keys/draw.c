@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "keys/draw.h"
 
+#include "shm/shared_words.h"
+
 enum {
     RETURNS_AT_ONCE = 32, // more that are due wait for the next picks, unless no other key is ready
     ASIDES_MAX = 8,       // of keys that cool for the model; more are worth a view of its own
@@ -25,9 +27,12 @@ static bool lease(struct key_draw *draw, uint32_t slot_index, uint32_t identity)
                         &choice->proxy)) {
         return false;
     }
-    // An id stays what it is as long as a lease is out.
+    // An id stays what it is as long as a lease is out, and is only ever written over with itself.
     const struct key_slot *slot = key_of(draw->roster->table, slot_index);
-    choice->id = arena_dup(draw->arena, slice_of(slot->id, slot->id_len));
+    size_t len = atomic_load_explicit(&slot->id_len, memory_order_acquire);
+    char *id = arena_text(draw->arena, len);
+    shared_words_read(id, slot->id, len);
+    choice->id = slice_of(id, len);
     return true;
 }
 
