@@ -66,7 +66,7 @@ void key_testing_one(struct admin_exchange *x); // key_testing_one.c
 void key_testing_all(struct admin_exchange *x);
 
 void pool_groups_list(struct admin_exchange *x); // pool_groups.c
-void pool_groups_add(struct admin_exchange *x);
+void group_routes_add(struct admin_exchange *x);
 void pool_groups_change(struct admin_exchange *x);
 void pool_groups_remove(struct admin_exchange *x);
 

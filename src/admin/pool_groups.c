@@ -147,7 +147,7 @@ static void read_group(struct body_reader *body, struct key_group_record *group)
     group->priority = (int32_t)priority;
 }
 
-void pool_groups_add(struct admin_exchange *x)
+void group_routes_add(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
     struct key_group_record group = {.id = body_required_text(&body, SLICE("id")), .description = SLICE("")};

@@ -27,7 +27,7 @@ static const struct admin_route routes[] = {
     {HTTP_DELETE, "/admin/keys/{id}/cooldown", cooldowns_clear_key, false},
 
     {HTTP_GET, "/admin/pool-groups", pool_groups_list, false},
-    {HTTP_POST, "/admin/pool-groups", pool_groups_add, READS_BODY},
+    {HTTP_POST, "/admin/pool-groups", group_routes_add, READS_BODY},
     {HTTP_PUT, "/admin/pool-groups/{id}", pool_groups_change, READS_BODY},
     {HTTP_DELETE, "/admin/pool-groups/{id}", pool_groups_remove, false},
 

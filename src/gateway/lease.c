@@ -29,7 +29,7 @@ static bool is_session_header(const struct h1_field *field)
     return false;
 }
 
-static uint64_t conversation_of(const struct exchange *x)
+static uint64_t conversation_of(struct exchange *x)
 {
     const struct h1_request *req = &x->ex->req;
     for (size_t i = 0; i < req->n_fields; i++) {
