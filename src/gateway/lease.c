@@ -250,8 +250,11 @@ static void note_tried(struct exchange *x, struct key_lease key)
     struct lease *lease = x->lease;
     if (lease->n_tried == lease->cap_tried) {
         size_t cap = lease->cap_tried ? lease->cap_tried * 2 : 4;
-        lease->tried = arena_grow(exchange_arena(x), lease->tried, lease->cap_tried * sizeof(*lease->tried),
-                                  cap * sizeof(*lease->tried));
+        struct key_lease *more = arena_alloc(exchange_arena(x), cap * sizeof(*more));
+        for (size_t i = 0; i < lease->n_tried; i++) {
+            more[i] = lease->tried[i];
+        }
+        lease->tried = more;
         lease->cap_tried = cap;
     }
     lease->tried[lease->n_tried++] = key;
