@@ -65,10 +65,10 @@ void keys_export(struct admin_exchange *x); // keys_export.c
 void key_testing_one(struct admin_exchange *x); // key_testing_one.c
 void key_testing_all(struct admin_exchange *x);
 
-void pool_groups_list(struct admin_exchange *x); // pool_groups.c
-void group_routes_add(struct admin_exchange *x);
-void pool_groups_change(struct admin_exchange *x);
-void pool_groups_remove(struct admin_exchange *x);
+void admin_groups_list(struct admin_exchange *x); // admin_groups.c
+void admin_groups_add(struct admin_exchange *x);
+void admin_groups_change(struct admin_exchange *x);
+void admin_groups_remove(struct admin_exchange *x);
 
 void pool_config_show(struct admin_exchange *x); // pool_config.c
 void pool_config_change(struct admin_exchange *x);

@@ -26,10 +26,10 @@ static const struct admin_route routes[] = {
     {HTTP_POST, "/admin/keys/{id}/test", key_testing_one, false},
     {HTTP_DELETE, "/admin/keys/{id}/cooldown", cooldowns_clear_key, false},
 
-    {HTTP_GET, "/admin/pool-groups", pool_groups_list, false},
-    {HTTP_POST, "/admin/pool-groups", group_routes_add, READS_BODY},
-    {HTTP_PUT, "/admin/pool-groups/{id}", pool_groups_change, READS_BODY},
-    {HTTP_DELETE, "/admin/pool-groups/{id}", pool_groups_remove, false},
+    {HTTP_GET, "/admin/pool-groups", admin_groups_list, false},
+    {HTTP_POST, "/admin/pool-groups", admin_groups_add, READS_BODY},
+    {HTTP_PUT, "/admin/pool-groups/{id}", admin_groups_change, READS_BODY},
+    {HTTP_DELETE, "/admin/pool-groups/{id}", admin_groups_remove, false},
 
     {HTTP_GET, "/admin/config", pool_config_show, false},
     {HTTP_PUT, "/admin/config", pool_config_change, READS_BODY},

@@ -80,7 +80,7 @@ static void count_all(struct admin_exchange *x, struct group_count *counts, size
     map_deinit(&by_id);
 }
 
-void pool_groups_list(struct admin_exchange *x)
+void admin_groups_list(struct admin_exchange *x)
 {
     struct key_store *store = admin_store(x);
     size_t n_groups = key_store_n_groups(store);
@@ -147,7 +147,7 @@ static void read_group(struct body_reader *body, struct key_group_record *group)
     group->priority = (int32_t)priority;
 }
 
-void group_routes_add(struct admin_exchange *x)
+void admin_groups_add(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
     struct key_group_record group = {.id = body_required_text(&body, SLICE("id")), .description = SLICE("")};
@@ -169,7 +169,7 @@ void group_routes_add(struct admin_exchange *x)
     change_commit(x, arena_printf(admin_arena(x), "added pool group %.*s", SLICE_ARG(group.id)), answer_group);
 }
 
-void pool_groups_change(struct admin_exchange *x)
+void admin_groups_change(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
     const struct key_group_record *before = key_store_find_group(admin_store(x), x->id);
@@ -204,7 +204,7 @@ static void answer_removed(struct admin_exchange *x)
     reply_send(x, &reply, SLICE_EMPTY);
 }
 
-void pool_groups_remove(struct admin_exchange *x)
+void admin_groups_remove(struct admin_exchange *x)
 {
     size_t *n_keys = arena_zalloc(admin_arena(x), sizeof(*n_keys));
     enum key_store_refusal refusal = key_store_remove_group(admin_store(x), x->id, n_keys);
