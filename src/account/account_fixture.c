@@ -150,7 +150,10 @@ struct slice account_file(struct account_fixture *f, const char *name, struct ar
 
 void account_write_file(struct account_fixture *f, const char *name, const char *text)
 {
-    int r = text_file_create(f->folder, name, slice_from_cstr(text));
+    const char *slash = strrchr(name, '/');
+    char folder[128];
+    snprintf(folder, sizeof(folder), "%s/%.*s", f->folder, slash ? (int)(slash - name) : 0, name);
+    int r = text_file_create(folder, slash ? slash + 1 : name, slice_from_cstr(text));
     assert(r == 0);
     (void)r;
 }

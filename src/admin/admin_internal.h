@@ -48,22 +48,22 @@ void admin_stats_show(struct admin_exchange *x); // admin_stats.c
 
 void keys_list(struct admin_exchange *x); // keys_list.c
 
-void keys_show(struct admin_exchange *x); // keys_edit.c
-void keys_add(struct admin_exchange *x);
-void keys_change(struct admin_exchange *x);
-void keys_remove(struct admin_exchange *x);
-void keys_toggle(struct admin_exchange *x);
-void keys_set_notes(struct admin_exchange *x);
-void keys_set_pool(struct admin_exchange *x);
+void keys_edit_show(struct admin_exchange *x); // keys_edit.c
+void keys_edit_add(struct admin_exchange *x);
+void keys_edit_change(struct admin_exchange *x);
+void keys_edit_remove(struct admin_exchange *x);
+void keys_edit_toggle(struct admin_exchange *x);
+void keys_edit_set_notes(struct admin_exchange *x);
+void keys_edit_set_pool(struct admin_exchange *x);
 
-void keys_add_batch(struct admin_exchange *x); // keys_batch.c
-void keys_remove_disabled(struct admin_exchange *x);
-void keys_remove_banned(struct admin_exchange *x);
+void keys_batch_add(struct admin_exchange *x); // keys_batch.c
+void keys_batch_remove_disabled(struct admin_exchange *x);
+void keys_batch_remove_banned(struct admin_exchange *x);
 
 void keys_export(struct admin_exchange *x); // keys_export.c
 
-void keys_test(struct admin_exchange *x); // keys_test.c
-void keys_test_all(struct admin_exchange *x);
+void key_testing_one(struct admin_exchange *x); // key_testing_one.c
+void key_testing_all(struct admin_exchange *x);
 
 void pool_groups_list(struct admin_exchange *x); // pool_groups.c
 void pool_groups_add(struct admin_exchange *x);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The state of the pool and of the gateway in a few numbers.
-#include "admin/key_json.h"
+#include "admin/key_facts.h"
 #include "admin/reply.h"
 #include "base/clock.h"
 #include "keys/algorithm.h"
@@ -20,12 +20,12 @@ static struct totals count(struct admin_exchange *x, int64_t now_ms)
     totals.n = key_store_n_keys(admin_store(x));
     for (size_t i = 0; i < totals.n; i++) {
         const struct key_record *record = key_store_key(admin_store(x), i);
-        const struct key_slot *slot = key_slot_of(x->admin->options.table, record);
-        enum key_status status = key_status_of(x->admin->options.table, record);
+        const struct key_slot *slot = key_facts_slot(x->admin->options.table, record);
+        enum key_status status = key_facts_status(x->admin->options.table, record);
         totals.n_by_status[status]++;
-        totals.n_cooling += status == KEY_ACTIVE && key_cooling_until(slot, now_ms) > 0;
-        totals.n_untested += !slot || slot->test_result == KEY_UNTESTED;
-        if (slot && slot->ticket > totals.last_ticket) {
+        totals.n_cooling += status == KEY_ACTIVE && key_facts_cooling_until(slot, now_ms) > 0;
+        totals.n_untested += slot->test_result == KEY_UNTESTED;
+        if (slot->ticket > totals.last_ticket) {
             totals.last_ticket = slot->ticket;
             totals.last_index = (int64_t)i;
         }

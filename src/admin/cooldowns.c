@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Which keys cool down, of which model, until when and why; and their early end.
 #include "admin/change.h"
-#include "admin/key_json.h"
-#include "admin/query.h"
+#include "admin/key_facts.h"
+#include "admin/key_filter.h"
 #include "admin/reply.h"
 #include "base/clock.h"
 #include "keys/consequences.h"
@@ -43,7 +43,7 @@ struct choice {
 
 static struct choice read_choice(struct admin_exchange *x, struct query_reader *query)
 {
-    struct choice choice = {.filter = {.status = ANY_STATUS}, .now_ms = clock_wall_ms()};
+    struct choice choice = {.filter = {.status = KEY_FILTER_ANY_STATUS}, .now_ms = clock_wall_ms()};
     struct slice model = query_text(query, SLICE("model"));
     choice.filter.group = query_text(query, SLICE("poolGroup"));
     choice.model = model.ptr ? model_tag(x, model) : 0;
@@ -62,8 +62,8 @@ static size_t walk(struct admin_exchange *x, const struct key_record *record, co
                                 uint32_t model, int64_t until_ms),
                    struct json_writer *w)
 {
-    const struct key_slot *slot = key_slot_of(x->admin->options.table, record);
-    int64_t until_ms = choice->model ? 0 : key_cooling_until(slot, choice->now_ms);
+    const struct key_slot *slot = key_facts_slot(x->admin->options.table, record);
+    int64_t until_ms = choice->model ? 0 : key_facts_cooling_until(slot, choice->now_ms);
     size_t n = 0;
     if (until_ms) {
         n++;
@@ -71,7 +71,7 @@ static size_t walk(struct admin_exchange *x, const struct key_record *record, co
             tell(x, w, record, 0, until_ms);
         }
     }
-    for (size_t i = 0; slot && i < KEY_MODEL_COOLDOWNS; i++) {
+    for (size_t i = 0; i < KEY_MODEL_COOLDOWNS; i++) {
         if (is_cooling_for(&slot->cooldowns[i], choice)) {
             n++;
             if (tell) {
@@ -96,7 +96,7 @@ static void write_cooldown(struct admin_exchange *x, struct json_writer *w, cons
         json_write_null(w); // all of them
     }
     reply_member_time(w, SLICE("until"), until_ms);
-    struct slice reason = key_last_error(key_slot_of(x->admin->options.table, record), admin_arena(x));
+    struct slice reason = key_last_error(key_facts_slot(x->admin->options.table, record), admin_arena(x));
     json_member_string(w, SLICE("reason"), reason.len ? reason : SLICE("The provider asked for it."));
     json_end_object(w);
 }

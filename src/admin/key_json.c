@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "admin/key_json.h"
 
+#include "admin/key_facts.h"
 #include "admin/reply.h"
-#include "keys/algorithm.h"
 
-// ---- what is told ---------------------------------------------------------------------------------------------------
-
-struct slice key_status_name(enum key_status status)
-{
-    switch (status) {
-    case KEY_ACTIVE: return SLICE("active");
-    case KEY_DISABLED: return SLICE("disabled");
-    case KEY_BANNED: return SLICE("banned");
-    }
-    return SLICE("unknown");
-}
+// ---- one key --------------------------------------------------------------------------------------------------------
 
 static struct slice test_result_name(unsigned result)
 {
@@ -22,52 +12,6 @@ static struct slice test_result_name(unsigned result)
            : result == KEY_TEST_FAILED ? SLICE("failed")
                                        : SLICE("untested");
 }
-
-const struct key_slot *key_slot_of(const struct key_table *table, const struct key_record *record)
-{
-    return record->slot == KEY_NO_SLOT ? NULL : key_of(table, record->slot);
-}
-
-enum key_status key_status_of(const struct key_table *table, const struct key_record *record)
-{
-    const struct key_slot *slot = key_slot_of(table, record);
-    return slot ? (enum key_status)slot->status : KEY_ACTIVE;
-}
-
-struct slice key_group_of(const struct key_store *store, const struct key_record *record)
-{
-    return key_store_find_group(store, record->group) ? record->group : SLICE("default");
-}
-
-struct slice key_mask(struct slice secret, char out[KEY_MASK_SIZE])
-{
-    static const struct slice dots = SLICE_INIT("\xE2\x80\xA6");
-    size_t n_first = secret.len / 3 < 7 ? secret.len / 3 : 7;
-    size_t n_last = secret.len / 6 < 4 ? secret.len / 6 : 4;
-    memcpy(out, secret.ptr, n_first);
-    memcpy(out + n_first, dots.ptr, dots.len);
-    memcpy(out + n_first + dots.len, secret.ptr + secret.len - n_last, n_last);
-    return slice_of(out, n_first + dots.len + n_last);
-}
-
-double key_known_success_rate(const struct key_slot *slot)
-{
-    return slot && slot->total_requests ? key_success_rate(slot) : -1;
-}
-
-double key_weight_score(const struct key_slot *slot, const struct key_settings *settings, int64_t now_ms)
-{
-    struct key_scoring scoring = {.settings = settings, .now_ms = now_ms};
-    return slot ? key_algorithm_of(KEY_WEIGHTED_SCORE)->score(slot, &scoring) : 0;
-}
-
-int64_t key_cooling_until(const struct key_slot *slot, int64_t now_ms)
-{
-    int64_t until = slot ? slot->cooldown_until_ms : 0;
-    return until > now_ms ? until : 0;
-}
-
-// ---- one key --------------------------------------------------------------------------------------------------------
 
 // Two decimals are enough for people, and for a page that sorts.
 static void member_rounded(struct json_writer *w, struct slice name, double value, double parts)
@@ -93,12 +37,12 @@ static void member_optional(struct json_writer *w, struct slice name, struct sli
 static void write_identity(struct admin_exchange *x, struct json_writer *w, const struct key_record *record,
                            const struct key_view *view)
 {
-    char masked[KEY_MASK_SIZE];
+    char masked[KEY_FACTS_MASK_SIZE];
     json_member_string(w, SLICE("id"), record->id);
-    json_member_string(w, SLICE("key"), view->shows_secret ? record->secret : key_mask(record->secret, masked));
+    json_member_string(w, SLICE("key"), view->shows_secret ? record->secret : key_facts_mask(record->secret, masked));
     json_member_string(w, SLICE("provider"), record->provider);
     json_member_string(w, SLICE("poolGroup"), record->group.len ? record->group : SLICE("default"));
-    json_member_string(w, SLICE("status"), key_status_name(key_status_of(x->admin->options.table, record)));
+    json_member_string(w, SLICE("status"), key_facts_status_name(key_facts_status(x->admin->options.table, record)));
     reply_member_time(w, SLICE("created_at"), record->created_ms);
 }
 
@@ -109,7 +53,7 @@ static void write_counters(struct json_writer *w, const struct key_slot *slot)
     json_member_int(w, SLICE("total_requests"), (int64_t)slot->total_requests);
     json_member_int(w, SLICE("success_requests"), (int64_t)slot->success_requests);
     json_member_int(w, SLICE("error_count"), (int64_t)slot->error_count);
-    member_rounded(w, SLICE("success_rate"), key_known_success_rate(slot), 10000);
+    member_rounded(w, SLICE("success_rate"), key_facts_success_rate(slot), 10000);
 }
 
 static void write_health(struct admin_exchange *x, struct json_writer *w, const struct key_slot *slot, int64_t now_ms)
@@ -121,7 +65,7 @@ static void write_health(struct admin_exchange *x, struct json_writer *w, const 
     json_member_string(w, SLICE("last_test_result"), test_result_name(slot->test_result));
     reply_member_time(w, SLICE("banned_at"), is_banned ? slot->banned_ms : 0);
     member_optional(w, SLICE("banned_reason"), is_banned ? last_error : SLICE_EMPTY);
-    reply_member_time(w, SLICE("cooldown_until"), key_cooling_until(slot, now_ms));
+    reply_member_time(w, SLICE("cooldown_until"), key_facts_cooling_until(slot, now_ms));
     json_member_int(w, SLICE("inflight"), slot->inflight);
     json_key(w, SLICE("tokens"));
     json_begin_object(w);
@@ -138,15 +82,14 @@ static void write_choice(struct admin_exchange *x, struct json_writer *w, const 
     json_write_double(w, record->weight);
     member_optional(w, SLICE("proxy"), record->proxy);
     json_member_int(w, SLICE("maxInflight"), record->max_inflight);
-    member_rounded(w, SLICE("weight_score"), key_weight_score(slot, key_store_settings(admin_store(x)), now_ms), 100);
+    member_rounded(w, SLICE("weight_score"), key_facts_weight_score(slot, key_store_settings(admin_store(x)), now_ms),
+                   100);
 }
 
-void key_write(struct admin_exchange *x, struct json_writer *w, const struct key_record *record,
-               const struct key_view *view)
+void key_json_write(struct admin_exchange *x, struct json_writer *w, const struct key_record *record,
+                    const struct key_view *view)
 {
-    static const struct key_slot unused; // of a key whose commit is under way
-    const struct key_slot *slot = key_slot_of(x->admin->options.table, record);
-    slot = slot ? slot : &unused;
+    const struct key_slot *slot = key_facts_slot(x->admin->options.table, record);
     json_begin_object(w);
     write_identity(x, w, record, view);
     write_counters(w, slot);
@@ -154,7 +97,7 @@ void key_write(struct admin_exchange *x, struct json_writer *w, const struct key
     write_choice(x, w, record, slot, view->now_ms);
     if (view->shows_balance) {
         json_key(w, SLICE("token_usage"));
-        key_write_balance(w, balance_find(x->admin->options.balances, record->id));
+        key_json_write_balance(w, balance_find(x->admin->options.balances, record->id));
     }
     json_end_object(w);
 }
@@ -185,7 +128,7 @@ static void write_side(struct json_writer *w, struct slice name, const struct ba
     json_end_object(w);
 }
 
-void key_write_balance(struct json_writer *w, const struct balance *balance)
+void key_json_write_balance(struct json_writer *w, const struct balance *balance)
 {
     if (!balance) {
         json_write_null(w);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "admin/key_walk.h"
 
-#include "admin/query.h"
+#include "admin/key_filter.h"
 
 enum { PIECE = 64 * 1024 };
 

@@ -4,7 +4,7 @@
 
 #include "admin/body.h"
 #include "admin/change.h"
-#include "admin/key_json.h"
+#include "admin/key_facts.h"
 #include "admin/reply.h"
 
 // So many errors are told one by one.
@@ -132,7 +132,7 @@ static void finish_batch(struct admin_exchange *x, struct batch *batch)
     change_commit(x, what, answer_batch);
 }
 
-void keys_add_batch(struct admin_exchange *x)
+void keys_batch_add(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
     const struct json_node *keys = body_member(&body, SLICE("keys"));
@@ -182,7 +182,7 @@ static void remove_all_of(struct admin_exchange *x, enum key_status status)
     size_t *n = arena_zalloc(admin_arena(x), sizeof(*n));
     for (size_t i = 0; i < n_keys; i++) {
         const struct key_record *record = key_store_key(store, i);
-        if (key_status_of(x->admin->options.table, record) == status) {
+        if (key_facts_status(x->admin->options.table, record) == status) {
             ids[(*n)++] = arena_dup(admin_arena(x), record->id); // its own goes with the key
         }
     }
@@ -197,16 +197,16 @@ static void remove_all_of(struct admin_exchange *x, enum key_status status)
         answer_count(x); // nothing has changed
         return;
     }
-    struct slice name = key_status_name(status);
+    struct slice name = key_facts_status_name(status);
     change_commit(x, arena_printf(admin_arena(x), "removed all %.*s keys (%zu)", SLICE_ARG(name), *n), answer_count);
 }
 
-void keys_remove_disabled(struct admin_exchange *x)
+void keys_batch_remove_disabled(struct admin_exchange *x)
 {
     remove_all_of(x, KEY_DISABLED);
 }
 
-void keys_remove_banned(struct admin_exchange *x)
+void keys_batch_remove_banned(struct admin_exchange *x)
 {
     remove_all_of(x, KEY_BANNED);
 }

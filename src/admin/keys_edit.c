@@ -2,6 +2,7 @@
 // One key: shown, added, changed, removed.
 #include "admin/body.h"
 #include "admin/change.h"
+#include "admin/key_facts.h"
 #include "admin/key_json.h"
 #include "admin/query.h"
 #include "admin/reply.h"
@@ -13,8 +14,8 @@ enum { PROVIDER_MAX = 64, WEIGHT_MAX = 1000000, INFLIGHT_MAX = 1000000 };
 
 static struct slice describe(struct admin_exchange *x, const char *what, const struct key_record *record)
 {
-    char masked[KEY_MASK_SIZE];
-    struct slice mask = key_mask(record->secret, masked);
+    char masked[KEY_FACTS_MASK_SIZE];
+    struct slice mask = key_facts_mask(record->secret, masked);
     return arena_printf(admin_arena(x), "%s key %.*s (%.*s)", what, SLICE_ARG(record->id), SLICE_ARG(mask));
 }
 
@@ -22,7 +23,7 @@ static void answer_key(struct admin_exchange *x, const struct key_record *record
 {
     struct reply reply;
     reply_begin(&reply);
-    key_write(x, &reply.w, record, view);
+    key_json_write(x, &reply.w, record, view);
     reply_send(x, &reply, SLICE_EMPTY);
 }
 
@@ -47,7 +48,7 @@ static const struct key_record *find(struct admin_exchange *x)
     return record;
 }
 
-void keys_show(struct admin_exchange *x)
+void keys_edit_show(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
     struct key_view view = {.now_ms = clock_wall_ms()};
@@ -113,7 +114,7 @@ static void read_traffic(struct admin_exchange *x, struct body_reader *body, str
     }
 }
 
-void keys_add(struct admin_exchange *x)
+void keys_edit_add(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
     struct key_draft draft = {.max_inflight = -1};
@@ -149,7 +150,7 @@ static void change(struct admin_exchange *x, const char *what, const struct key_
     change_commit(x, describe(x, what, key_store_find(admin_store(x), x->id)), answer_changed);
 }
 
-void keys_change(struct admin_exchange *x)
+void keys_edit_change(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
     struct key_draft draft = {.max_inflight = -1};
@@ -160,7 +161,7 @@ void keys_change(struct admin_exchange *x)
     }
 }
 
-void keys_set_notes(struct admin_exchange *x)
+void keys_edit_set_notes(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
     struct key_draft draft = {.max_inflight = -1};
@@ -170,7 +171,7 @@ void keys_set_notes(struct admin_exchange *x)
     }
 }
 
-void keys_set_pool(struct admin_exchange *x)
+void keys_edit_set_pool(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
     struct key_draft draft = {.max_inflight = -1};
@@ -196,14 +197,14 @@ static enum key_status wanted_status(struct body_reader *body, enum key_status n
     return now == KEY_ACTIVE ? KEY_DISABLED : KEY_ACTIVE;
 }
 
-void keys_toggle(struct admin_exchange *x)
+void keys_edit_toggle(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
     const struct key_record *record = find(x);
     if (!record) {
         return;
     }
-    enum key_status status = wanted_status(&body, key_status_of(x->admin->options.table, record));
+    enum key_status status = wanted_status(&body, key_facts_status(x->admin->options.table, record));
     if (!body_is_good(x, &body)) {
         return;
     }
@@ -228,7 +229,7 @@ static void drop_last_words(struct admin_exchange *x)
     reply_drop(x->state);
 }
 
-void keys_remove(struct admin_exchange *x)
+void keys_edit_remove(struct admin_exchange *x)
 {
     const struct key_record *record = find(x);
     if (!record) {
@@ -236,7 +237,7 @@ void keys_remove(struct admin_exchange *x)
     }
     struct reply *reply = arena_alloc(admin_arena(x), sizeof(*reply));
     reply_begin(reply);
-    key_write(x, &reply->w, record, &(struct key_view){.now_ms = clock_wall_ms()});
+    key_json_write(x, &reply->w, record, &(struct key_view){.now_ms = clock_wall_ms()});
     x->state = reply;
     x->on_end = drop_last_words;
     struct slice what = describe(x, "removed", record);

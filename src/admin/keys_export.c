@@ -2,9 +2,9 @@
 // The keys themselves, as a file: one on each line, or as JSON that POST /admin/keys/batch does not take but people and
 // programs read.
 #include "admin/change.h"
-#include "admin/key_json.h"
+#include "admin/key_facts.h"
+#include "admin/key_filter.h"
 #include "admin/key_walk.h"
-#include "admin/query.h"
 #include "admin/reply.h"
 #include "base/clock.h"
 
@@ -25,8 +25,8 @@ static void write_object(struct key_walk *walk, const struct key_record *record,
     json_member_string(&w, SLICE("id"), record->id);
     json_member_string(&w, SLICE("key"), record->secret);
     json_member_string(&w, SLICE("provider"), record->provider);
-    json_member_string(&w, SLICE("poolGroup"), key_group_of(admin_store(walk->x), record));
-    json_member_string(&w, SLICE("status"), key_status_name(key_status_of(table, record)));
+    json_member_string(&w, SLICE("poolGroup"), key_facts_group(admin_store(walk->x), record));
+    json_member_string(&w, SLICE("status"), key_facts_status_name(key_facts_status(table, record)));
     json_member_string(&w, SLICE("notes"), record->notes);
     reply_member_time(&w, SLICE("created_at"), record->created_ms);
     json_end_object(&w);
@@ -38,7 +38,7 @@ static struct slice file_name(struct admin_exchange *x, const struct key_filter 
     char now[CLOCK_ISO8601_SIZE];
     clock_format_iso8601(now, clock_wall_ms());
     struct slice status =
-        filter->status == ANY_STATUS ? SLICE("all") : key_status_name((enum key_status)filter->status);
+        filter->status == KEY_FILTER_ANY_STATUS ? SLICE("all") : key_facts_status_name((enum key_status)filter->status);
     return arena_printf(admin_arena(x), "keys_%.*s_%.10s.%s", SLICE_ARG(status), now, is_json ? "json" : "txt");
 }
 
@@ -63,7 +63,7 @@ static void start(struct admin_exchange *x, const struct key_filter *filter, boo
 void keys_export(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
-    struct key_filter filter = query_key_filter(&query);
+    struct key_filter filter = key_filter_read(&query);
     struct slice format = query_text(&query, SLICE("format"));
     if (format.ptr && !slice_eq(format, SLICE("txt")) && !slice_eq(format, SLICE("json"))) {
         query_problem(&query, SLICE("'format' must be txt or json."));

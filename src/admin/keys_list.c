@@ -2,8 +2,9 @@
 // A page of the keys: filtered, sorted, cut. The keys are looked at once, and sorted once where an order is asked for.
 #include <stdlib.h>
 
+#include "admin/key_facts.h"
+#include "admin/key_filter.h"
 #include "admin/key_json.h"
-#include "admin/query.h"
 #include "admin/reply.h"
 #include "base/clock.h"
 
@@ -57,13 +58,13 @@ BY_NUMBER(by_usage, slot->usage_count)
 BY_NUMBER(by_requests, slot->total_requests)
 BY_NUMBER(by_successes, slot->success_requests)
 BY_NUMBER(by_errors, slot->error_count)
-BY_NUMBER(by_success_rate, key_known_success_rate(slot))
-BY_NUMBER(by_score, key_weight_score(slot, key_store_settings(s->admin->options.store), s->now_ms))
+BY_NUMBER(by_success_rate, key_facts_success_rate(slot))
+BY_NUMBER(by_score, key_facts_weight_score(slot, key_store_settings(s->admin->options.store), s->now_ms))
 BY_NUMBER(by_inflight, slot->inflight)
 BY_NUMBER(by_tokens, slot->input_tokens + slot->output_tokens)
 BY_NUMBER(by_remaining, key_remaining(slot))
 BY_NUMBER(by_weight, record->weight)
-BY_NUMBER(by_cooldown, key_cooling_until(slot, s->now_ms))
+BY_NUMBER(by_cooldown, key_facts_cooling_until(slot, s->now_ms))
 
 static const struct sort_field sort_fields[] = {
     {SLICE_INIT("id"), by_id},
@@ -165,9 +166,9 @@ static bool has_text(struct slice text, struct slice needle)
 
 static bool is_found(struct slice text, const struct key_record *record)
 {
-    char masked[KEY_MASK_SIZE];
+    char masked[KEY_FACTS_MASK_SIZE];
     return text.len == 0 || has_text(record->id, text) || has_text(record->notes, text) ||
-           has_text(key_mask(record->secret, masked), text);
+           has_text(key_facts_mask(record->secret, masked), text);
 }
 
 static struct slice read_text(struct query_reader *query)
@@ -182,7 +183,7 @@ static struct slice read_text(struct query_reader *query)
 
 static struct request read_request(struct query_reader *query)
 {
-    struct request request = {.filter = query_key_filter(query), .text = read_text(query)};
+    struct request request = {.filter = key_filter_read(query), .text = read_text(query)};
     request.sort = read_sort(query);
     request.is_descending = read_is_descending(query);
     request.page = query_number(query, SLICE("page"), 1, UINT32_MAX, 1);
@@ -195,7 +196,6 @@ static struct request read_request(struct query_reader *query)
 // Those that fit, sorted; how many.
 static size_t choose(struct admin *admin, const struct request *request, struct sort_key *chosen)
 {
-    static const struct key_slot unused;
     const struct sorting sorting = {admin, request->view.now_ms};
     size_t n_keys = key_store_n_keys(admin->options.store);
     size_t n = 0;
@@ -206,8 +206,7 @@ static size_t choose(struct admin *admin, const struct request *request, struct 
         }
         chosen[n] = (struct sort_key){.index = i};
         if (request->sort) {
-            const struct key_slot *slot = key_slot_of(admin->options.table, record);
-            request->sort->set(&chosen[n], record, slot ? slot : &unused, &sorting);
+            request->sort->set(&chosen[n], record, key_facts_slot(admin->options.table, record), &sorting);
         }
         n++;
     }
@@ -227,7 +226,7 @@ static void write_page(struct admin_exchange *x, struct json_writer *w, const st
     json_begin_array(w);
     for (size_t i = first; i < n && i < first + request->limit; i++) {
         size_t at = request->is_descending ? n - 1 - i : i;
-        key_write(x, w, key_store_key(admin_store(x), chosen[at].index), &request->view);
+        key_json_write(x, w, key_store_key(admin_store(x), chosen[at].index), &request->view);
     }
     json_end_array(w);
 }

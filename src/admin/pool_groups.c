@@ -2,7 +2,7 @@
 // Groups of keys, with how many keys of which status are in each.
 #include "admin/body.h"
 #include "admin/change.h"
-#include "admin/key_json.h"
+#include "admin/key_facts.h"
 #include "admin/reply.h"
 #include "base/map.h"
 
@@ -21,10 +21,10 @@ struct group_count {
 
 static void count_key(struct group_count *count, struct admin_exchange *x, const struct key_record *record)
 {
-    const struct key_slot *slot = key_slot_of(x->admin->options.table, record);
-    int64_t allowance = slot && slot->synced_ms ? slot->allowance : -1;
+    const struct key_slot *slot = key_facts_slot(x->admin->options.table, record);
+    int64_t allowance = slot->synced_ms ? slot->allowance : -1;
     count->n++;
-    count->n_by_status[key_status_of(x->admin->options.table, record)]++;
+    count->n_by_status[key_facts_status(x->admin->options.table, record)]++;
     if (allowance > 0) {
         int64_t remaining = key_remaining(slot);
         count->allowance += allowance;

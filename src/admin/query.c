@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "admin/query.h"
 
-#include "admin/key_json.h"
 #include "admin/reply.h"
 #include "http/url.h"
 
@@ -78,41 +77,4 @@ bool query_bool(struct query_reader *reader, struct slice name)
         query_problem(reader, arena_printf(reader->arena, "'%.*s' must be true or false.", SLICE_ARG(name)));
     }
     return false;
-}
-
-// ---- a choice of keys -----------------------------------------------------------------------------------------------
-
-bool key_filter_status(struct slice name, int *status_r)
-{
-    if (slice_eq(name, SLICE("all"))) {
-        *status_r = ANY_STATUS;
-        return true;
-    }
-    for (int status = KEY_ACTIVE; status <= KEY_BANNED; status++) {
-        if (slice_eq(name, key_status_name((enum key_status)status))) {
-            *status_r = status;
-            return true;
-        }
-    }
-    return false;
-}
-
-struct key_filter query_key_filter(struct query_reader *reader)
-{
-    struct key_filter filter = {.status = ANY_STATUS};
-    struct slice status = query_text(reader, SLICE("status"));
-    if (status.ptr && !key_filter_status(status, &filter.status)) {
-        query_problem(reader, SLICE("'status' must be all, active, disabled or banned."));
-    }
-    filter.group = query_text(reader, SLICE("poolGroup"));
-    filter.provider = query_text(reader, SLICE("provider"));
-    return filter;
-}
-
-bool key_filter_takes(const struct key_filter *filter, struct admin *admin, const struct key_record *record)
-{
-    return (filter->status == ANY_STATUS ||
-            key_status_of(admin->options.table, record) == (enum key_status)filter->status) &&
-           (!filter->group.ptr || slice_eq(filter->group, key_group_of(admin->options.store, record))) &&
-           (!filter->provider.ptr || slice_eq_nocase(filter->provider, record->provider));
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Balances: as they were fetched, added up, fetched anew, forgotten.
 #include "admin/change.h"
+#include "admin/key_facts.h"
+#include "admin/key_filter.h"
 #include "admin/key_json.h"
 #include "admin/key_walk.h"
-#include "admin/query.h"
 #include "admin/reply.h"
 #include "base/clock.h"
 
@@ -135,7 +136,7 @@ static void write_usage(struct key_walk *walk, const struct key_record *record, 
     json_escape(out, record->id);
     buf_append(out, SLICE("\":"));
     json_writer_init(&w, out);
-    key_write_balance(&w, balance_find(balances(walk->x), record->id));
+    key_json_write_balance(&w, balance_find(balances(walk->x), record->id));
 }
 
 // Summary and age of what is known; then the keys, which may be many, as they are taken.
@@ -163,7 +164,7 @@ static struct slice usage_head(struct admin_exchange *x)
 
 static void answer_list(struct admin_exchange *x, const struct balance_result *result)
 {
-    static const struct key_filter all = {.status = ANY_STATUS};
+    static const struct key_filter all = {.status = KEY_FILTER_ANY_STATUS};
     struct key_walk *walk = arena_zalloc(admin_arena(x), sizeof(*walk));
     struct buf headers = BUF_EMPTY;
     (void)result;
@@ -201,7 +202,7 @@ static void answer_one(struct admin_exchange *x, const struct balance_result *re
         return;
     }
     reply_begin(&reply);
-    key_write_balance(&reply.w, balance);
+    key_json_write_balance(&reply.w, balance);
     reply_send(x, &reply, SLICE_EMPTY);
 }
 
@@ -250,8 +251,8 @@ void token_usage_trend(struct admin_exchange *x)
         return;
     }
     for (size_t i = 0; i < key_store_n_keys(admin_store(x)); i++) {
-        const struct key_slot *slot = key_slot_of(x->admin->options.table, key_store_key(admin_store(x), i));
-        today += slot ? key_day_tokens(slot, now_ms) : 0;
+        const struct key_slot *slot = key_facts_slot(x->admin->options.table, key_store_key(admin_store(x), i));
+        today += key_day_tokens(slot, now_ms);
     }
     reply_begin(&reply);
     json_begin_array(&reply.w);

@@ -24,8 +24,8 @@ struct key_algorithm {
     // then never too bad, and looking again when a key comes up is enough. Where a score does get better by itself
     // (time passes, an answer succeeds) readers see it within a minute.
     double (*score)(const struct key_slot *slot, const struct key_scoring *scoring);
-    // Keys that are not to be used although they are eligible; NULL: none. *until_ms_r: when that ends by itself; 0: not
-    // by time.
+    // Keys that are not to be used although they are eligible; NULL: none. *until_ms_r: when that ends by itself; 0:
+    // not by time.
     bool (*is_over_quota)(const struct key_slot *slot, const struct key_scoring *scoring, int64_t *until_ms_r);
     // The key was picked from its group; NULL: nothing to do.
     void (*on_pick)(struct key_slot *slot, struct key_group *group);

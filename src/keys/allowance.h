@@ -25,5 +25,5 @@ struct allowance_census {
 void allowance_census_add(struct allowance_census *census, const struct key_slot *slot);
 struct allowance_scale allowance_census_scale(const struct allowance_census *census);
 
-double allowance_left(const struct key_slot *slot, const struct allowance_scale *scale); // tokens
+double allowance_left(const struct key_slot *slot, const struct allowance_scale *scale);       // tokens
 double allowance_share_left(const struct key_slot *slot, const struct allowance_scale *scale); // of its own, 0 to 1

@@ -129,7 +129,8 @@ static void welcome(struct key_draw *draw, struct key_tier *tier, struct key_vie
     }
 }
 
-// Is the key no worse than remembered? Under KEY_SHARE a key whose weight has fallen to a half is taken every other time.
+// Is the key no worse than remembered? Under KEY_SHARE a key whose weight has fallen to a half is taken every other
+// time.
 static bool holds(struct key_draw *draw, struct key_view *view, uint32_t place, struct rank now)
 {
     struct rank before = key_view_rank(view, place);
@@ -140,8 +141,8 @@ static bool holds(struct key_draw *draw, struct key_view *view, uint32_t place, 
     return view->rule == KEY_SHARE && dice_unit(draw->dice) * before.score < now.score;
 }
 
-// Processes that see the same key as the best are told apart by who changes its ticket; the other one looks again. Chance
-// needs no such order.
+// Processes that see the same key as the best are told apart by who changes its ticket; the other one looks again.
+// Chance needs no such order.
 static bool claim(struct key_draw *draw, enum key_rule rule, struct key_slot *slot, uint64_t seen_ticket)
 {
     uint64_t ticket = key_table_ticket(draw->roster->table);
@@ -200,8 +201,8 @@ static enum drawn draw_in(struct key_draw *draw, struct key_tier *tier, struct k
             continue;
         } else if (was_tried(wish, tier->slots[place], look.identity)) {
             put_aside(draw, view, place);
-        } else if (view->model != wish->model && key_obstacle_of(slot, &draw->roster->settings, wish->model, wish->now_ms,
-                                                                 &until_ms) != KEY_ELIGIBLE) {
+        } else if (view->model != wish->model && key_obstacle_of(slot, &draw->roster->settings, wish->model,
+                                                                 wish->now_ms, &until_ms) != KEY_ELIGIBLE) {
             put_aside(draw, view, place);
             return_by(draw, until_ms);
             if (++n_cool > ASIDES_MAX) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How one pick takes a key, out of a tier or a certain one. What is remembered is only a hint: a key is looked at again
-// before it is taken, and what has changed is remembered anew. Since keys mostly get worse, the first that is as good as
-// remembered is the best.
+// before it is taken, and what has changed is remembered anew. Since keys mostly get worse, the first that is as good
+// as remembered is the best.
 #pragma once
 
 #include "keys/dice.h"

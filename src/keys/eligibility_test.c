@@ -66,7 +66,9 @@ static void says_what_is_in_the_way(void **state)
             .inflight = row->inflight,
             .max_inflight = row->own_limit,
             // Not the first place: those before it may be free or another's.
-            .cooldowns = {{.model = 1, .until_ms = NOW + 99}, {0}, {.model = MODEL, .until_ms = row->model_cooldown_ms}},
+            .cooldowns = {{.model = 1, .until_ms = NOW + 99},
+                          {0},
+                          {.model = MODEL, .until_ms = row->model_cooldown_ms}},
         };
         struct key_settings settings = {.max_inflight = row->limit};
         int64_t until_ms = -1;

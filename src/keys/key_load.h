@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Is a key overrun, compared with the others of its tier? A conversation stays with its key only as long as that has not
-// far more to do than they have.
+// Is a key overrun, compared with the others of its tier? A conversation stays with its key only as long as that has
+// not far more to do than they have.
 #pragma once
 
 #include "keys/dice.h"

@@ -23,9 +23,9 @@ void pool_init(struct pool *pool, enum key_algorithm_id algorithm);
 void pool_deinit(struct pool *pool);
 void pool_apply(struct pool *pool);
 
-uint32_t pool_add(struct pool *pool, uint16_t group, float weight); // returns its slot
-void pool_fill(struct pool *pool, uint32_t n);                      // slots 0 to n - 1, of weight 1
-struct key_lease pool_key(const struct pool *pool, uint32_t slot);  // names the key; no lease is out
+uint32_t pool_add(struct pool *pool, uint16_t group, float weight);                 // returns its slot
+void pool_fill(struct pool *pool, uint32_t n);                                      // slots 0 to n - 1, of weight 1
+struct key_lease pool_key(const struct pool *pool, uint32_t slot);                  // names the key; no lease is out
 void pool_cool(struct pool *pool, uint32_t slot, uint32_t model, int64_t until_ms); // model 0: for all
 
 // The slot picked, its lease already returned; UINT32_MAX: none.

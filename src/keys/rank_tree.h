@@ -13,7 +13,8 @@ struct rank {
 struct rank_tree {
     uint32_t n_leaves;  // a power of two, or 0
     struct rank *ranks; // owned; of the leaves; read it, but write through rank_tree_set()
-    uint32_t *_winners; // owned; leaves. Node 1 is the root; below node i are 2i and 2i + 1; from n_leaves on are leaves
+    uint32_t
+        *_winners; // owned; leaves. Node 1 is the root; below node i are 2i and 2i + 1; from n_leaves on are leaves
 };
 
 void rank_tree_init(struct rank_tree *tree); // without leaves

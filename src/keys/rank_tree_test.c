@@ -18,9 +18,8 @@ static bool least_of(const struct rank *ranks, uint32_t n, uint32_t *leaf_r)
 {
     uint32_t best = UINT32_MAX;
     for (uint32_t i = 0; i < n; i++) {
-        if (!isinf(ranks[i].score) &&
-            (best == UINT32_MAX || ranks[i].score < ranks[best].score ||
-             (ranks[i].score == ranks[best].score && ranks[i].ticket < ranks[best].ticket))) {
+        if (!isinf(ranks[i].score) && (best == UINT32_MAX || ranks[i].score < ranks[best].score ||
+                                       (ranks[i].score == ranks[best].score && ranks[i].ticket < ranks[best].ticket))) {
             best = i;
         }
     }

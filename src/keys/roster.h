@@ -17,8 +17,8 @@ struct key_roster {
     const struct key_algorithm *algorithm;
     struct allowance_scale allowances;
 
-    struct key_tier *tiers;   // owned; in the order in which they serve; never none
-    uint32_t n_tiers;         // the last one is that of keys in no group
+    struct key_tier *tiers; // owned; in the order in which they serve; never none
+    uint32_t n_tiers;       // the last one is that of keys in no group
     uint16_t _tier_of_group[KEY_GROUPS_MAX];
 
     struct key_place *_places; // owned; of slots

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Each key in turn; a key of weight 2 has twice as many turns. This is stride scheduling: a pick costs a key a step that
-// is the smaller the greater its weight, and the key that has come least far is next. With equal weights that is plain
-// rotation. Processes share the turns, since they are in the slots.
+// Each key in turn; a key of weight 2 has twice as many turns. This is stride scheduling: a pick costs a key a step
+// that is the smaller the greater its weight, and the key that has come least far is next. With equal weights that is
+// plain rotation. Processes share the turns, since they are in the slots.
 #include "keys/algorithm.h"
 
 // Divisible by 1 to 10, so that small whole weights come out exact.

@@ -21,7 +21,7 @@ struct key_tier {
 
     // Requests in flight on an eligible key; see key_load.h.
     double load;
-    int64_t load_ms;       // when that was measured
+    int64_t load_ms;        // when that was measured
     uint32_t n_picks_since; // since then
 };
 

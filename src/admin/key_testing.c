@@ -2,9 +2,9 @@
 // Tests of keys, one or many. Many tell how far they are, if the client takes an event stream.
 #include "admin/body.h"
 #include "admin/change.h"
-#include "admin/key_json.h"
+#include "admin/key_facts.h"
+#include "admin/key_filter.h"
 #include "admin/key_walk.h"
-#include "admin/query.h"
 #include "admin/reply.h"
 #include "http/sse_writer.h"
 
@@ -53,7 +53,7 @@ static void write_outcome(struct json_writer *w, const struct key_test_outcome *
     json_member_bool(w, SLICE("success"), outcome->is_success);
     json_member_int(w, SLICE("status"), outcome->status);
     json_member_string(w, SLICE("message"), outcome->message);
-    json_member_string(w, SLICE("key_status"), key_status_name(outcome->key_status));
+    json_member_string(w, SLICE("key_status"), key_facts_status_name(outcome->key_status));
     json_member_int(w, SLICE("latency_ms"), outcome->latency_ms);
 }
 
@@ -80,7 +80,7 @@ static void on_single_end(void *arg)
     }
 }
 
-void keys_test(struct admin_exchange *x)
+void key_testing_one(struct admin_exchange *x)
 {
     const struct key_record *record = key_store_find(admin_store(x), x->id);
     if (!record) {
@@ -208,21 +208,21 @@ static size_t without_disabled(struct admin_exchange *x, struct slice *ids, size
     size_t n_left = 0;
     for (size_t i = 0; i < n; i++) {
         const struct key_record *record = key_store_find(admin_store(x), ids[i]);
-        if (key_status_of(x->admin->options.table, record) != KEY_DISABLED) {
+        if (key_facts_status(x->admin->options.table, record) != KEY_DISABLED) {
             ids[n_left++] = ids[i];
         }
     }
     return n_left;
 }
 
-void keys_test_all(struct admin_exchange *x)
+void key_testing_all(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
-    struct key_filter filter = {.status = ANY_STATUS};
+    struct key_filter filter = {.status = KEY_FILTER_ANY_STATUS};
     struct slice status = body_text(&body, SLICE("status"));
     struct slice group = body_text(&body, SLICE("poolGroup"));
     filter.group = group.len ? group : SLICE_EMPTY;
-    if (status.len && !key_filter_status(status, &filter.status)) {
+    if (status.len && !key_filter_read_status(status, &filter.status)) {
         body_problem(&body, "'status' must be all, active, disabled or banned.");
     }
     if (!body_is_good(x, &body)) {
