@@ -5,7 +5,7 @@
 
 enum {
     RETURNS_AT_ONCE = 32, // more that are due wait for the next picks, unless no other key is ready
-    ASIDES_MAX = 8,       // of keys that cool for the model; more are worth a view of its own
+    ASIDES_MAX = 4,       // of keys that cool for the model; more are worth a view of its own
 };
 
 // ---- one key
