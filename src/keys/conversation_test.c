@@ -13,7 +13,9 @@
 #include "keys/dice.h"
 #include "keys/pool_fixture.h"
 
-enum { N_KEYS = 50, N_CONVERSATIONS = 200, N_TURNS = 20, NONE = UINT32_MAX };
+enum { N_KEYS = 50, N_CONVERSATIONS = 200, N_TURNS = 20 };
+
+#define NONE UINT32_MAX
 
 static struct pool pool;
 

@@ -8,7 +8,9 @@
 
 #include "keys/pool_fixture.h"
 
-enum { MODEL = 77, OTHER_MODEL = 78, NONE = UINT32_MAX };
+enum { MODEL = 77, OTHER_MODEL = 78 };
+
+#define NONE UINT32_MAX
 
 static struct pool pool;
 
