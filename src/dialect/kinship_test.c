@@ -373,7 +373,7 @@ static void hostile_texts_are_searched_once(void **state)
         "\"redacted_thinking\" ",
         "\\\"signature\\\"",
     };
-    enum { SIZE = 4 << 20 };
+    enum { SIZE = 1 << 20 };
     for (size_t i = 0; i < N_OF(PIECES); i++) {
         struct buf buf = BUF_EMPTY;
         struct slice seals[KINSHIP_SEALS_MAX];
