@@ -134,6 +134,25 @@ static inline bool adjust_is_unset(const struct json_node *node)
 // What usage_read_rows() has gathered, made inclusive.
 struct usage usage_of_seen(const struct usage_grammar *grammar, const struct usage_seen *seen);
 
+// ---- what belongs together
+
+enum { N_CONVERSATION_IDS = 2, N_SYSTEM_MEMBERS = 2, N_SEALS = 2 };
+
+// Where a request says what tells its conversation from others, and what only its maker can read. Tables are shorter
+// where a name is empty.
+struct kinship_grammar {
+    struct slice id_object;                // the member that has the ids in it; empty: they are members of the body
+    struct slice ids[N_CONVERSATION_IDS];  // by which clients name a conversation, the better one first
+    struct slice system[N_SYSTEM_MEMBERS]; // spellings
+    struct slice messages;
+    struct slice content;        // of a message
+    bool may_lack_role;          // a message without a role is the user's
+    struct slice seals[N_SEALS]; // quoted names of members whose strings only their maker can read
+    struct slice sealed_type; // quoted; of objects whose member `data` is such a string; empty: there is no such thing
+    // Takes such things out; see kinship_strip(). NULL: a request has none that anybody checks.
+    size_t (*strip)(struct json_splice *splice);
+};
+
 // ---- translation of requests
 
 // What an encoder is given. The request has been normalised for the target.
@@ -201,6 +220,7 @@ struct spoke {
     void (*write_error)(struct json_writer *w, const struct fault_report *report); // a whole body
     void (*write_error_event)(struct buf *out, const struct fault_report *report);
     const struct usage_grammar *usage;
+    const struct kinship_grammar *kinship;
     bool has_model_in_path;
     void (*adjust_system)(struct json_splice *splice, struct slice prompt);
     void (*adjust_reasoning)(struct json_splice *splice, const struct adjustments *adjustments);

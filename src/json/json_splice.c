@@ -19,7 +19,7 @@ enum edit_kind {
     EDIT_TEXT,    // text goes and comes, commas do not matter
     EDIT_SET,     // a member gets another value
     EDIT_INSERT,  // a member behind the others
-    EDIT_REMOVE,  // a member goes
+    EDIT_REMOVE,  // a member or an element goes
     EDIT_PREPEND, // an element before the others
     EDIT_DROPPED, // an insert that a later one of the same name stands for
 };
@@ -96,6 +96,13 @@ void json_splice_prepend(struct json_splice *splice, const struct json_node *arr
     add_edit_inside(splice, array, EDIT_PREPEND, array->start + 1, array->start + 1)->text[1] = raw;
 }
 
+void json_splice_remove_element(struct json_splice *splice, const struct json_node *array,
+                                const struct json_node *element)
+{
+    assert(json_is(array, JSON_ARRAY) && element->start > array->start && element->end < array->end);
+    add_edit_inside(splice, array, EDIT_REMOVE, element->start, element->end);
+}
+
 void json_splice_prefix_string(struct json_splice *splice, const struct json_node *string, struct slice escaped)
 {
     assert(json_is(string, JSON_STRING));
@@ -118,15 +125,6 @@ static uint32_t before_space(const char *text, uint32_t at)
         at--;
     }
     return at;
-}
-
-static void settle_array(const char *text, struct json_edit *edits, size_t n)
-{
-    bool is_empty = text[after_space(text, edits->start)] == ']';
-    for (size_t i = 0; i < n; i++) {
-        bool is_alone = is_empty && i == n - 1;
-        edits[i].text[2] = is_alone ? SLICE_EMPTY : SLICE(",");
-    }
 }
 
 // The edits of one member: when it is both removed and set, the last value that was set moves to the end. Other values
@@ -184,6 +182,23 @@ static bool settle_removals(const char *text, struct json_edit *edits, size_t n)
         edit->start = before_space(text, edit->start - 1);
     }
     return true;
+}
+
+static void settle_array(struct json_splice *splice, struct json_edit *edits, size_t n)
+{
+    const char *text = splice->doc->text.ptr;
+    bool was_empty = text[after_space(text, splice->doc->nodes[edits->parent].start + 1)] == ']';
+    bool has_elements = settle_removals(text, edits, n) && !was_empty;
+    struct json_edit *last = NULL;
+    for (struct json_edit *edit = edits; edit < edits + n; edit++) {
+        if (edit->kind == EDIT_PREPEND) {
+            edit->text[2] = SLICE(",");
+            last = edit;
+        }
+    }
+    if (last && !has_elements) {
+        last->text[2] = SLICE_EMPTY;
+    }
 }
 
 static struct slice encode_name(struct arena *arena, struct slice name)
@@ -268,8 +283,8 @@ static void settle(struct json_splice *splice, struct json_edit *edits, size_t n
     size_t from = 0;
     for (size_t i = 1; i <= n && edits[from].parent != NO_PARENT; i++) {
         if (i == n || edits[i].parent != edits[from].parent) {
-            if (edits[from].kind == EDIT_PREPEND) {
-                settle_array(splice->doc->text.ptr, edits + from, i - from);
+            if (splice->doc->nodes[edits[from].parent].type == JSON_ARRAY) {
+                settle_array(splice, edits + from, i - from);
             } else {
                 settle_object(splice, edits + from, i - from);
             }

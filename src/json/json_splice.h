@@ -23,7 +23,7 @@ void json_splice_init(struct json_splice *splice, struct arena *arena, const str
 // New texts (`raw`, whole JSON values) and names are borrowed until the result has been used. All edits speak of the
 // text as it was parsed, so their order matters little:
 //   - of two that give one value or member a new text, the later counts;
-//   - what is edited inside a removed member goes with it;
+//   - what is edited inside a removed member or element goes with it;
 //   - a member that is both removed and set, in whichever order, is set and stands at the end;
 //   - other edits may not overlap: replacing something inside a value that is itself replaced is an error of the caller
 //     (asserted).
@@ -43,6 +43,10 @@ void json_splice_remove(struct json_splice *splice, const struct json_node *obje
 
 // Inserts a value before the first element of an array. Several keep their order.
 void json_splice_prepend(struct json_splice *splice, const struct json_node *array, struct slice raw);
+
+// Removes an element of this array, with the comma and white space that belong to it.
+void json_splice_remove_element(struct json_splice *splice, const struct json_node *array,
+                                const struct json_node *element);
 
 // Inserts text just behind a string's opening quote; `escaped` is escaped already. Several keep their order.
 void json_splice_prefix_string(struct json_splice *splice, const struct json_node *string, struct slice escaped);

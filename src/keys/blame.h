@@ -20,24 +20,30 @@ enum attempt_event {
 struct attempt_evidence {
     enum attempt_event event;
     unsigned status;        // of ATTEMPT_ANSWERED
-    struct slice text;      // of an error: what its body says, JSON or not; may be cut
+    struct slice text;      // of an error: what its body says, JSON or not; may be cut. The first 4 KB are read
     int64_t retry_after_ms; // that the upstream asked for; -1: nothing
 };
 
 enum blame {
     BLAME_NOBODY,      // a success, or nothing can be said
-    BLAME_CLIENT,      // another key would not help: 400, 404, 413, 422, …
+    BLAME_CLIENT,      // another key would not help: 400, 404, 409, 413, 422, …
     BLAME_KEY_CREDIT,  // its credit or quota is gone: 402, or a 4xx that says so
     BLAME_KEY_REFUSED, // 401, 403 that names the key
-    BLAME_KEY_MODEL,   // 429: this key, this model, for now
-    BLAME_ADDRESS,     // 403, 429 that names the network address, or no key at all
+    BLAME_KEY_MODEL,   // 429, 403 that names the model: this key, this model, for now
+    BLAME_ADDRESS,     // 401, 403, 429 that name the network address, or no key at all
     BLAME_PROVIDER,    // 500: something in it failed on this request
-    BLAME_ENDPOINT,    // 502, 503, 504, 529, silence: it is down or overloaded
+    BLAME_ENDPOINT,    // 502, 503, 504, 529, 408, silence, nonsense, a redirect: it is down, overloaded, or not the API
     BLAME_NETWORK,     // it was not reached
 };
+enum { N_BLAMES = BLAME_NETWORK + 1 };
 
 enum blame blame_of(const struct attempt_evidence *evidence);
-const char *blame_name(enum blame blame); // for logs, metrics and the trail
+const char *blame_name(enum blame blame); // for logs, metrics and the trail: "key_credit", …
 
-// May another key do better at once?
+// May another key do better at once? Not so where the address, the endpoint or the provider is at fault: then it takes
+// another way there, another endpoint, or time.
 bool blame_wants_another_key(enum blame blame);
+
+// Of BLAME_KEY_MODEL: does the text speak of a quota that comes back with a new day or a new window of hours? Trying
+// again each minute is of no use then.
+bool blame_is_lasting(const struct attempt_evidence *evidence);

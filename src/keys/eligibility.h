@@ -18,7 +18,12 @@ enum key_obstacle {
     KEY_WAS_TRIED,     // in this request
 };
 
-// `model` is a tag, 0 for none. *until_ms_r: when this obstacle goes by itself; 0: not by time.
+// When a full key is looked at again, if not told before.
+enum { KEY_FULL_MS = 1000 };
+
+// `model` is a tag, 0 for none. *until_ms_r: when all that is in the way goes by itself; 0: not by time.
 enum key_obstacle key_obstacle_of(const struct key_slot *slot, const struct key_settings *settings, uint32_t model,
                                   int64_t now_ms, int64_t *until_ms_r);
+// Has it no room, with that many requests in flight?
+bool key_is_full(const struct key_slot *slot, const struct key_settings *settings, uint32_t n_inflight);
 const char *key_obstacle_name(enum key_obstacle obstacle); // "cooling", …: for the trail of a request

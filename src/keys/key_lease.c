@@ -14,6 +14,15 @@
 // The secret is no part of this: it is copied under `version`, and wiped as soon as the key is removed.
 #include "keys/key_table_internal.h"
 
+// Readers that found the key full wait to hear that it has room again.
+static void tell_who_waits(struct key_table *table, uint32_t slot)
+{
+    struct key_slot *key = key_of(table, slot);
+    if (atomic_load(&key->is_awaited) && atomic_exchange(&key->is_awaited, false)) {
+        key_changed(table, slot);
+    }
+}
+
 static void let_go(struct key_table *table, uint32_t slot)
 {
     // In the reverse order of taking: killed in between, a lease is left over, but none is returned twice.
@@ -22,6 +31,7 @@ static void let_go(struct key_table *table, uint32_t slot)
     }
     uint32_t before = atomic_fetch_sub(&key_of(table, slot)->inflight, 1);
     assert(before > 0);
+    tell_who_waits(table, slot);
 }
 
 bool key_lease_take(struct key_table *table, uint32_t slot, uint32_t identity, struct arena *arena,
@@ -73,6 +83,7 @@ void key_table_forget_leases(struct key_table *table, uint32_t holder)
         if (n) {
             uint32_t before = atomic_fetch_sub(&key_of(table, slot)->inflight, n);
             assert(before >= n);
+            tell_who_waits(table, slot);
         }
     }
 }

@@ -56,6 +56,7 @@ struct key_slot {
     _Atomic uint16_t secret_len;
     _Atomic float weight;          // > 0
     _Atomic uint32_t max_inflight; // 0: that of the settings
+    _Atomic bool is_awaited;       // it was full: the next lease to come back is told to readers
     _Atomic uint64_t proxy;        // key_proxy_tag() of its own egress; 0: none
 
     _Atomic int64_t cooldown_until_ms;

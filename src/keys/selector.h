@@ -43,6 +43,9 @@ enum key_pick key_selector_pick(struct key_selector *selector, const struct key_
 // The settings that the last pick followed.
 const struct key_settings *key_selector_settings(struct key_selector *selector);
 
+// The same picks for the same seed, where chance decides: for tests.
+void key_selector_seed(struct key_selector *selector, uint64_t seed);
+
 // Looks again at a few remembered scores; called every KEY_SELECTOR_TICK_MS, all are looked at within a minute.
 enum { KEY_SELECTOR_TICK_MS = 100 };
 void key_selector_tick(struct key_selector *selector, int64_t now_ms);

@@ -60,9 +60,9 @@ enum { N_MEMBERS = sizeof(members) / sizeof(*members) };
 
 // In the order of enum key_algorithm_id.
 static const struct slice algorithms[] = {
-    SLICE_INIT("round-robin"),     SLICE_INIT("random"),        SLICE_INIT("least-used"),
-    SLICE_INIT("weighted-score"),  SLICE_INIT("least-token-used"), SLICE_INIT("max-remaining"),
-    SLICE_INIT("weighted-usage"),  SLICE_INIT("quota-aware"),   SLICE_INIT("time-window"),
+    SLICE_INIT("round-robin"),    SLICE_INIT("random"),           SLICE_INIT("least-used"),
+    SLICE_INIT("weighted-score"), SLICE_INIT("least-token-used"), SLICE_INIT("max-remaining"),
+    SLICE_INIT("weighted-usage"), SLICE_INIT("quota-aware"),      SLICE_INIT("time-window"),
 };
 static const struct slice affinities[] = {SLICE_INIT("off"), SLICE_INIT("auto")};
 _Static_assert(sizeof(algorithms) / sizeof(*algorithms) == KEY_ALGORITHM_COUNT, "each algorithm has a name");

@@ -10,9 +10,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "keys/key_settings.h"
 #include "json/json_reader.h"
 #include "json/json_writer.h"
-#include "keys/key_settings.h"
 
 // Merges an object into *settings. False: *settings is untouched, and `problem` says which member was wrong, what it
 // was and what it may be. Members that are not known are ignored.

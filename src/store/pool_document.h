@@ -8,8 +8,8 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "json/json_reader.h"
 #include "keys/key_table.h"
+#include "json/json_reader.h"
 
 struct document_cooldown {
     uint32_t model; // key_model_tag()

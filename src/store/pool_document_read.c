@@ -265,8 +265,8 @@ static struct slice take_rest(struct rest *rest, struct arena *arena)
 }
 
 // Takes the next entry of an array, on a tape of its own. False: there is none.
-static bool next_entry(const struct pool_document *document, const struct json_node *array,
-                       const struct json_node **at, struct arena *arena, struct json_doc *entry_r, struct slice *raw_r)
+static bool next_entry(const struct pool_document *document, const struct json_node *array, const struct json_node **at,
+                       struct arena *arena, struct json_doc *entry_r, struct slice *raw_r)
 {
     if (!json_next_element(&document->_doc, array, at)) {
         return false;
@@ -378,8 +378,8 @@ static void read_stats(struct pool_document *document, const struct json_node *s
     document->stats_rest = take_rest(&rest, arena);
 }
 
-static void read_top_member(struct pool_document *document, const struct json_node *name,
-                            const struct json_node *value, struct arena *arena, struct rest *rest)
+static void read_top_member(struct pool_document *document, const struct json_node *name, const struct json_node *value,
+                            struct arena *arena, struct rest *rest)
 {
     const struct json_doc *doc = &document->_doc;
     if (json_string_is(doc, name, SLICE("keys"))) {
@@ -387,7 +387,7 @@ static void read_top_member(struct pool_document *document, const struct json_no
     } else if (json_string_is(doc, name, SLICE("poolGroups"))) {
         document->_groups = value;
     } else if (json_string_is(doc, name, SLICE("config"))) {
-        document->config = json_raw(doc, value);
+        document->config = json_is(value, JSON_NULL) ? SLICE_EMPTY : json_raw(doc, value);
     } else if (json_string_is(doc, name, SLICE("stats"))) {
         read_stats(document, value, arena);
     } else if (json_string_is(doc, name, SLICE("rejected_keys")) && json_is(value, JSON_ARRAY)) {
@@ -407,8 +407,7 @@ static struct slice explain(const struct json_doc *doc, struct arena *arena)
     return arena_printf(arena, "line %zu, column %zu: %s", line, column, doc->error);
 }
 
-int pool_document_parse(struct pool_document *document, struct arena *arena, struct slice text,
-                        struct slice *problem_r)
+int pool_document_parse(struct pool_document *document, struct arena *arena, struct slice text, struct slice *problem_r)
 {
     enum { RECORDED_DEPTH = 2 }; // down to the entries, not into them
     const struct json_options options = {.record_depth = RECORDED_DEPTH};

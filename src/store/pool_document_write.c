@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/clock.h"
-#include "json/json_writer.h"
 #include "store/pool_document.h"
+#include "json/json_writer.h"
 
 // A time, or null for never.
 static void write_time(struct json_writer *w, struct slice name, int64_t ms)

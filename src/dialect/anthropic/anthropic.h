@@ -8,6 +8,7 @@ void anthropic_write_error(struct json_writer *w, const struct fault_report *rep
 void anthropic_write_error_event(struct buf *out, const struct fault_report *report);
 
 extern const struct usage_grammar anthropic_usage;
+extern const struct kinship_grammar anthropic_kinship;
 
 void anthropic_adjust_system(struct json_splice *splice, struct slice prompt);
 void anthropic_adjust_reasoning(struct json_splice *splice, const struct adjustments *adjustments);

@@ -8,6 +8,7 @@ void chat_write_error(struct json_writer *w, const struct fault_report *report);
 void chat_write_error_event(struct buf *out, const struct fault_report *report);
 
 extern const struct usage_grammar chat_usage;
+extern const struct kinship_grammar chat_kinship;
 
 void chat_adjust_system(struct json_splice *splice, struct slice prompt);
 void chat_adjust_reasoning(struct json_splice *splice, const struct adjustments *adjustments);

@@ -20,9 +20,6 @@ struct conversation {
     bool has_call;
 };
 
-// Google's word for a signature that cannot be had any more.
-static const struct slice SKIP_SIGNATURE = SLICE_INIT("skip_thought_signature_validator");
-
 // ---- parts
 
 static void close_content(struct conversation *c)
@@ -421,7 +418,7 @@ static struct neutral_opaque signature_of_call(struct conversation *c, const str
     struct neutral_opaque opaque = call->opaque.kind != OPAQUE_NONE ? call->opaque : take_signature(&c->call_signature);
     bool is_google = opaque.kind != OPAQUE_NONE && opaque_issuer(opaque.kind) == ISSUER_GOOGLE;
     if (!is_google && !c->has_call && c->is_in_loop && gemini_profile(c->g)->needs_signatures) {
-        opaque = (struct neutral_opaque){.kind = OPAQUE_GEMINI_CALL, .data = SKIP_SIGNATURE};
+        opaque = (struct neutral_opaque){.kind = OPAQUE_GEMINI_CALL, .data = SLICE(GEMINI_SKIP_SIGNATURE)};
     }
     return opaque;
 }
