@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "dialect/adjust.h"
+#include "dialect/kinship.h"
 #include "gateway/conversion.h"
 #include "gateway/gateway_internal.h"
 #include "gateway/lease.h"
@@ -84,6 +85,23 @@ static size_t make_body(struct exchange *x, struct adjustments *adjustments)
     json_splice_init(&splice, exchange_arena(x), &x->doc);
     adjust_request(x->upstream->dialect, adjustments, &splice);
     x->body = json_splice_result(&splice, &x->n_body, &len);
+    return len;
+}
+
+// What another account has sealed, this one cannot read: it goes without. The body is read once more, as it would have
+// gone out; that is rare.
+static size_t strip_seals(struct exchange *x, size_t len)
+{
+    struct arena *arena = exchange_arena(x);
+    struct json_doc *doc = arena_alloc(arena, sizeof(*doc));
+    struct json_splice splice;
+    if (json_parse(doc, arena, arena_concat(arena, x->body, x->n_body), NULL) != 0) {
+        return len;
+    }
+    json_splice_init(&splice, arena, doc);
+    if (kinship_strip(x->upstream->dialect, &splice)) {
+        x->body = json_splice_result(&splice, &x->n_body, &len);
+    }
     return len;
 }
 
@@ -355,6 +373,9 @@ void attempt_start(struct exchange *x)
     const struct config_timeouts *timeouts = &x->upstream->model->timeouts;
     struct adjustments adjustments = adjustments_of(x);
     size_t body_len = make_body(x, &adjustments);
+    if (x->lease && x->lease->strips_seals) {
+        body_len = strip_seals(x, body_len);
+    }
     struct client_request req = {
         .origin = origin_of(x),
         .method = HTTP_POST,

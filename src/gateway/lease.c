@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "dialect/kinship.h"
+#include "gateway/conversion.h"
 #include "keys/affinity.h"
 #include "keys/consequences.h"
 
@@ -27,7 +29,7 @@ static bool is_session_header(const struct h1_field *field)
     return false;
 }
 
-static uint64_t conversation_of(const struct exchange *x)
+static uint64_t conversation_of(struct exchange *x)
 {
     const struct h1_request *req = &x->ex->req;
     for (size_t i = 0; i < req->n_fields; i++) {
@@ -35,7 +37,30 @@ static uint64_t conversation_of(const struct exchange *x)
             return affinity_tag(AFFINITY_CONVERSATION, req->fields[i].value);
         }
     }
-    return 0;
+    struct slice name = kinship_conversation(x->route.dialect, &x->doc, exchange_arena(x));
+    return name.len ? affinity_tag(AFFINITY_CONVERSATION, name) : 0;
+}
+
+static bool find_owner(struct exchange *x, enum affinity_kind kind, struct slice text)
+{
+    return affinity_find(x->gateway->keys, kind, affinity_tag(kind, text), clock_wall_ms(), &x->lease->owner);
+}
+
+// What the request brings along that was made by one key, as far as that is remembered.
+static void look_for_owner(struct exchange *x)
+{
+    struct slice seals[KINSHIP_SEALS_MAX];
+    if (x->upstream->dialect == DIALECT_RESPONSES && !x->conversion) {
+        struct slice before = kinship_previous_response(&x->doc, exchange_arena(x));
+        if (before.len && find_owner(x, AFFINITY_RESPONSE_ID, before)) {
+            x->lease->owner_is_needed = true;
+            return;
+        }
+    }
+    struct slice body = x->conversion ? buf_slice(&x->conversion->body) : x->doc.text;
+    size_t n = kinship_seals(x->upstream->dialect, body, exchange_arena(x), seals);
+    for (size_t i = 0; i < n && !find_owner(x, AFFINITY_OPAQUE, seals[i]); i++) {
+    }
 }
 
 // "TOKEN SLOT IDENTITY", the token in hexadecimal digits.
@@ -117,14 +142,48 @@ static enum lease_result fail_without_key(struct exchange *x, enum key_pick resu
     return LEASE_FAILED;
 }
 
+static bool is_same_key(struct key_lease a, struct key_lease b)
+{
+    return a.slot == b.slot && a.identity == b.identity;
+}
+
+// The owner of the answer that the request goes on from cannot serve now, or never again.
+static enum lease_result fail_without_owner(struct exchange *x)
+{
+    struct lease *lease = x->lease;
+    struct gateway *gateway = x->gateway;
+    const struct key_slot *slot = key_of(gateway->keys, lease->owner.slot);
+    int64_t until_ms = 0;
+    enum key_obstacle obstacle =
+        key_obstacle_of(slot, key_selector_settings(gateway->selector), lease->model, clock_wall_ms(), &until_ms);
+    bool comes_back = slot->identity == lease->owner.identity && (until_ms || obstacle == KEY_IS_FULL);
+    if (lease->key.lease.identity) {
+        key_lease_return(gateway->keys, &lease->key.lease);
+    }
+    if (comes_back) {
+        lease->key.until_ms = until_ms;
+        return fail_without_key(x, KEY_LATER);
+    }
+    exchange_fail(x, FAULT_CONFLICT,
+                  SLICE("previous_response_id names a response of an account that is not in use any more. Send the "
+                        "whole conversation instead."));
+    return LEASE_FAILED;
+}
+
 static enum lease_result take_from_pool(struct exchange *x)
 {
     struct lease *lease = lease_of(x);
     lease->model = key_model_tag(upstream_model_name(x->upstream));
-    if (key_selector_settings(x->gateway->selector)->has_affinity) {
+    if (key_selector_settings(x->gateway->selector)->has_affinity && !lease->only.identity) {
         lease->conversation = conversation_of(x);
+        look_for_owner(x);
     }
     enum key_pick result = pick(x);
+    bool is_foreign = lease->owner.identity && !is_same_key(lease->owner, lease->key.lease);
+    if (is_foreign && lease->owner_is_needed) {
+        return fail_without_owner(x);
+    }
+    lease->strips_seals = is_foreign;
     return result == KEY_PICKED ? LEASE_TAKEN : fail_without_key(x, result);
 }
 
@@ -191,8 +250,11 @@ static void note_tried(struct exchange *x, struct key_lease key)
     struct lease *lease = x->lease;
     if (lease->n_tried == lease->cap_tried) {
         size_t cap = lease->cap_tried ? lease->cap_tried * 2 : 4;
-        lease->tried = arena_grow(exchange_arena(x), lease->tried, lease->cap_tried * sizeof(*lease->tried),
-                                  cap * sizeof(*lease->tried));
+        struct key_lease *more = arena_alloc(exchange_arena(x), cap * sizeof(*more));
+        for (size_t i = 0; i < lease->n_tried; i++) {
+            more[i] = lease->tried[i];
+        }
+        lease->tried = more;
         lease->cap_tried = cap;
     }
     lease->tried[lease->n_tried++] = key;
@@ -200,7 +262,12 @@ static void note_tried(struct exchange *x, struct key_lease key)
 
 bool lease_take_another(struct exchange *x)
 {
-    return x->lease->n_tried < LEASE_TRIES_MAX && pick(x) == KEY_PICKED;
+    struct lease *lease = x->lease;
+    if (lease->n_tried >= LEASE_TRIES_MAX || lease->owner_is_needed || pick(x) != KEY_PICKED) {
+        return false;
+    }
+    lease->strips_seals = lease->owner.identity;
+    return true;
 }
 
 int64_t lease_wait_s(const struct exchange *x)
@@ -231,6 +298,9 @@ enum blame lease_settle(struct exchange *x, const struct attempt_evidence *evide
     struct key_lease key = x->lease->key.lease;
     x->lease->consequence = key_apply(gateway->keys, key_selector_settings(gateway->selector), key, blame, evidence,
                                       x->lease->model, clock_wall_ms(), random_unit());
+    if (x->lease->only.identity) {
+        key_apply_test(gateway->keys, key, blame, true, clock_wall_ms());
+    }
     tell(x, blame, &x->lease->consequence);
     note_tried(x, key);
     key_lease_return(gateway->keys, &x->lease->key.lease);
@@ -270,11 +340,35 @@ void lease_end(struct exchange *x, bool client_has_left)
     lease_settle(x, &evidence);
 }
 
-void lease_own_response(struct exchange *x, struct slice response_id)
+void lease_note_status(struct exchange *x, unsigned status)
 {
-    if (lease_is_out(x) && response_id.len) {
-        affinity_put(x->gateway->keys, affinity_tag(AFFINITY_RESPONSE_ID, response_id), x->lease->key.lease,
-                     clock_wall_ms());
+    bool is_token = x->credential.level == CREDENTIAL_OAUTH || x->credential.level == CREDENTIAL_FILE;
+    if (status == 401 && is_token) {
+        token_source_refused(x->gateway->tokens, x->credential.secret);
+    }
+}
+
+static void own(struct exchange *x, enum affinity_kind kind, struct slice text)
+{
+    affinity_put(x->gateway->keys, affinity_tag(kind, text), x->lease->key.lease, clock_wall_ms());
+}
+
+void lease_note_answer(struct exchange *x, struct slice text)
+{
+    struct slice seals[KINSHIP_SEALS_MAX];
+    if (!lease_is_out(x) || !key_selector_settings(x->gateway->selector)->has_affinity) {
+        return;
+    }
+    if (x->upstream->dialect == DIALECT_RESPONSES && !x->lease->has_response_id) {
+        struct slice id = kinship_response_id(text, exchange_arena(x));
+        x->lease->has_response_id = id.len > 0;
+        if (id.len) {
+            own(x, AFFINITY_RESPONSE_ID, id);
+        }
+    }
+    size_t n = kinship_seals(x->upstream->dialect, text, exchange_arena(x), seals);
+    for (size_t i = 0; i < n; i++) {
+        own(x, AFFINITY_OPAQUE, seals[i]);
     }
 }
 

@@ -18,8 +18,11 @@ struct lease {
     struct key_lease *tried;            // those that this request had already
     size_t n_tried;
     size_t cap_tried;
-    struct key_lease only; // a test of this key; identity 0: no test
-    struct key_lease owner;
+    struct key_lease only;  // a test of this key; identity 0: no test
+    struct key_lease owner; // of something in the request that only one account can read; identity 0: none
+    bool owner_is_needed;   // without it the request means nothing: it goes on from an answer that the owner keeps
+    bool strips_seals;      // the owner cannot serve: what it has sealed is taken out
+    bool has_response_id;   // of the answer: noted
     uint32_t model;
     uint64_t conversation;
     struct token_wait token_wait;
@@ -49,7 +52,9 @@ static inline bool lease_is_out(const struct exchange *x)
 // At the end of the exchange, whatever it was.
 void lease_end(struct exchange *x, bool client_has_left);
 
-// The provider's name for a response that this key made: a request that continues it must come back to the key.
-void lease_own_response(struct exchange *x, struct slice response_id);
+// The status of an answer: a token that is refused is not used for long.
+void lease_note_status(struct exchange *x, unsigned status);
+// The body of a good answer, or the data of one of its events: what in it only this key can read again is remembered.
+void lease_note_answer(struct exchange *x, struct slice text);
 // The key's own way out; NULL: it has none.
 struct client_origin *lease_origin(struct exchange *x);

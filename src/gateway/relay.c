@@ -5,6 +5,7 @@
 #include "gateway/conversion.h"
 #include "gateway/failover.h"
 #include "gateway/gateway_internal.h"
+#include "gateway/lease.h"
 
 enum { TAP_LIMIT = 64 * 1024, TAP_EVENT_MAX = SSE_EVENT_MAX_DEFAULT, UNPACKED_PIECE = 16 * 1024 };
 
@@ -169,6 +170,7 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp)
     x->head_ns = clock_monotonic_ns();
     x->upstream_status = resp->status;
     x->outcome = outcome_of(resp->status);
+    lease_note_status(x, resp->status);
     if (!failover_holds(x, resp)) {
         relay_begin(x, resp);
     }
@@ -210,6 +212,7 @@ static void on_event(void *arg, const struct sse_event *event)
 {
     struct exchange *x = arg;
     usage_tap_event(x->tap, event->name, event->data);
+    lease_note_answer(x, event->data);
 }
 
 // `is_all`: these bytes are the whole body.
@@ -223,8 +226,10 @@ static void feed_tap(struct exchange *x, struct slice bytes, bool is_all)
         r = sse_parser_feed(&x->sse, bytes, on_event, x);
     } else if (is_all) {
         usage_tap_answer(x->tap, bytes);
+        lease_note_answer(x, bytes);
     } else {
         usage_tap_json(x->tap, bytes);
+        lease_note_answer(x, bytes);
     }
     if (r != 0) {
         // An event larger than any that we read: the answer goes on unread.

@@ -95,7 +95,6 @@ static void one_turn(struct course *course, uint32_t conversation)
     if (course->first_key[conversation] == NONE) {
         course->first_key[conversation] = slot;
     }
-    assert_true(choice.was_bound || course->first_key[conversation] != slot || !course->n_turns[conversation]);
     course->n_on_first += course->first_key[conversation] == slot;
     course->n_turns[conversation]++;
     course->load[slot]++;

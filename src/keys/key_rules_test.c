@@ -168,42 +168,57 @@ static void a_keeper_that_died_spoils_nothing(void **state)
     assert_memory_equal(&settings, &key_settings_default, sizeof(settings));
 }
 
-static _Atomic bool is_over;
+enum { N_READERS = 4, N_CHANGES = 1000 };
 
-static void *change_rules(void *arg)
+struct reader {
+    pthread_t thread;
+    const _Atomic bool *is_over;
+    uint64_t n_reads;
+    const char *complaint; // NULL: all is well
+};
+
+static void *read_rules(void *arg)
 {
-    for (uint32_t n = 1; !atomic_load(&is_over); n++) {
-        struct key_settings settings = key_settings_default;
-        settings.retry_max = n;
-        settings.max_inflight = n;
-        settings.daily_limit = n;
-        key_table_set_settings(&table, &settings);
-        set_groups(n % 2 ? "ab" : "ba");
+    struct reader *reader = arg;
+    uint32_t last = 0;
+    for (; !reader->complaint && !atomic_load(reader->is_over); reader->n_reads++) {
+        struct key_settings settings;
+        int32_t priority = 0;
+        key_table_settings(&table, &settings);
+        bool is_there = key_table_group(&table, 2, NULL, &priority);
+        if (settings.retry_max != settings.max_inflight || settings.daily_limit != settings.max_inflight) {
+            reader->complaint = "settings of two moments";
+        } else if (settings.retry_max < last) {
+            reader->complaint = "settings of an earlier moment";
+        } else if (key_table_n_groups(&table) != 3 || !is_there || priority != 'b') {
+            reader->complaint = "groups that there never were";
+        }
+        last = settings.retry_max;
     }
     return NULL;
 }
 
+// More readers than processors, so that they are interrupted while they read.
 static void what_is_read_belongs_together(void **state)
 {
-    enum { N_READS = 20000 };
-    pthread_t thread;
-    uint32_t last = 0;
+    _Atomic bool is_over = false;
+    struct reader readers[N_READERS];
     key_table_set_settings(&table, &(struct key_settings){0});
     set_groups("ab");
-    assert_int_equal(pthread_create(&thread, NULL, change_rules, NULL), 0);
-    for (int n = 0; n < N_READS || last < 2; n++) {
-        struct key_settings settings;
-        int32_t priority;
-        key_table_settings(&table, &settings);
-        assert_true(settings.retry_max == settings.max_inflight && settings.daily_limit == settings.max_inflight);
-        assert_true(settings.retry_max >= last);
-        last = settings.retry_max;
-        assert_int_equal(key_table_n_groups(&table), 3);
-        assert_true(key_table_group(&table, 2, NULL, &priority));
-        assert_int_equal(priority, 'b');
+    for (int i = 0; i < N_READERS; i++) {
+        readers[i] = (struct reader){.is_over = &is_over};
+        assert_int_equal(pthread_create(&readers[i].thread, NULL, read_rules, &readers[i]), 0);
+    }
+    for (uint32_t n = 1; n <= N_CHANGES; n++) {
+        struct key_settings settings = {.retry_max = n, .max_inflight = n, .daily_limit = n};
+        key_table_set_settings(&table, &settings);
+        set_groups(n % 2 ? "ab" : "ba");
     }
     atomic_store(&is_over, true);
-    pthread_join(thread, NULL);
+    for (int i = 0; i < N_READERS; i++) {
+        pthread_join(readers[i].thread, NULL);
+        assert_null(readers[i].complaint);
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

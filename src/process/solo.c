@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "account/token_source.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "gateway/gateway.h"
