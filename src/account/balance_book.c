@@ -50,7 +50,7 @@ static void drop(struct balance_book *book, struct entry *entry)
 
 // Takes the place of what was known.
 static struct entry *put(struct balance_book *book, struct slice id, const struct balance *balance,
-                         int64_t tokens_at_book)
+                         int64_t tokens_at_sync)
 {
     struct entry *entry = mem_zalloc(sizeof(*entry));
     struct entry *old = map_find(&book->entries, id);
@@ -79,8 +79,8 @@ static void publish(struct balance_book *book, const struct entry *entry, uint32
     if (side->allowance < 0) {
         return;
     }
-    atomic_store(&slot->tokens_at_book,
-                 (uint64_t)(entry->tokens_at_sync < 0 ? tokens_of(slot) : entry->tokens_at_book));
+    atomic_store(&slot->tokens_at_sync,
+                 (uint64_t)(entry->tokens_at_sync < 0 ? tokens_of(slot) : entry->tokens_at_sync));
     atomic_store(&slot->used, side->used < 0 ? 0 : side->used);
     atomic_store(&slot->allowance, side->allowance);
     atomic_store(&slot->synced_ms, entry->balance.last_sync_ms);
@@ -121,7 +121,7 @@ static void write_document(const struct balance_book *book, struct buf *out)
     for (const struct map_entry *found; (found = map_next(&book->entries, &at));) {
         const struct entry *entry = found->value;
         json_key(&w, entry->id);
-        balance_write(&w, &entry->balance, entry->tokens_at_book);
+        balance_write(&w, &entry->balance, entry->tokens_at_sync);
     }
     json_end_object(&w);
     json_key(&w, SLICE("summary"));
@@ -141,9 +141,9 @@ static void read_entries(struct balance_book *book, const struct json_doc *doc, 
     while (json_next_member(doc, tokens, &key, &value)) {
         struct slice id = json_string(doc, key, arena);
         int64_t tokens_at_sync;
-        struct balance balance = balance_read(doc, value, arena, &tokens_at_book);
+        struct balance balance = balance_read(doc, value, arena, &tokens_at_sync);
         const struct key_record *record = key_store_find(book->options.store, id);
-        struct entry *entry = put(book, id, &balance, tokens_at_book);
+        struct entry *entry = put(book, id, &balance, tokens_at_sync);
         if (record && record->slot != KEY_NO_SLOT) {
             publish(book, entry, record->slot);
         }

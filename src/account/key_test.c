@@ -89,7 +89,7 @@ static void settle(struct key_test_run *run)
 {
     void (*on_end)(void *arg) = run->is_forgotten ? NULL : run->on_end;
     void *arg = run->arg;
-    if (is_over(run)) {
+    if (is_over(run) && !run->tester->is_closed) {
         run_free(run);
         if (on_end) {
             on_end(arg);
@@ -362,7 +362,9 @@ struct key_test_run *key_tester_run(struct key_tester *tester, const struct slic
 void key_test_run_forget(struct key_test_run *run)
 {
     run->is_forgotten = true;
-    timer_start(&run->tester->loop->timers, &run->tester->kick, 0, on_kick);
+    if (!run->tester->is_closed) {
+        timer_start(&run->tester->loop->timers, &run->tester->kick, 0, on_kick);
+    }
 }
 
 struct key_tester *key_tester_new(const struct key_tester_options *options)

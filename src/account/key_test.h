@@ -19,7 +19,7 @@ struct key_tester_options {
 };
 struct key_tester *key_tester_new(const struct key_tester_options *options);
 void key_tester_set_config(struct key_tester *tester, const struct config *config); // key_test.model, models
-// All runs are forgotten, and their handles void; then loop_deinit(), then free.
+// All runs are forgotten; forgetting one once more is harmless until it is freed. Then loop_deinit(), then free.
 void key_tester_close(struct key_tester *tester);
 void key_tester_free(struct key_tester *tester);
 
