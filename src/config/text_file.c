@@ -44,8 +44,7 @@ int text_file_read(const char *path, struct arena *arena, size_t max_len, struct
     return r;
 }
 
-// Like mkdir -p.
-static int make_folders(const char *path)
+int text_file_make_folders(const char *path)
 {
     struct arena arena;
     arena_init(&arena, 256);
@@ -99,7 +98,7 @@ int text_file_create(const char *folder, const char *name, struct slice text)
     if (snprintf(temporary, sizeof(temporary), ".%s.%ld", name, (long)getpid()) >= (int)sizeof(temporary)) {
         return -ENAMETOOLONG;
     }
-    int r = make_folders(folder);
+    int r = text_file_make_folders(folder);
     if (r < 0) {
         return r;
     }

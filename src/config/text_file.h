@@ -12,3 +12,6 @@ MUST_USE int text_file_read(const char *path, struct arena *arena, size_t max_le
 // Writes `folder`/`name` with mode 0600: temporary file, fsync, rename, fsync of the folder, which is made with mode
 // 0700 when it is missing. Returns 0 or a negative errno code.
 MUST_USE int text_file_create(const char *folder, const char *name, struct slice text);
+
+// Makes a folder, and those it is in, with mode 0700 where they are missing. Returns 0 or a negative errno code.
+MUST_USE int text_file_make_folders(const char *path);

@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: MIT
+// When the document is written, and what comes of it.
+//
+// Happy path: a commit, or counters that moved → the text is built in slices of the loop's time → a work item writes
+// it → what it contains is published, its commits are called back. Changes made meanwhile wait for the next text.
+// Failure modes: it cannot be written → all changes are taken back, their commits fail, counters are tried again later
+// and later. The file was edited by hand → the edit is taken over; changes that were not durable yet are taken back.
+// Ends when: key_writer_close() has written what was left.
+#include <assert.h>
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "keys/algorithm.h"
+#include "keys/consequences.h"
+#include "store/key_store_internal.h"
+
+enum { NS_PER_MS = 1000000, KEY_TEXT_GUESS = 700 };
+
+static void on_worked(uv_work_t *work, int status);
+
+static struct key_store *store_of_timer(struct timer *timer, size_t offset)
+{
+    return (struct key_store *)(void *)((char *)timer - offset);
+}
+#define STORE_OF(timer, member) store_of_timer(timer, offsetof(struct key_store, writer.member))
+
+// ---- the text
+
+// Numbers that tell whether what is counted for a key has moved.
+static uint64_t mix_state(uint64_t hash, const struct document_key *key)
+{
+    const uint64_t numbers[] = {
+        key->usage_count,
+        key->total_requests,
+        key->success_requests + (key->error_count << 32),
+        key->input_tokens,
+        key->output_tokens,
+        (uint64_t)key->last_used_ms,
+        (uint64_t)key->last_test_ms,
+        (uint64_t)key->banned_ms,
+        (uint64_t)key->last_error_ms,
+        (uint64_t)key->cooldown_until_ms,
+        (uint64_t)(key->cooldowns[0].until_ms ^ key->cooldowns[1].until_ms << 1 ^ key->cooldowns[2].until_ms << 2 ^
+                   key->cooldowns[3].until_ms << 3),
+        (uint64_t)key->errors_in_row << 16 | (uint64_t)key->status << 8 | (uint64_t)key->test_result,
+        (uint64_t)key->allowance ^ (uint64_t)key->used << 20,
+        (uint64_t)key->synced_ms,
+    };
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+        hash = (hash ^ numbers[i]) * UINT64_C(0x9E3779B97F4A7C15);
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+// Cooldowns that ended long ago no longer tell how long the next one should be.
+static void drop_past_cooldowns(struct document_key *key, int64_t now_ms)
+{
+    int64_t oldest_ms = now_ms - COOLDOWN_ASKED_MAX_MS;
+    if (key->cooldown_until_ms < oldest_ms) {
+        key->cooldown_until_ms = 0;
+        key->cooldown_n = 0;
+    }
+    for (size_t i = 0; i < KEY_MODEL_COOLDOWNS; i++) {
+        if (key->cooldowns[i].until_ms < oldest_ms) {
+            key->cooldowns[i].model = 0;
+        }
+    }
+}
+
+static void add_extra(struct document_key *key, const struct key_extra *extra)
+{
+    key->rest = extra->rest;
+    if ((extra->last_error.len || extra->banned_reason.len) && slice_eq(key->last_error, extra->cut)) {
+        key->last_error = extra->last_error;
+        key->banned_reason = extra->banned_reason;
+    }
+}
+
+static void add_state(struct key_store *store, const struct stored_key *stored, struct arena *arena, int64_t now_ms,
+                      struct document_key *key)
+{
+    struct key_writer *w = &store->writer;
+    const struct key_slot *slot = key_of(store->table, stored->record.slot);
+    const struct key_scoring scoring = {.settings = &store->pool.rules->settings, .now_ms = now_ms};
+    key_state_save(slot, arena, key);
+    w->has_inflight |= atomic_load_explicit(&slot->inflight, memory_order_relaxed) != 0;
+    if (key->last_used_ms > w->newest_use_ms) {
+        w->newest_use_ms = key->last_used_ms;
+        w->rotation_index = (int64_t)w->at;
+    }
+    key->weight_score = key_algorithm_of(KEY_WEIGHTED_SCORE)->score(slot, &scoring);
+}
+
+static void build_key(struct key_store *store, struct stored_key *stored, struct arena *arena, int64_t now_ms)
+{
+    const struct key_record *record = &stored->record;
+    struct document_key key = document_key_default;
+    if (record->slot != KEY_NO_SLOT) {
+        add_state(store, stored, arena, now_ms, &key);
+    }
+    key.id = record->id;
+    key.secret = record->secret;
+    key.provider = record->provider;
+    key.group = record->group;
+    key.notes = record->notes;
+    key.proxy = record->proxy;
+    key.weight = record->weight;
+    key.max_inflight = record->max_inflight;
+    key.created_ms = record->created_ms;
+    if (stored->extra) {
+        add_extra(&key, stored->extra);
+    }
+    if (stored->status_wish != NO_STATUS_WISH) {
+        key_wish_apply(&key, (enum key_status)stored->status_wish);
+    }
+    store->writer.fingerprint = mix_state(store->writer.fingerprint, &key);
+    drop_past_cooldowns(&key, now_ms);
+    stored->written_status = (uint8_t)key.status;
+    pool_document_add(&store->writer.text, &key, store->writer.at == 0);
+}
+
+static void build_tail(struct key_store *store)
+{
+    struct key_writer *w = &store->writer;
+    const struct pool_groups *groups = store->pool.groups;
+    const struct pool_tail *rest = &store->pool.tail;
+    struct document_group *entries = mem_alloc((groups->n + 1) * sizeof(*entries));
+    for (size_t i = 0; i < groups->n; i++) {
+        const struct key_group_record *record = &groups->records[i];
+        entries[i] =
+            (struct document_group){record->id, record->name, record->description, record->priority, groups->rests[i]};
+    }
+    const struct document_tail tail = {
+        .groups = entries,
+        .n_groups = groups->n,
+        .config = store->pool.rules->config,
+        .last_rotation_index = w->newest_use_ms ? w->rotation_index : rest->last_rotation_index,
+        .stats_rest = rest->stats_rest,
+        .rejected_keys = rest->rejected_keys,
+        .rejected_groups = rest->rejected_groups,
+        .rest = rest->rest,
+    };
+    pool_document_end(&w->text, &tail);
+    mem_free(entries);
+}
+
+// True: the text is whole.
+static bool build_slice(struct key_store *store, size_t n_keys)
+{
+    struct key_writer *w = &store->writer;
+    uint64_t start_ns = clock_monotonic_ns();
+    int64_t now_ms = clock_wall_ms();
+    struct arena arena;
+    arena_init(&arena, 4096);
+    size_t left = store->pool.n_listed - w->at;
+    for (size_t end = w->at + (n_keys < left ? n_keys : left); w->at < end; w->at++) {
+        build_key(store, store->pool.keys[w->at], &arena, now_ms);
+        arena_reset(&arena);
+    }
+    arena_deinit(&arena);
+    bool is_whole = w->at == store->pool.n_listed;
+    if (is_whole) {
+        build_tail(store);
+    }
+    w->build_ns += clock_monotonic_ns() - start_ns;
+    return is_whole;
+}
+
+void key_writer_take_stock(struct key_store *store)
+{
+    struct arena arena;
+    uint64_t fingerprint = 0;
+    arena_init(&arena, 1024);
+    for (size_t i = 0; i < store->pool.n_listed; i++) {
+        const struct key_record *record = &store->pool.keys[i]->record;
+        struct document_key key = document_key_default;
+        if (record->slot != KEY_NO_SLOT) {
+            key_state_save(key_of(store->table, record->slot), &arena, &key);
+        }
+        fingerprint = mix_state(fingerprint, &key);
+        arena_reset(&arena);
+    }
+    arena_deinit(&arena);
+    store->writer.durable_fingerprint = fingerprint;
+}
+
+// ---- work items
+
+static void on_work(uv_work_t *work)
+{
+    struct key_store *store = work->data;
+    file_work_run(&store->writer.item);
+}
+
+static void start_work(struct key_store *store, bool is_write)
+{
+    struct key_writer *w = &store->writer;
+    w->state = WRITER_WORKING;
+    w->item.is_write = is_write;
+    w->item.is_last = w->is_last;
+    w->item.text = buf_slice(&w->text);
+    arena_init(&w->item.arena, 1024);
+    int r = uv_queue_work(&store->loop->uv, &w->work, on_work, on_worked);
+    assert(r == 0);
+    (void)r;
+}
+
+// Counters that turn out not to have moved are not written again.
+static bool is_worth_writing(const struct key_store *store)
+{
+    const struct key_writer *w = &store->writer;
+    return store->log.n || w->is_stale || w->fingerprint != w->durable_fingerprint;
+}
+
+static void end_building(struct key_store *store)
+{
+    struct key_writer *w = &store->writer;
+    uv_idle_stop(&w->idle);
+    w->was_inflight = w->has_inflight;
+    start_work(store, is_worth_writing(store));
+}
+
+static void begin_text(struct key_store *store)
+{
+    struct key_writer *w = &store->writer;
+    key_pool_compact(&store->pool);
+    w->at = 0;
+    w->sequence = store->sequence;
+    w->fingerprint = 0;
+    w->build_ns = 0;
+    w->newest_use_ms = 0;
+    w->has_inflight = false;
+    size_t guess = store->pool.n_listed * KEY_TEXT_GUESS;
+    buf_reserve(&w->text, (guess > w->text_len_hint ? guess : w->text_len_hint) + 4096);
+    pool_document_begin(&w->text);
+}
+
+static bool has_begun(const struct key_writer *w)
+{
+    return w->text.len > 0;
+}
+
+static void build(struct key_store *store, size_t n_keys)
+{
+    if (!has_begun(&store->writer)) {
+        begin_text(store);
+    }
+    if (build_slice(store, n_keys)) {
+        end_building(store);
+    }
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    build(idle->data, STORE_SLICE_KEYS);
+}
+
+// The text begins with the next round of the loop: what else is changed in this one goes into it, too.
+static void start_building(struct key_store *store)
+{
+    store->writer.state = WRITER_BUILDING;
+    uv_idle_start(&store->writer.idle, on_idle);
+}
+
+void key_writer_settle(struct key_store *store)
+{
+    if (store->writer.state == WRITER_BUILDING && has_begun(&store->writer)) {
+        build(store, SIZE_MAX);
+    }
+}
+
+// ---- what came of it
+
+// Moves the waiting commits up to a sequence.
+static void take_commits(struct key_store *store, uint64_t sequence, struct list *commits)
+{
+    list_init(commits);
+    while (!list_is_empty(&store->waiting)) {
+        struct key_store_commit *commit = CONTAINER_OF(store->waiting.next, struct key_store_commit, _link);
+        if (commit->_sequence > sequence) {
+            return;
+        }
+        list_remove(&commit->_link);
+        list_append(commits, &commit->_link);
+    }
+}
+
+static void call_back(struct list *commits, int r)
+{
+    while (!list_is_empty(commits)) {
+        struct key_store_commit *commit = CONTAINER_OF(commits->next, struct key_store_commit, _link);
+        list_remove(&commit->_link);
+        commit->fn(commit, r);
+    }
+}
+
+// All commits that wait have failed.
+static void take_back(struct key_store *store, struct list *commits)
+{
+    take_commits(store, UINT64_MAX, commits);
+    key_log_undo(store);
+    store->writer.durable_sequence = store->sequence;
+}
+
+static void on_written(struct key_store *store, struct list *commits)
+{
+    struct key_writer *w = &store->writer;
+    uint64_t duration_ns = w->build_ns + w->item.duration_ns;
+    if (w->failure) {
+        log_info(KEY_STORE_LOG, "%s/" KEY_STORE_FILE " is written again", store->folder);
+    }
+    w->failure = 0;
+    w->retry_ms = 0;
+    w->is_stale = false;
+    w->durable_sequence = w->sequence;
+    w->durable_fingerprint = w->fingerprint;
+    w->next_ns = clock_monotonic_ns() + duration_ns * (STORE_BUSY_SHARE - 1);
+    take_commits(store, w->sequence, commits);
+    key_log_publish(store, w->sequence);
+}
+
+static void on_failed(struct key_store *store, int r, struct list *commits)
+{
+    struct key_writer *w = &store->writer;
+    if (r != w->failure) {
+        log_error(KEY_STORE_LOG, "%s/" KEY_STORE_FILE " cannot be %s: %s; what is counted stays in memory",
+                  store->folder, w->item.is_write ? "written" : "read", uv_strerror(r));
+    }
+    w->failure = r;
+    if (!w->item.is_write) {
+        return;
+    }
+    w->retry_ms = w->retry_ms == 0                        ? STORE_RETRY_FIRST_MS
+                  : w->retry_ms * 2 < STORE_RETRY_LAST_MS ? w->retry_ms * 2
+                                                          : STORE_RETRY_LAST_MS;
+    w->next_ns = clock_monotonic_ns() + w->retry_ms * NS_PER_MS;
+    w->is_stale = true;
+    take_back(store, commits);
+}
+
+static void on_edited(struct key_store *store, struct list *commits)
+{
+    struct key_writer *w = &store->writer;
+    if (store->log.n) {
+        log_warn(KEY_STORE_LOG, KEY_STORE_FILE " was edited by hand while it was changed here; the edit counts");
+    }
+    take_back(store, commits);
+    pool_load_edited(store, &w->item.document);
+    w->item.known = w->item.stamp;
+    log_info(KEY_STORE_LOG, KEY_STORE_FILE " was edited by hand and is in force: %zu keys, %zu groups",
+             store->pool.by_id.n, store->pool.groups->n);
+}
+
+static void on_broken(struct key_store *store)
+{
+    struct key_writer *w = &store->writer;
+    if (!durable_stamp_eq(w->item.stamp, w->broken)) {
+        w->broken = w->item.stamp;
+        log_warn(KEY_STORE_LOG,
+                 KEY_STORE_FILE " was edited by hand and is no whole document (%.*s); the keys stay as "
+                                "they were",
+                 SLICE_ARG(w->item.explained));
+    }
+    if (w->item.is_write) {
+        w->is_stale = true;
+        w->is_on_hold = true;
+    }
+}
+
+static void on_gone(struct key_writer *w)
+{
+    w->item.known = w->item.stamp;
+    w->is_stale = true;
+    log_warn(KEY_STORE_LOG, KEY_STORE_FILE " is gone; it is written again");
+}
+
+static void on_found(struct key_store *store, struct list *commits)
+{
+    struct key_writer *w = &store->writer;
+    struct file_work *item = &w->item;
+    if (item->r < 0) {
+        on_failed(store, item->r, commits);
+        return;
+    }
+    switch (item->finding) {
+    case FILE_IS_EDITED: on_edited(store, commits); return;
+    case FILE_IS_BROKEN: on_broken(store); return;
+    case FILE_IS_GONE:
+        if (!item->is_write) {
+            on_gone(w);
+            return;
+        }
+        break;
+    case FILE_IS_OURS: break;
+    }
+    if (item->is_write) {
+        if (item->explained.len) {
+            log_error(KEY_STORE_LOG, KEY_STORE_FILE " was no whole document (%.*s)", SLICE_ARG(item->explained));
+        }
+        on_written(store, commits);
+    }
+}
+
+static void close_step(struct key_store *store);
+
+static void on_worked(uv_work_t *work, int status)
+{
+    struct key_store *store = work->data;
+    struct key_writer *w = &store->writer;
+    struct list commits;
+    list_init(&commits);
+    (void)status; // it is never cancelled
+    w->state = WRITER_IDLE;
+    on_found(store, &commits);
+    int r = w->item.finding == FILE_IS_EDITED ? -EAGAIN : w->item.r;
+    w->text_len_hint = w->text.len ? w->text.len + w->text.len / 16 : w->text_len_hint;
+    buf_deinit(&w->text);
+    arena_deinit(&w->item.arena);
+    if (w->is_closing) {
+        close_step(store);
+    } else {
+        key_writer_poke(store);
+    }
+    call_back(&commits, r);
+}
+
+// ---- when
+
+static void on_again(struct timer *timer)
+{
+    struct key_store *store = STORE_OF(timer, again);
+    store->writer.is_on_hold = false;
+    key_writer_poke(store);
+}
+
+void key_writer_poke(struct key_store *store)
+{
+    struct key_writer *w = &store->writer;
+    if (w->state != WRITER_IDLE || list_is_empty(&store->waiting)) {
+        return;
+    }
+    if (!w->is_on_hold) {
+        start_building(store);
+    } else if (!timer_is_running(&w->again)) {
+        timer_start(&store->loop->timers, &w->again, STORE_EDIT_AGAIN_MS, on_again);
+    }
+}
+
+// May anything have been counted since it was asked last? A pick takes a ticket, and what changes a key's standing
+// tells so; what a request in flight will count shows when it has ended.
+static bool may_have_moved(struct key_store *store)
+{
+    struct key_writer *w = &store->writer;
+    uint64_t ticket = key_table_ticket(store->table);
+    uint64_t changes = key_changes_now(store->table);
+    bool has_moved =
+        ticket != w->ticket + 1 || changes != w->changes || w->was_inflight || w->n_ticks % STORE_FULL_LOOK_TICKS == 0;
+    w->ticket = ticket;
+    w->changes = changes;
+    return has_moved;
+}
+
+static void on_tick(struct timer *timer)
+{
+    struct key_store *store = STORE_OF(timer, tick);
+    struct key_writer *w = &store->writer;
+    timer_start(&store->loop->timers, timer, STORE_TICK_MS, on_tick);
+    if (w->state != WRITER_IDLE) {
+        return;
+    }
+    w->n_ticks++;
+    w->is_on_hold = false;
+    bool is_due = clock_monotonic_ns() >= w->next_ns;
+    if (is_due && (store->log.n || w->is_stale || may_have_moved(store))) {
+        start_building(store);
+    } else {
+        start_work(store, false);
+    }
+}
+
+static void on_ready(struct timer *timer)
+{
+    struct key_store *store = STORE_OF(timer, ready);
+    struct list commits;
+    list_move_all(&store->ready, &commits);
+    call_back(&commits, 0);
+}
+
+void key_writer_call_later(struct key_store *store)
+{
+    if (!timer_is_running(&store->writer.ready)) {
+        timer_start(&store->loop->timers, &store->writer.ready, 0, on_ready);
+    }
+}
+
+// ---- beginning and end
+
+void key_writer_init(struct key_store *store)
+{
+    struct key_writer *w = &store->writer;
+    uv_idle_init(&store->loop->uv, &w->idle);
+    w->idle.data = store;
+    w->work.data = store;
+    w->item.folder = store->folder;
+    timer_init(&w->tick);
+    timer_init(&w->again);
+    timer_init(&w->ready);
+    timer_start(&store->loop->timers, &w->tick, STORE_TICK_MS, on_tick);
+    may_have_moved(store); // from here on
+}
+
+static void on_idle_closed(uv_handle_t *handle)
+{
+    struct key_store *store = handle->data;
+    struct list commits;
+    list_move_all(&store->ready, &commits);
+    call_back(&commits, 0);
+    store->on_closed(store->closed_arg);
+}
+
+static void close_step(struct key_store *store)
+{
+    struct key_writer *w = &store->writer;
+    if (!w->is_last) {
+        w->is_last = true;
+        start_building(store);
+        build(store, SIZE_MAX);
+        return;
+    }
+    w->state = WRITER_CLOSED;
+    timer_cancel(&w->ready);
+    uv_close((uv_handle_t *)&w->idle, on_idle_closed);
+}
+
+void key_writer_close(struct key_store *store)
+{
+    struct key_writer *w = &store->writer;
+    w->is_closing = true;
+    timer_cancel(&w->tick);
+    timer_cancel(&w->again);
+    if (w->state == WRITER_IDLE) {
+        close_step(store);
+    } else if (w->state == WRITER_BUILDING) {
+        build(store, SIZE_MAX); // what is written now is followed by the last one
+    }
+}
+
+void key_writer_deinit(struct key_store *store)
+{
+    assert(store->writer.state == WRITER_CLOSED);
+    buf_deinit(&store->writer.text);
+}
