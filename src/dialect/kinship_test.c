@@ -429,8 +429,8 @@ static const struct strip_case STRIPS[] = {
      "]}," RESULT "]}"},
     {DIALECT_ANTHROPIC, 2,
      "{" ENABLED ",\"context_management\":{\"edits\":[{\"type\":\"clear_thinking_20251015\",\"keep\":\"all\"},{"
-                 "\"type\":\"clear_tool_uses_20250919\"}]},\"messages\":[" HI
-     ",{\"role\":\"assistant\",\"content\":[" CALL "," THINKING "," REDACTED "]}," RESULT "]}",
+     "\"type\":\"clear_tool_uses_20250919\"}]},\"messages\":[" HI ",{\"role\":\"assistant\",\"content\":[" CALL
+     "," THINKING "," REDACTED "]}," RESULT "]}",
      "{\"thinking\":{\"type\":\"disabled\"},\"context_management\":{\"edits\":[{\"type\":\"clear_tool_uses_20250919\"}]"
      "},\"messages\":[" HI ",{\"role\":\"assistant\",\"content\":[" CALL "]}," RESULT "]}"},
     {DIALECT_ANTHROPIC, 1,
