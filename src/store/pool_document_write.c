@@ -250,7 +250,9 @@ static void append_group(struct buf *out, const struct document_group *group, bo
     json_begin_object(&w);
     json_member_string(&w, SLICE("id"), group->id);
     json_member_string(&w, SLICE("name"), group->name);
-    json_member_int(&w, SLICE("priority"), group->priority);
+    if (group->priority != DOCUMENT_NO_PRIORITY) {
+        json_member_int(&w, SLICE("priority"), group->priority);
+    }
     if (group->description.len) {
         json_member_string(&w, SLICE("description"), group->description);
     }
