@@ -26,7 +26,7 @@ enum {
     STORE_RETRY_LAST_MS = 60 * 1000,
     STORE_EDIT_GRACE_MS = 2000, // a broken file that is younger may still be in the making
     STORE_EDIT_AGAIN_MS = 500,
-    STORE_SLICE_KEYS = 2000, // that are turned into text without a look at other events
+    STORE_SLICE_KEYS = 1000, // that are turned into text without a look at other events
 };
 
 // ---- versions
