@@ -56,6 +56,7 @@ void account_fixture_init(struct account_fixture *f)
     assert(made);
     (void)made;
     log_set_sink(note_message, f);
+    arena_init(&f->arena, 4096);
     loop_init(&f->loop);
     f->client = http_client_new(&f->loop, &http_client_limits_default);
     f->server = http_server_new(&f->loop, &http_server_limits_default, &handler, f);
@@ -63,8 +64,25 @@ void account_fixture_init(struct account_fixture *f)
     snprintf(f->url, sizeof(f->url), "http://127.0.0.1:%u", port);
 }
 
+static void on_true(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static bool is_true(void *arg)
+{
+    return *(bool *)arg;
+}
+
 void account_fixture_run_out(struct account_fixture *f)
 {
+    bool is_closed = f->store == NULL;
+    if (f->store) {
+        key_store_close(f->store, on_true, &is_closed);
+    }
+    bool has_closed = loopback_until(&f->loop, is_true, &is_closed);
+    assert(has_closed);
+    (void)has_closed;
     http_client_close(f->client);
     http_server_abort_all(f->server);
     loop_deinit(&f->loop);
@@ -82,11 +100,74 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 void account_fixture_deinit(struct account_fixture *f)
 {
+    if (f->store) {
+        key_store_free(f->store);
+        key_table_close(&f->table);
+    }
+    arena_deinit(&f->arena);
     log_set_sink(NULL, NULL);
     nftw(f->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     buf_deinit(&f->seen);
     buf_deinit(&f->heads);
     buf_deinit(&f->log);
+}
+
+void account_open_pool(struct account_fixture *f, const struct key_settings *settings)
+{
+    struct key_store_options options = {.folder = f->folder, .settings = *settings, .notes_max = 100};
+    struct buf errors = BUF_EMPTY;
+    int r = key_table_create(&f->table);
+    assert(r == 0);
+    (void)r;
+    f->store = key_store_open(&f->loop, &f->table, &options, &errors);
+    assert(f->store);
+    buf_deinit(&errors);
+}
+
+struct commit {
+    struct key_store_commit commit;
+    bool is_done;
+};
+
+static void on_commit(struct key_store_commit *commit, int r)
+{
+    assert(r == 0);
+    (void)r;
+    CONTAINER_OF(commit, struct commit, commit)->is_done = true;
+}
+
+static void commit(struct account_fixture *f)
+{
+    struct commit commit = {0};
+    key_store_commit(f->store, &commit.commit, on_commit);
+    bool is_done = loopback_until(&f->loop, is_true, &commit.is_done);
+    assert(is_done);
+    (void)is_done;
+}
+
+struct slice account_add_key(struct account_fixture *f, const char *secret)
+{
+    struct key_draft draft = {.secret = slice_from_cstr(secret), .max_inflight = -1};
+    const struct key_record *record;
+    enum key_store_refusal refusal = key_store_add(f->store, &draft, &record);
+    assert(refusal == KEY_STORE_OK);
+    (void)refusal;
+    struct slice id = arena_dup(&f->arena, record->id);
+    commit(f);
+    return id;
+}
+
+void account_remove_key(struct account_fixture *f, struct slice id)
+{
+    enum key_store_refusal refusal = key_store_remove(f->store, id);
+    assert(refusal == KEY_STORE_OK);
+    (void)refusal;
+    commit(f);
+}
+
+struct key_slot *account_key(struct account_fixture *f, struct slice id)
+{
+    return key_of(&f->table, key_store_find(f->store, id)->slot);
 }
 
 void account_answer_text(struct account_fixture *f, struct server_exchange *ex)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Test kit: an HTTP server on loopback that answers as the test says, a client, a data folder of its own, and what was
-// logged.
+// Test kit: an HTTP server on loopback that answers as the test says, a client, a data folder of its own, what was
+// logged, and, where wanted, a pool of keys.
 #pragma once
 
 #include "http/client.h"
 #include "http/server_conn.h"
+#include "keys/key_table.h"
 #include "net/loop.h"
+#include "store/key_store.h"
 
 struct account_fixture {
     struct loop loop;
@@ -21,6 +23,9 @@ struct account_fixture {
     void (*answer)(struct account_fixture *f, struct server_exchange *ex);
     struct server_exchange *held; // the latest that was held back, as long as its client waits
     void *user;                   // the test's
+    struct key_table table;       // of account_open_pool()
+    struct key_store *store;      // of it, else NULL
+    struct arena arena;           // of ids
     const char *body;             // of account_answer_text()
     unsigned status;              // of it
 };
@@ -29,6 +34,12 @@ void account_fixture_init(struct account_fixture *f);
 // Everything that runs on the loop must have been closed.
 void account_fixture_run_out(struct account_fixture *f); // the loop ends; then free what lived on it
 void account_fixture_deinit(struct account_fixture *f);
+
+// An empty pool, closed by account_fixture_run_out().
+void account_open_pool(struct account_fixture *f, const struct key_settings *settings);
+struct slice account_add_key(struct account_fixture *f, const char *secret); // its id
+void account_remove_key(struct account_fixture *f, struct slice id);
+struct key_slot *account_key(struct account_fixture *f, struct slice id);
 
 // Answers with f->status and f->body.
 void account_answer_text(struct account_fixture *f, struct server_exchange *ex);

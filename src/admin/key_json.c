@@ -116,15 +116,13 @@ static void member_known(struct json_writer *w, struct slice name, int64_t value
 
 static void write_side(struct json_writer *w, struct slice name, const struct balance_side *side)
 {
-    bool is_known = side->allowance >= 0;
-    int64_t left = side->allowance > side->used ? side->allowance - side->used : 0;
     json_key(w, name);
     json_begin_object(w);
     member_known(w, SLICE("totalAllowance"), side->allowance);
-    json_member_int(w, SLICE("orgTotalTokensUsed"), side->used);
+    member_known(w, SLICE("orgTotalTokensUsed"), side->used);
     json_key(w, SLICE("usedRatio"));
     json_write_double(w, side->used_ratio);
-    member_known(w, SLICE("remaining"), is_known ? left : -1);
+    member_known(w, SLICE("remaining"), balance_remaining(side));
     json_end_object(w);
 }
 
@@ -136,7 +134,7 @@ void key_json_write_balance(struct json_writer *w, const struct balance *balance
     }
     json_begin_object(w);
     json_member_bool(w, SLICE("success"), balance->is_success);
-    if (!balance->is_success) {
+    if (balance->error.len) {
         json_member_string(w, SLICE("error"), balance->error);
     }
     write_side(w, SLICE("standard"), &balance->standard);

@@ -18,47 +18,38 @@ static struct balance_sync *balances(struct admin_exchange *x)
 
 // ---- totals ---------------------------------------------------------------------------------------------------------
 
-struct totals {
-    int64_t allowance;
-    int64_t used;
-    int64_t remaining;
-    size_t n_success;
-    size_t n_known;
-    size_t n;
-};
-
-static struct totals add_up(struct admin_exchange *x)
+// Of all keys that are in the pool, known or not; *n_known_r: those of which something is known.
+static struct balance_summary add_up(struct admin_exchange *x, size_t *n_known_r)
 {
-    struct totals totals = {.n = key_store_n_keys(admin_store(x))};
-    for (size_t i = 0; i < totals.n; i++) {
+    struct balance_summary summary = {0};
+    size_t n_keys = key_store_n_keys(admin_store(x));
+    for (size_t i = 0; i < n_keys; i++) {
         const struct balance *balance = balance_find(balances(x), key_store_key(admin_store(x), i)->id);
-        totals.n_known += balance != NULL;
-        if (balance && balance->is_success && balance->standard.allowance >= 0) {
-            const struct balance_side *side = &balance->standard;
-            totals.allowance += side->allowance;
-            totals.used += side->used;
-            totals.remaining += side->allowance > side->used ? side->allowance - side->used : 0;
+        if (balance) {
+            balance_summary_add(&summary, balance);
         }
-        totals.n_success += balance && balance->is_success;
     }
-    return totals;
+    *n_known_r = summary.total_keys;
+    summary.total_keys = n_keys;
+    return summary;
 }
 
-static void write_totals(struct admin_exchange *x, struct json_writer *w, const struct totals *totals)
+static void write_totals(struct admin_exchange *x, struct json_writer *w, const struct balance_summary *summary)
 {
     json_begin_object(w);
-    json_member_int(w, SLICE("total_limit"), totals->allowance);
-    json_member_int(w, SLICE("total_used"), totals->used);
-    json_member_int(w, SLICE("total_remaining"), totals->remaining);
-    json_member_int(w, SLICE("successful_keys"), (int64_t)totals->n_success);
-    json_member_int(w, SLICE("total_keys"), (int64_t)totals->n);
+    json_member_int(w, SLICE("total_limit"), summary->total_limit);
+    json_member_int(w, SLICE("total_used"), summary->total_used);
+    json_member_int(w, SLICE("total_remaining"), summary->total_remaining);
+    json_member_int(w, SLICE("successful_keys"), (int64_t)summary->successful_keys);
+    json_member_int(w, SLICE("total_keys"), (int64_t)summary->total_keys);
     reply_member_time(w, SLICE("last_full_sync"), balance_last_full_sync_ms(balances(x)));
     json_end_object(w);
 }
 
 void token_usage_summary(struct admin_exchange *x)
 {
-    struct totals totals = add_up(x);
+    size_t n_known;
+    struct balance_summary totals = add_up(x, &n_known);
     struct reply reply;
     reply_begin(&reply);
     write_totals(x, &reply.w, &totals);
@@ -142,7 +133,8 @@ static void write_usage(struct key_walk *walk, const struct key_record *record, 
 // Summary and age of what is known; then the keys, which may be many, as they are taken.
 static struct slice usage_head(struct admin_exchange *x)
 {
-    struct totals totals = add_up(x);
+    size_t n_known;
+    struct balance_summary totals = add_up(x, &n_known);
     struct buf text = BUF_EMPTY;
     struct json_writer w;
     json_writer_init(&w, &text);
@@ -151,7 +143,7 @@ static struct slice usage_head(struct admin_exchange *x)
     write_totals(x, &w, &totals);
     json_key(&w, SLICE("cache_info"));
     json_begin_object(&w);
-    json_member_int(&w, SLICE("cached_keys"), (int64_t)totals.n_known);
+    json_member_int(&w, SLICE("cached_keys"), (int64_t)n_known);
     reply_member_time(&w, SLICE("last_full_sync"), balance_last_full_sync_ms(balances(x)));
     json_end_object(&w);
     json_end_object(&w);

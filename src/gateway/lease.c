@@ -299,7 +299,7 @@ enum blame lease_settle(struct exchange *x, const struct attempt_evidence *evide
     x->lease->consequence = key_apply(gateway->keys, key_selector_settings(gateway->selector), key, blame, evidence,
                                       x->lease->model, clock_wall_ms(), random_unit());
     if (x->lease->only.identity) {
-        key_apply_test(gateway->keys, key, blame, true, clock_wall_ms());
+        key_apply_test(gateway->keys, key, evidence, true, clock_wall_ms());
     }
     tell(x, blame, &x->lease->consequence);
     note_tried(x, key);

@@ -113,6 +113,13 @@ static void assert_last_error(struct key_lease key, const char *text)
     assert_true(slice_eq(key_last_error(slot_of(key), &arena), slice_from_cstr(text)));
 }
 
+static bool test_key(struct key_lease key, enum attempt_event event, unsigned status, bool may_reactivate,
+                     int64_t now_ms)
+{
+    struct attempt_evidence evidence = {.event = event, .status = status, .retry_after_ms = -1};
+    return key_apply_test(&table, key, &evidence, may_reactivate, now_ms);
+}
+
 // ---- nobody's, or not the key's
 
 static void what_is_not_the_keys_leaves_it_alone(void **state)
@@ -148,7 +155,7 @@ static void a_key_that_is_gone_is_left_alone(void **state)
     fail_with(none, 402, NOW);
     succeed(key, MODEL, NOW);
     key_apply_usage(&table, &settings, key, 1, 1, NOW);
-    assert_false(key_apply_test(&table, key, BLAME_KEY_REFUSED, true, NOW));
+    assert_false(test_key(key, ATTEMPT_ANSWERED, 401, true, NOW));
     assert_memory_equal(&before, slot_of(key), sizeof(before));
 }
 
@@ -311,7 +318,7 @@ static void suspicion_spares_the_last_good_key(void **state)
     struct key_lease failed = add("c");
     struct key_lease cooling = add("d");
     assert_true(key_table_set_status(&table, disabled.slot, KEY_ACTIVE, KEY_DISABLED));
-    key_apply_test(&table, failed, BLAME_KEY_REFUSED, false, NOW);
+    test_key(failed, ATTEMPT_ANSWERED, 401, false, NOW);
     fail_with(cooling, 401, NOW);
     assert_false(is_banned_on_suspicion(key, NOW + 1));
     assert_int_equal(status_of(key), KEY_ACTIVE);
@@ -539,14 +546,24 @@ static void operators_end_cooldowns(void **state)
 
 static void a_test_counts_only_for_what_it_says_about_the_key(void **state)
 {
-    for (int blame = 0; blame < N_BLAMES; blame++) {
+    static const struct {
+        enum attempt_event event;
+        unsigned status;
+        enum key_test_result result;
+    } OUTCOMES[] = {
+        {ATTEMPT_COMPLETE, 200, KEY_TEST_SUCCESS}, {ATTEMPT_ANSWERED, 401, KEY_TEST_FAILED},
+        {ATTEMPT_ANSWERED, 402, KEY_TEST_FAILED},  {ATTEMPT_ANSWERED, 200, KEY_UNTESTED},
+        {ATTEMPT_ANSWERED, 400, KEY_UNTESTED},     {ATTEMPT_ANSWERED, 403, KEY_UNTESTED},
+        {ATTEMPT_ANSWERED, 429, KEY_UNTESTED},     {ATTEMPT_ANSWERED, 500, KEY_UNTESTED},
+        {ATTEMPT_ANSWERED, 503, KEY_UNTESTED},     {ATTEMPT_NOT_REACHED, 0, KEY_UNTESTED},
+        {ATTEMPT_NO_ANSWER, 0, KEY_UNTESTED},      {ATTEMPT_BROKE, 200, KEY_UNTESTED},
+        {ATTEMPT_ABANDONED, 200, KEY_UNTESTED},
+    };
+    for (size_t i = 0; i < N_OF(OUTCOMES); i++) {
         struct key_lease key = add("a");
-        bool is_failure = blame == BLAME_KEY_CREDIT || blame == BLAME_KEY_REFUSED;
-        assert_false(key_apply_test(&table, key, blame, true, NOW));
+        assert_false(test_key(key, OUTCOMES[i].event, OUTCOMES[i].status, true, NOW));
         assert_int_equal(atomic_load(&slot_of(key)->last_test_ms), NOW);
-        assert_int_equal(atomic_load(&slot_of(key)->test_result), blame == BLAME_NOBODY ? KEY_TEST_SUCCESS
-                                                                  : is_failure          ? KEY_TEST_FAILED
-                                                                                        : KEY_UNTESTED);
+        assert_int_equal(atomic_load(&slot_of(key)->test_result), OUTCOMES[i].result);
     }
 }
 
@@ -554,35 +571,36 @@ static void a_success_brings_a_banned_key_back_if_it_may(void **state)
 {
     struct key_lease key = add("a");
     fail_with(key, 402, NOW);
-    assert_false(key_apply_test(&table, key, BLAME_NOBODY, false, NOW + 1));
+    assert_false(test_key(key, ATTEMPT_COMPLETE, 200, false, NOW + 1));
     assert_int_equal(status_of(key), KEY_BANNED);
     assert_int_equal(atomic_load(&slot_of(key)->test_result), KEY_TEST_SUCCESS);
-    assert_false(key_apply_test(&table, key, BLAME_ENDPOINT, true, NOW + 2));
+    assert_false(test_key(key, ATTEMPT_ANSWERED, 503, true, NOW + 2));
+    assert_false(test_key(key, ATTEMPT_ABANDONED, 200, true, NOW + 2));
     assert_int_equal(status_of(key), KEY_BANNED);
     fail_with(key, 401, NOW + 2);
-    assert_true(key_apply_test(&table, key, BLAME_NOBODY, true, NOW + 3));
+    assert_true(test_key(key, ATTEMPT_COMPLETE, 200, true, NOW + 3));
     assert_int_equal(status_of(key), KEY_ACTIVE);
     assert_int_equal(atomic_load(&slot_of(key)->banned_ms), 0);
     assert_int_equal(atomic_load(&slot_of(key)->errors_in_row), 0);
     assert_int_equal(until_of(key), 0);
     assert_int_equal(key_table_n_usable(&table), 1);
-    assert_false(key_apply_test(&table, key, BLAME_NOBODY, true, NOW + 4));
+    assert_false(test_key(key, ATTEMPT_COMPLETE, 200, true, NOW + 4));
 }
 
 static void a_test_leaves_a_disabled_key_disabled(void **state)
 {
     struct key_lease key = add("a");
     assert_true(key_table_set_status(&table, key.slot, KEY_ACTIVE, KEY_DISABLED));
-    assert_false(key_apply_test(&table, key, BLAME_NOBODY, true, NOW));
+    assert_false(test_key(key, ATTEMPT_COMPLETE, 200, true, NOW));
     assert_int_equal(status_of(key), KEY_DISABLED);
 }
 
 static void readers_hear_of_a_key_that_passes_again(void **state)
 {
     struct key_lease key = add("a");
-    key_apply_test(&table, key, BLAME_KEY_REFUSED, true, NOW);
+    test_key(key, ATTEMPT_ANSWERED, 401, true, NOW);
     uint64_t at = key_changes_now(&table);
-    key_apply_test(&table, key, BLAME_NOBODY, true, NOW);
+    test_key(key, ATTEMPT_COMPLETE, 200, true, NOW);
     assert_true(key_changes_now(&table) > at);
 }
 

@@ -6,8 +6,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
-#include "base/clock.h"
 #include "keys/algorithm.h"
 #include "keys/dice.h"
 #include "keys/selector.h"
@@ -101,13 +101,21 @@ static int compare(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+// Of this thread: what else runs on the machine does not count.
+static uint64_t cpu_time_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static uint64_t time_batch(struct scene *scene, uint32_t model)
 {
-    uint64_t from = clock_monotonic_ns();
+    uint64_t from = cpu_time_ns();
     for (int i = 0; i < PICKS_OF_A_BATCH; i++) {
         pick(scene, model);
     }
-    return clock_monotonic_ns() - from;
+    return cpu_time_ns() - from;
 }
 
 // Nanoseconds of a pick.

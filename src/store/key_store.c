@@ -111,7 +111,7 @@ struct key_store *key_store_open(struct loop *loop, struct key_table *table, con
     struct key_store *store = new_store(loop, table, options);
     r = pool_document_parse(&document, &arena, text, &problem);
     assert(r == 0);
-    key_load(store, &document);
+    pool_load(store, &document);
     arena_deinit(&arena);
     store->writer.is_stale = is_stale;
     // A bad file that could not be renamed has another stamp than "missing", and is dealt with before it is replaced.

@@ -262,12 +262,12 @@ void key_wish_apply(struct document_key *key, enum key_status status);
 void key_state_restore(void *document_key, struct key_slot *slot); // for key_table_add()
 void key_state_save(const struct key_slot *slot, struct arena *arena, struct document_key *key);
 
-// ---- key_load.c: from the document
+// ---- pool_load.c: from the document
 
 // Takes the entries into the pool and the table, which are empty.
-void key_load(struct key_store *store, const struct pool_document *document);
+void pool_load(struct key_store *store, const struct pool_document *document);
 // Replaces the pool by what the document says, but keeps what was counted for keys that stay. No change is pending.
-void key_load_edited(struct key_store *store, const struct pool_document *document);
+void pool_load_edited(struct key_store *store, const struct pool_document *document);
 struct slice key_new_id(const struct key_pool *pool, char out[KEY_ID_MAX]); // "key_<ms>_<9 base36>"
 const char *key_secret_problem(struct slice secret);                        // NULL: it is one
 

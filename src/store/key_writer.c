@@ -85,14 +85,12 @@ static void add_state(struct key_store *store, const struct stored_key *stored, 
     const struct key_slot *slot = key_of(store->table, stored->record.slot);
     const struct key_scoring scoring = {.settings = &store->pool.rules->settings, .now_ms = now_ms};
     key_state_save(slot, arena, key);
-    w->fingerprint = mix_state(w->fingerprint, key);
     w->has_inflight |= atomic_load_explicit(&slot->inflight, memory_order_relaxed) != 0;
     if (key->last_used_ms > w->newest_use_ms) {
         w->newest_use_ms = key->last_used_ms;
         w->rotation_index = (int64_t)w->at;
     }
     key->weight_score = key_algorithm_of(KEY_WEIGHTED_SCORE)->score(slot, &scoring);
-    drop_past_cooldowns(key, now_ms);
 }
 
 static void build_key(struct key_store *store, struct stored_key *stored, struct arena *arena, int64_t now_ms)
@@ -117,6 +115,8 @@ static void build_key(struct key_store *store, struct stored_key *stored, struct
     if (stored->status_wish != NO_STATUS_WISH) {
         key_wish_apply(&key, (enum key_status)stored->status_wish);
     }
+    store->writer.fingerprint = mix_state(store->writer.fingerprint, &key);
+    drop_past_cooldowns(&key, now_ms);
     stored->written_status = (uint8_t)key.status;
     pool_document_add(&store->writer.text, &key, store->writer.at == 0);
 }
@@ -175,11 +175,11 @@ void key_writer_take_stock(struct key_store *store)
     arena_init(&arena, 1024);
     for (size_t i = 0; i < store->pool.n_listed; i++) {
         const struct key_record *record = &store->pool.keys[i]->record;
-        struct document_key key;
+        struct document_key key = document_key_default;
         if (record->slot != KEY_NO_SLOT) {
             key_state_save(key_of(store->table, record->slot), &arena, &key);
-            fingerprint = mix_state(fingerprint, &key);
         }
+        fingerprint = mix_state(fingerprint, &key);
         arena_reset(&arena);
     }
     arena_deinit(&arena);
@@ -222,19 +222,10 @@ static void end_building(struct key_store *store)
     start_work(store, is_worth_writing(store));
 }
 
-static void on_idle(uv_idle_t *idle)
-{
-    struct key_store *store = idle->data;
-    if (build_slice(store, STORE_SLICE_KEYS)) {
-        end_building(store);
-    }
-}
-
-static void start_building(struct key_store *store)
+static void begin_text(struct key_store *store)
 {
     struct key_writer *w = &store->writer;
     key_pool_compact(&store->pool);
-    w->state = WRITER_BUILDING;
     w->at = 0;
     w->sequence = store->sequence;
     w->fingerprint = 0;
@@ -244,14 +235,39 @@ static void start_building(struct key_store *store)
     size_t guess = store->pool.n_listed * KEY_TEXT_GUESS;
     buf_reserve(&w->text, (guess > w->text_len_hint ? guess : w->text_len_hint) + 4096);
     pool_document_begin(&w->text);
-    uv_idle_start(&w->idle, on_idle);
+}
+
+static bool has_begun(const struct key_writer *w)
+{
+    return w->text.len > 0;
+}
+
+static void build(struct key_store *store, size_t n_keys)
+{
+    if (!has_begun(&store->writer)) {
+        begin_text(store);
+    }
+    if (build_slice(store, n_keys)) {
+        end_building(store);
+    }
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    build(idle->data, STORE_SLICE_KEYS);
+}
+
+// The text begins with the next round of the loop: what else is changed in this one goes into it, too.
+static void start_building(struct key_store *store)
+{
+    store->writer.state = WRITER_BUILDING;
+    uv_idle_start(&store->writer.idle, on_idle);
 }
 
 void key_writer_settle(struct key_store *store)
 {
-    if (store->writer.state == WRITER_BUILDING) {
-        build_slice(store, SIZE_MAX);
-        end_building(store);
+    if (store->writer.state == WRITER_BUILDING && has_begun(&store->writer)) {
+        build(store, SIZE_MAX);
     }
 }
 
@@ -331,7 +347,7 @@ static void on_edited(struct key_store *store, struct list *commits)
         log_warn(KEY_STORE_LOG, KEY_STORE_FILE " was edited by hand while it was changed here; the edit counts");
     }
     take_back(store, commits);
-    key_load_edited(store, &w->item.document);
+    pool_load_edited(store, &w->item.document);
     w->item.known = w->item.stamp;
     log_info(KEY_STORE_LOG, KEY_STORE_FILE " was edited by hand and is in force: %zu keys, %zu groups",
              store->pool.by_id.n, store->pool.groups->n);
@@ -510,7 +526,7 @@ static void close_step(struct key_store *store)
     if (!w->is_last) {
         w->is_last = true;
         start_building(store);
-        key_writer_settle(store);
+        build(store, SIZE_MAX);
         return;
     }
     w->state = WRITER_CLOSED;
@@ -526,8 +542,8 @@ void key_writer_close(struct key_store *store)
     timer_cancel(&w->again);
     if (w->state == WRITER_IDLE) {
         close_step(store);
-    } else {
-        key_writer_settle(store); // what is built or written now is followed by the last one
+    } else if (w->state == WRITER_BUILDING) {
+        build(store, SIZE_MAX); // what is written now is followed by the last one
     }
 }
 

@@ -224,7 +224,7 @@ static void end(struct loading *loading, const struct pool_document *document)
     loading->store->pool = loading->pool;
 }
 
-void key_load(struct key_store *store, const struct pool_document *document)
+void pool_load(struct key_store *store, const struct pool_document *document)
 {
     struct loading loading;
     begin(&loading, store, document);
@@ -292,7 +292,7 @@ static void remove_left(struct key_store *store, struct key_pool *pool)
     }
 }
 
-void key_load_edited(struct key_store *store, const struct pool_document *document)
+void pool_load_edited(struct key_store *store, const struct pool_document *document)
 {
     struct key_pool before = store->pool;
     struct loading loading;
