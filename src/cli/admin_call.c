@@ -29,7 +29,8 @@ static void finish(struct running *running)
 static void fail(struct running *running, const char *detail)
 {
     running->answer.status = 0;
-    running->answer.detail = detail;
+    buf_clear(&running->answer.body);
+    buf_append(&running->answer.body, slice_from_cstr(detail));
     finish(running);
 }
 
@@ -73,9 +74,7 @@ static void on_body(struct client_call *call, char *bytes, size_t len, bool last
 
 static void on_fail(struct client_call *call, enum client_failure failure, const char *detail)
 {
-    struct running *running = running_of(call);
-    running->answer.failure = failure;
-    fail(running, client_failure_text(failure));
+    fail(running_of(call), detail);
 }
 
 static void write_head(struct buf *head, const struct running *running)

@@ -25,10 +25,8 @@ struct admin_request {
 };
 
 struct admin_answer {
-    unsigned status;    // 0: there is none
-    struct buf body;    // owned; what was no event
-    const char *detail; // without a whole answer: why
-    enum client_failure failure;
+    unsigned status; // 0: there is none
+    struct buf body; // owned; what was no event, or why there is no whole answer
 };
 
 // Runs the loop until the answer is there.

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -35,6 +36,16 @@ static bool find_address(struct admin_link *link, const char *folder, struct sli
         }
     }
     return false;
+}
+
+static bool is_taken(struct admin_link *link, const char *folder)
+{
+    struct slice owner;
+    int fd = data_lock_take(folder, &link->arena, &owner);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd == -EWOULDBLOCK;
 }
 
 static bool folder_exists(const char *folder, struct buf *problem)
@@ -108,6 +119,7 @@ static bool connect_link(struct admin_link *link, const struct config_sources *s
 {
     const char *folder = arena_cstr(&link->arena, config->data_dir);
     uint64_t deadline_ns = clock_monotonic_ns() + PATIENCE_MS * UINT64_C(1000000);
+    unsigned n_free = 0;
     for (;;) {
         struct slice owner;
         struct url url;
@@ -123,8 +135,9 @@ static bool connect_link(struct admin_link *link, const struct config_sources *s
             set_peer(link, SLICE("127.0.0.1"), own_admin_port(link->own), own_admin_key(link->own));
             return true;
         }
-        bool is_busy = data_lock_owner(folder, &link->arena).len > 0;
-        if (!is_busy || clock_monotonic_ns() > deadline_ns) {
+        // Whoever has just let it go was the reason as likely as what is wrong with the folder: that shows again.
+        n_free += !is_taken(link, folder);
+        if (n_free > 1 || clock_monotonic_ns() > deadline_ns) {
             return false;
         }
         wait_a_little(link);

@@ -19,8 +19,8 @@ int command_complain(struct command *command, const struct admin_answer *answer)
     struct json_doc doc;
     struct slice body = buf_slice(&answer->body);
     if (answer->status == 0) {
-        fprintf(stderr, "droid2api: %.*s does not answer: %s\n", SLICE_ARG(admin_link_peer(command->link)->host),
-                answer->detail);
+        fprintf(stderr, "droid2api: %.*s does not answer: %.*s\n", SLICE_ARG(admin_link_peer(command->link)->host),
+                SLICE_ARG(body));
         return EXIT_UNREACHABLE;
     }
     if (answer->status == 401) {
@@ -156,7 +156,9 @@ bool command_read_file(const char *path, struct buf *text)
 
 void command_flush(struct command *command)
 {
-    fwrite(command->out.ptr, 1, command->out.len, stdout);
+    if (command->out.len) {
+        fwrite(command->out.ptr, 1, command->out.len, stdout);
+    }
     fflush(stdout);
     buf_clear(&command->out);
 }

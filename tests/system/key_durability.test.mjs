@@ -31,7 +31,7 @@ test('a document that does not parse: the copy is loaded, the bad one kept', asy
         const [name, ...others] = corruptFiles(stack.gateway);
         assert.equal(others.length, 0);
         assert.equal(readFileSync(stack.gateway.path('data', name), 'utf8'), text);
-        assert.match(stack.gateway.said, /corrupt-/);
+        await waitFor('a word about it', () => /corrupt-/.test(stack.gateway.said));
         await admin(stack.gateway, 'POST', '/keys', { key: 'fk-new' });
         assert.deepEqual(stack.gateway.readJson('data/key_pool.json').keys.map(({ key }) => key), ['from-the-copy', 'fk-new']);
       }));

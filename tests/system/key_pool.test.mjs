@@ -68,7 +68,7 @@ const guideNames = [
   'success_rate', 'weight_score', 'last_error', 'last_test_at', 'last_test_result', 'banned_at', 'banned_reason', 'notes',
   'poolGroup', 'provider',
 ];
-const ownNames = ['weight', 'proxy', 'maxInflight', 'cooldown_until', 'cooldowns', 'tokens', 'usage', 'errors_in_row', 'last_error_at'];
+const ownNames = ['weight', 'proxy', 'maxInflight', 'cooldown_until', 'cooldowns', 'tokens', 'quota', 'window', 'errors_in_row', 'last_error_at'];
 
 test('a document that this program makes has the names of the guide, and ours', () =>
   withPool(null, {}, async (stack) => {
