@@ -42,9 +42,6 @@ bool key_lease_take(struct key_table *table, uint32_t slot, uint32_t identity, s
         return false;
     }
     struct key_slot *key = key_of(table, slot);
-    if (atomic_load_explicit(&key->identity, memory_order_relaxed) != identity) {
-        return false; // long gone: nothing need be written to see it
-    }
     atomic_fetch_add(&key->inflight, 1);
     if (table->_held) {
         atomic_fetch_add_explicit(&table->_held[slot], 1, memory_order_relaxed);

@@ -129,7 +129,9 @@ MUST_USE int key_table_attach_take(struct key_table *table, int fd);
 void key_table_close(struct key_table *table);
 
 // Makes who has attached the keeper, in place of one that died, at whatever point: a key that was half written is
-// removed (the document still has it), free slots are found again. Others may use the table meanwhile; O(slots).
+// removed (the document still has it), free slots are found again. Others may use the table meanwhile; O(slots). Of
+// one killed within the few nanoseconds between a status and its count, a key may stay counted as usable until all are
+// counted again.
 void key_table_take_over(struct key_table *table);
 // Takes back all leases and counts again. For a keeper that is alone: nobody else may use the table now.
 void key_table_forget_all_leases(struct key_table *table);

@@ -48,7 +48,7 @@ int shm_region_create(struct shm_region *region, size_t size)
     if (r != 0) {
         return r;
     }
-    int fd = memfd_create("keys", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = memfd_create("droid2api", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0) {
         return -errno;
     }
