@@ -45,6 +45,7 @@ function programsIn(build) {
     load: at('bench/bench-load'),
     json: at('src/json/json_bench'),
     translation: at('src/dialect/translation_bench'),
+    keys: at('src/keys/keys_bench'),
   };
 }
 

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { firstAnswer } from './load.mjs';
+import { poolPicks, poolStart, poolTraffic } from './pool.mjs';
 import { target } from './report.mjs';
 import { DIALECTS } from './requests.mjs';
 import { median } from './rounds.mjs';
@@ -237,5 +238,8 @@ export const SCENARIOS = {
   idle,
   'idle-connections': idleConnections,
   start: startUp,
+  'pool-pick': poolPicks,
+  'pool-start': poolStart,
+  'pool-traffic': poolTraffic,
   'json-reader': json,
 };

@@ -161,8 +161,21 @@ export async function prepareNginx(dir, upstreamPort, descriptors) {
   return { command: ['nginx', '-p', dir, '-e', join(dir, 'error.log'), '-c', path], options: { cwd: dir }, ports };
 }
 
-// As in production: access key, an upstream credential, log file and metrics are all on.
-export async function prepareGateway(programs, dir, upstreamPort, models) {
+function writeKeys(folder, n) {
+  const keys = Array.from({ length: n }, (_, i) => ({
+    id: `key_1700000000000_${String(i).padStart(9, '0')}`,
+    key: `bench-key-with-a-usual-length-${String(i).padStart(8, '0')}`,
+    status: 'active',
+    poolGroup: 'default',
+    notes: `key ${i}`,
+    created_at: '2026-01-02T03:04:05.678Z',
+  }));
+  writeFileSync(join(folder, 'key_pool.json'), JSON.stringify({ keys, poolGroups: [], config: {}, stats: {} }), { mode: 0o600 });
+}
+
+// As in production: access key, an upstream credential, log file and metrics are all on. With `keys` the credential is
+// one of a pool of so many.
+export async function prepareGateway(programs, dir, upstreamPort, models, keys = 0) {
   mkdirSync(join(dir, 'data'), { recursive: true });
   const port = await freePort();
   const origin = `http://127.0.0.1:${upstreamPort}`;
@@ -184,8 +197,9 @@ export async function prepareGateway(programs, dir, upstreamPort, models) {
     DATA_DIR: join(dir, 'data'),
     LOG_DIR: join(dir, 'logs'),
     API_ACCESS_KEY: ACCESS_KEY,
-    FACTORY_API_KEY: 'key-one',
+    ...(keys === 0 ? { FACTORY_API_KEY: 'key-one' } : {}),
   };
+  if (keys > 0) writeKeys(join(dir, 'data'), keys);
   return { command: [programs.gateway], options: { cwd: dir, env }, ports: [port] };
 }
 

@@ -227,9 +227,7 @@ struct answer *answer_compose(const struct ask *ask, const struct script *script
     answer->n_refs = 1;
     answer->status = 200;
     answer->script = *script;
-    answer->script.body = SLICE_EMPTY;
-    answer->script.tool = SLICE_EMPTY;
-    answer->script.args = SLICE_EMPTY;
+    script_drop_texts(&answer->script);
     bool wants_stream = script->form == SCRIPT_FORM_AS_ASKED ? ask->is_stream : script->form == SCRIPT_FORM_SSE;
     answer->is_stream = wants_stream && !is_count;
     c.usage = answer_usage_of(ask, script, context);

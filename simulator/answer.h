@@ -40,7 +40,7 @@ struct answer {
     size_t n_events;
     size_t events_cap;
     struct answer_giant giant;
-    struct script script; // `body` is void here
+    struct script script; // without its texts
     unsigned n_refs;
 };
 
@@ -58,6 +58,18 @@ struct answer *answer_compose(const struct ask *ask, const struct script *script
 struct answer *answer_error(enum provider provider, unsigned status, struct slice message, const struct script *script);
 
 struct answer *answer_list_models(enum provider provider);
+
+// The routes beside the models: what a key has left, whose it is, and what a token endpoint gives.
+struct answer *answer_balance(const struct script *script, uint64_t used, int64_t now_ms);
+struct answer *answer_organization(const struct script *script);
+struct answer_grant {
+    struct slice access_token;
+    struct slice refresh_token;
+    int64_t expires_s; // SCRIPT_NONE: not told
+};
+struct answer *answer_grant(const struct script *script, const struct answer_grant *grant);
+struct answer *answer_grant_error(const struct script *script, unsigned status, struct slice error,
+                                  struct slice description);
 
 struct answer *answer_ref(struct answer *answer);
 void answer_unref(struct answer *answer); // accepts NULL

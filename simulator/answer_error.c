@@ -6,49 +6,188 @@
 
 struct error_row {
     unsigned status;
+    enum script_why why;
     const char *openai_type;
     const char *openai_code; // NULL: null
     const char *anthropic_type;
     const char *gemini_status;
     const char *message;
+    const char *anthropic_message; // NULL: as all, here and below
+    const char *gemini_message;
 };
 
-// The last row stands for every other status.
+// The last row stands for every other status. Who counts requests says so in his own way, and Gemini does it in the
+// words that others have for an empty account.
 static const struct error_row rows[] = {
-    {400, "invalid_request_error", NULL, "invalid_request_error", "INVALID_ARGUMENT", "The request is not valid."},
-    {401, "invalid_request_error", "invalid_api_key", "authentication_error", "UNAUTHENTICATED",
-     "Incorrect API key provided."},
-    {402, "insufficient_quota", "insufficient_quota", "billing_error", "FAILED_PRECONDITION",
-     "The balance of this account is used up."},
-    {403, "permission_error", "permission_denied", "permission_error", "PERMISSION_DENIED",
-     "This key may not use this resource."},
-    {404, "invalid_request_error", "model_not_found", "not_found_error", "NOT_FOUND", "The model does not exist."},
-    {408, "server_error", "request_timeout", "timeout_error", "DEADLINE_EXCEEDED", "The request took too long."},
-    {409, "conflict_error", "conflict", "conflict_error", "ABORTED", "The resource was changed by another request."},
-    {413, "invalid_request_error", "request_too_large", "request_too_large", "INVALID_ARGUMENT",
-     "The request is too large."},
-    {422, "invalid_request_error", "unprocessable", "invalid_request_error", "INVALID_ARGUMENT",
-     "The request cannot be processed."},
-    {429, "rate_limit_error", "rate_limit_exceeded", "rate_limit_error", "RESOURCE_EXHAUSTED",
-     "Rate limit reached. Try again later."},
-    {499, "server_error", "cancelled", "api_error", "CANCELLED", "The request was cancelled."},
-    {500, "server_error", NULL, "api_error", "INTERNAL", "Internal server error."},
-    {501, "server_error", "not_implemented", "api_error", "UNIMPLEMENTED", "Not implemented."},
-    {502, "server_error", "bad_gateway", "api_error", "UNAVAILABLE", "Bad gateway."},
-    {503, "server_error", "service_unavailable", "overloaded_error", "UNAVAILABLE",
-     "The model is overloaded. Try again later."},
-    {504, "server_error", "timeout", "timeout_error", "DEADLINE_EXCEEDED", "The request timed out."},
-    {529, "server_error", "overloaded", "overloaded_error", "UNAVAILABLE", "Overloaded."},
-    {0, "server_error", NULL, "api_error", "UNKNOWN", "Something went wrong."},
+    {.status = 400,
+     .openai_type = "invalid_request_error",
+     .anthropic_type = "invalid_request_error",
+     .gemini_status = "INVALID_ARGUMENT",
+     .message = "The request is not valid."},
+    {.status = 400,
+     .why = SCRIPT_WHY_QUOTA,
+     .openai_type = "billing_error",
+     .openai_code = "billing_hard_limit_reached",
+     .anthropic_type = "invalid_request_error",
+     .gemini_status = "FAILED_PRECONDITION",
+     .message = "Billing hard limit has been reached.",
+     .anthropic_message = "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to "
+                          "upgrade or purchase credits."},
+    {.status = 401,
+     .openai_type = "invalid_request_error",
+     .openai_code = "invalid_api_key",
+     .anthropic_type = "authentication_error",
+     .gemini_status = "UNAUTHENTICATED",
+     .message = "Incorrect API key provided.",
+     .anthropic_message = "invalid x-api-key",
+     .gemini_message = "API key not valid. Please pass a valid API key."},
+    {.status = 402,
+     .openai_type = "insufficient_quota",
+     .openai_code = "insufficient_quota",
+     .anthropic_type = "billing_error",
+     .gemini_status = "FAILED_PRECONDITION",
+     .message = "The balance of this account is used up."},
+    {.status = 403,
+     .openai_type = "permission_error",
+     .openai_code = "permission_denied",
+     .anthropic_type = "permission_error",
+     .gemini_status = "PERMISSION_DENIED",
+     .message = "This API key may not use this resource."},
+    {.status = 403,
+     .why = SCRIPT_WHY_QUOTA,
+     .openai_type = "insufficient_quota",
+     .openai_code = "insufficient_quota",
+     .anthropic_type = "billing_error",
+     .gemini_status = "PERMISSION_DENIED",
+     .message = "The balance of this account is used up."},
+    {.status = 403,
+     .why = SCRIPT_WHY_ADDRESS,
+     .openai_type = "request_forbidden",
+     .openai_code = "unsupported_country_region_territory",
+     .anthropic_type = "forbidden",
+     .gemini_status = "FAILED_PRECONDITION",
+     .message = "Requests from your IP address are not allowed: country, region, or territory not supported."},
+    {.status = 404,
+     .openai_type = "invalid_request_error",
+     .openai_code = "model_not_found",
+     .anthropic_type = "not_found_error",
+     .gemini_status = "NOT_FOUND",
+     .message = "The model does not exist."},
+    {.status = 408,
+     .openai_type = "server_error",
+     .openai_code = "request_timeout",
+     .anthropic_type = "timeout_error",
+     .gemini_status = "DEADLINE_EXCEEDED",
+     .message = "The request took too long."},
+    {.status = 409,
+     .openai_type = "conflict_error",
+     .openai_code = "conflict",
+     .anthropic_type = "conflict_error",
+     .gemini_status = "ABORTED",
+     .message = "The resource was changed by another request."},
+    {.status = 413,
+     .openai_type = "invalid_request_error",
+     .openai_code = "request_too_large",
+     .anthropic_type = "request_too_large",
+     .gemini_status = "INVALID_ARGUMENT",
+     .message = "The request is too large."},
+    {.status = 422,
+     .openai_type = "invalid_request_error",
+     .openai_code = "unprocessable",
+     .anthropic_type = "invalid_request_error",
+     .gemini_status = "INVALID_ARGUMENT",
+     .message = "The request cannot be processed."},
+    {.status = 429,
+     .openai_type = "rate_limit_error",
+     .openai_code = "rate_limit_exceeded",
+     .anthropic_type = "rate_limit_error",
+     .gemini_status = "RESOURCE_EXHAUSTED",
+     .message = "Rate limit reached in organization org-sim on requests per min (RPM): Limit 3, Used 3, Requested 1.",
+     .anthropic_message = "This request would exceed your organization's rate limit of 50 requests per minute.",
+     .gemini_message = "You exceeded your current quota, please check your plan and billing details."},
+    {.status = 429,
+     .why = SCRIPT_WHY_QUOTA,
+     .openai_type = "insufficient_quota",
+     .openai_code = "insufficient_quota",
+     .anthropic_type = "rate_limit_error",
+     .gemini_status = "RESOURCE_EXHAUSTED",
+     .message = "You exceeded your current quota, please check your plan and billing details.",
+     .anthropic_message = "Your credit balance is too low to access the Anthropic API.",
+     .gemini_message = "Your prepayment credits are depleted. Please go to AI Studio to manage your billing."},
+    {.status = 429,
+     .why = SCRIPT_WHY_ADDRESS,
+     .openai_type = "rate_limit_error",
+     .anthropic_type = "rate_limit_error",
+     .gemini_status = "RESOURCE_EXHAUSTED",
+     .message = "Too many requests from this IP address."},
+    {.status = 499,
+     .openai_type = "server_error",
+     .openai_code = "cancelled",
+     .anthropic_type = "api_error",
+     .gemini_status = "CANCELLED",
+     .message = "The request was cancelled."},
+    {.status = 500,
+     .openai_type = "server_error",
+     .anthropic_type = "api_error",
+     .gemini_status = "INTERNAL",
+     .message = "Internal server error."},
+    {.status = 501,
+     .openai_type = "server_error",
+     .openai_code = "not_implemented",
+     .anthropic_type = "api_error",
+     .gemini_status = "UNIMPLEMENTED",
+     .message = "Not implemented."},
+    {.status = 502,
+     .openai_type = "server_error",
+     .openai_code = "bad_gateway",
+     .anthropic_type = "api_error",
+     .gemini_status = "UNAVAILABLE",
+     .message = "Bad gateway."},
+    {.status = 503,
+     .openai_type = "server_error",
+     .openai_code = "service_unavailable",
+     .anthropic_type = "overloaded_error",
+     .gemini_status = "UNAVAILABLE",
+     .message = "The model is overloaded. Try again later."},
+    {.status = 504,
+     .openai_type = "server_error",
+     .openai_code = "timeout",
+     .anthropic_type = "timeout_error",
+     .gemini_status = "DEADLINE_EXCEEDED",
+     .message = "The request timed out."},
+    {.status = 529,
+     .openai_type = "server_error",
+     .openai_code = "overloaded",
+     .anthropic_type = "overloaded_error",
+     .gemini_status = "UNAVAILABLE",
+     .message = "Overloaded."},
+    {.status = 0,
+     .openai_type = "server_error",
+     .anthropic_type = "api_error",
+     .gemini_status = "UNKNOWN",
+     .message = "Something went wrong."},
 };
 
-static const struct error_row *find_row(unsigned status)
+// What it is about counts as far as there is a row for it.
+static const struct error_row *find_row(unsigned status, enum script_why why)
 {
+    const struct error_row *plain = NULL;
     const struct error_row *row = rows;
-    while (row->status != 0 && row->status != status) {
-        row++;
+    for (; row->status != 0; row++) {
+        if (row->status == status && row->why == why) {
+            return row;
+        }
+        plain = row->status == status && row->why == SCRIPT_WHY_PLAIN ? row : plain;
     }
-    return row;
+    return plain ? plain : row;
+}
+
+static struct slice message_of(const struct error_row *row, enum provider provider)
+{
+    const char *own = provider == PROVIDER_ANTHROPIC ? row->anthropic_message
+                      : provider == PROVIDER_GEMINI  ? row->gemini_message
+                                                     : NULL;
+    return slice_from_cstr(own ? own : row->message);
 }
 
 static void write_openai(struct composer *c, const struct error_row *row, struct slice message)
@@ -112,8 +251,8 @@ static void write_gemini(struct composer *c, unsigned status, const struct error
 
 static void write_error(struct composer *c, enum provider provider, unsigned status, struct slice message)
 {
-    const struct error_row *row = find_row(status);
-    message = message.len > 0 ? message : slice_from_cstr(row->message);
+    const struct error_row *row = find_row(status, (enum script_why)c->script->why);
+    message = message.len > 0 ? message : message_of(row, provider);
     composer_begin(c);
     switch (provider) {
     case PROVIDER_ANTHROPIC: write_anthropic(c, row, message); break;
@@ -126,8 +265,8 @@ static void write_error(struct composer *c, enum provider provider, unsigned sta
 
 void answer_write_overload(struct composer *c)
 {
-    const struct error_row *row = find_row(503);
-    struct slice message = slice_from_cstr(row->message);
+    const struct error_row *row = find_row(503, SCRIPT_WHY_PLAIN);
+    struct slice message = message_of(row, c->ask->provider);
     if (c->ask->provider == PROVIDER_ANTHROPIC) {
         write_anthropic(c, row, message);
     } else if (c->ask->provider == PROVIDER_GEMINI) {
@@ -141,22 +280,9 @@ void answer_write_overload(struct composer *c)
     }
 }
 
-static struct answer *new_body(unsigned status, const struct script *script)
-{
-    struct answer *answer = mem_zalloc(sizeof(*answer));
-    answer->n_refs = 1;
-    answer->status = status;
-    answer->script = *script;
-    answer->script.body = SLICE_EMPTY;
-    answer->script.tool = SLICE_EMPTY;
-    answer->script.args = SLICE_EMPTY;
-    buf_append(&answer->headers, SLICE("content-type: application/json\r\n"));
-    return answer;
-}
-
 struct answer *answer_error(enum provider provider, unsigned status, struct slice message, const struct script *script)
 {
-    struct answer *answer = new_body(status, script);
+    struct answer *answer = composer_new_body(status, script);
     struct composer c = {.script = script, .answer = answer};
     if (script->retry_after != SCRIPT_NONE) {
         buf_printf(&answer->headers, "retry-after: %lld\r\n", (long long)script->retry_after);
@@ -206,7 +332,7 @@ struct answer *answer_list_models(enum provider provider)
 {
     struct script script;
     script_init(&script);
-    struct composer c = {.script = &script, .answer = new_body(200, &script)};
+    struct composer c = {.script = &script, .answer = composer_new_body(200, &script)};
     composer_begin(&c);
     json_key(&c.w, provider == PROVIDER_GEMINI ? SLICE("models") : SLICE("data"));
     json_begin_array(&c.w);

@@ -25,6 +25,9 @@ static const struct route routes[] = {
     {SLICE_INIT("/api/llm/g/v1/generate"), HTTP_POST, PROVIDER_GEMINI, ASK_GENERATE},
     {SLICE_INIT("/v1/models"), HTTP_GET, PROVIDER_CHAT, ASK_LIST_MODELS},
     {SLICE_INIT("/v1beta/models"), HTTP_GET, PROVIDER_GEMINI, ASK_LIST_MODELS},
+    {SLICE_INIT("/api/organization/members/chat-usage"), HTTP_GET, PROVIDER_CHAT, ASK_BALANCE},
+    {SLICE_INIT("/api/cli/org"), HTTP_GET, PROVIDER_CHAT, ASK_ORGANIZATION},
+    {SLICE_INIT("/user_management/authenticate"), HTTP_POST, PROVIDER_CHAT, ASK_TOKEN},
 };
 
 static int route_exact(struct ask *ask, enum http_method method, struct slice path)

@@ -15,6 +15,9 @@ enum ask_action {
     ASK_GENERATE,
     ASK_COUNT_TOKENS,
     ASK_LIST_MODELS,
+    ASK_BALANCE,      // what is left of the key's account
+    ASK_ORGANIZATION, // whose account that is
+    ASK_TOKEN,        // an access token for a refresh token
 };
 
 enum { ASK_TOOLS_MAX = 128 };

@@ -12,6 +12,17 @@ const struct slice composer_refusal = SLICE_INIT("I am sorry, but I cannot help 
 static const struct slice stamp_placeholder = SLICE_INIT("0000000000000000000");
 static const struct slice sequence_key = SLICE_INIT("\"sequence_number\":");
 
+struct answer *composer_new_body(unsigned status, const struct script *script)
+{
+    struct answer *answer = mem_zalloc(sizeof(*answer));
+    answer->n_refs = 1;
+    answer->status = status;
+    answer->script = *script;
+    script_drop_texts(&answer->script);
+    buf_append(&answer->headers, SLICE("content-type: application/json\r\n"));
+    return answer;
+}
+
 void composer_begin(struct composer *c)
 {
     buf_clear(&c->data);

@@ -40,6 +40,9 @@ struct composer {
     uint64_t sequence;    // of Responses events
 };
 
+// An answer that is one JSON body, for composers without a request.
+struct answer *composer_new_body(unsigned status, const struct script *script);
+
 // One event (or the whole body): begin, write members through c->w, end. `name` is for the event line; empty: none.
 void composer_begin(struct composer *c);
 void composer_end(struct composer *c, struct slice name);

@@ -17,6 +17,12 @@ static const struct word kind_words[] = {
     {SLICE_INIT("refusal"), SCRIPT_KIND_REFUSAL}, {{NULL, 0}, 0},
 };
 
+static const struct word why_words[] = {
+    {SLICE_INIT("quota"), SCRIPT_WHY_QUOTA},
+    {SLICE_INIT("address"), SCRIPT_WHY_ADDRESS},
+    {{NULL, 0}, 0},
+};
+
 static const struct word form_words[] = {
     {SLICE_INIT("json"), SCRIPT_FORM_JSON},
     {SLICE_INIT("sse"), SCRIPT_FORM_SSE},
@@ -33,6 +39,8 @@ static const struct word hang_words[] = {
 #define EVENTS_MAX INT64_C(1000000)
 #define TEXT_MAX INT64_C(0x4000000)      // 64 MB
 #define BYTES_MAX INT64_C(0x10000000000) // 1 TB
+#define TOKENS_MAX INT64_C(1000000000000)
+#define SECONDS_MAX INT64_C(1000000)
 
 // How a value is read.
 enum value_type {
@@ -79,7 +87,8 @@ static const struct directive directives[] = {
      "must be milliseconds from 0 to 3600000"},
     {SLICE_INIT("status"), VALUE_NUMBER, true, FIELD(status), 0, 200, 599, NULL, "must be a status from 200 to 599"},
     {SLICE_INIT("body"), VALUE_TEXT, true, FIELD(body), 0, 0, 0, NULL, "must be percent-encoded text"},
-    {SLICE_INIT("retry-after"), VALUE_NUMBER, true, FIELD(retry_after), SCRIPT_NONE, 0, 1000000, NULL,
+    {SLICE_INIT("why"), VALUE_WORD, true, FIELD(why), SCRIPT_WHY_PLAIN, 0, 0, why_words, "must be quota or address"},
+    {SLICE_INIT("retry-after"), VALUE_NUMBER, true, FIELD(retry_after), SCRIPT_NONE, 0, SECONDS_MAX, NULL,
      "must be seconds from 0 to 1000000"},
     {SLICE_INIT("hang"), VALUE_NUMBER, true, FIELD(hang), SCRIPT_NONE, 0, EVENTS_MAX, hang_words,
      "must be before, head or a number of events"},
@@ -97,6 +106,20 @@ static const struct directive directives[] = {
      "must be a number of bytes from 1 to 1048576"},
     {SLICE_INIT("fail"), VALUE_NUMBER, false, FIELD(fail), 0, 1, EVENTS_MAX, NULL,
      "must be a number of requests, from 1"},
+    {SLICE_INIT("after"), VALUE_NUMBER, false, FIELD(after), 0, 1, EVENTS_MAX, NULL,
+     "must be a number of requests, from 1"},
+    {SLICE_INIT("quota"), VALUE_NUMBER, false, FIELD(quota), SCRIPT_NONE, 0, TOKENS_MAX, NULL,
+     "must be a number of tokens"},
+    {SLICE_INIT("only"), VALUE_TEXT, false, FIELD(only), 0, 0, 0, NULL, "must be percent-encoded text"},
+    {SLICE_INIT("allowance"), VALUE_NUMBER, false, FIELD(allowance), 20000000, 0, TOKENS_MAX, NULL,
+     "must be a number of tokens"},
+    {SLICE_INIT("used"), VALUE_NUMBER, false, FIELD(used), 0, 0, TOKENS_MAX, NULL, "must be a number of tokens"},
+    {SLICE_INIT("premium"), VALUE_NUMBER, false, FIELD(premium), 0, 0, TOKENS_MAX, NULL, "must be a number of tokens"},
+    {SLICE_INIT("balance"), VALUE_NUMBER, false, FIELD(balance), 0, 400, 599, NULL, "must be a status from 400 to 599"},
+    {SLICE_INIT("expires"), VALUE_NUMBER, false, FIELD(expires), SCRIPT_NONE, 0, SECONDS_MAX, NULL,
+     "must be seconds from 0 to 1000000"},
+    {SLICE_INIT("rotate"), VALUE_NUMBER, false, FIELD(rotate), 1, 0, 1, NULL, "must be 0 or 1"},
+    {SLICE_INIT("grant"), VALUE_TEXT, false, FIELD(grant), 0, 0, 0, NULL, "must be percent-encoded text"},
     FLAG("garbage", is_garbage, true),
     FLAG("strict", is_strict, false),
     FLAG("echo", echo, false),
@@ -135,6 +158,15 @@ void script_init(struct script *script)
 {
     for (size_t i = 0; i < N_DIRECTIVES; i++) {
         set_initial(script, &directives[i]);
+    }
+}
+
+void script_drop_texts(struct script *script)
+{
+    for (size_t i = 0; i < N_DIRECTIVES; i++) {
+        if (directives[i].type == VALUE_TEXT) {
+            *text_of(script, &directives[i]) = SLICE_EMPTY;
+        }
     }
 }
 

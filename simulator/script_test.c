@@ -47,6 +47,15 @@ static void test_bad_directives_are_named(void **state)
         {"m~args=%", "args=%"},
         {"m~error=x", "error=x"},
         {"m~strict=2", "strict=2"},
+        {"m~why=because", "why=because"},
+        {"m~after=0", "after=0"},
+        {"m~quota=some", "quota=some"},
+        {"m~only=%", "only=%"},
+        {"m~allowance=-1", "allowance=-1"},
+        {"m~balance=200", "balance=200"},
+        {"m~expires=soon", "expires=soon"},
+        {"m~rotate=2", "rotate=2"},
+        {"m~grant=%1", "grant=%1"},
         {"m~", ""},
         {"m~~tokens=1", ""},
         {"m~tokens=1~nonsense=1", "nonsense=1"},
@@ -175,7 +184,7 @@ static void test_healing_takes_only_the_faults(void **state)
     script_init(&script);
     assert_int_equal(apply(&script, &arena,
                            "m~tokens=5~pace=7~kind=tool~status=500~body=x~retry-after=1~hang=1~cut=1~reset=1~badevent=1"
-                           "~garbage=1~nodone=1~head=1~first=1~fail=3",
+                           "~garbage=1~nodone=1~head=1~first=1~fail=3~why=quota",
                            &error),
                      0);
     script_heal(&script);

@@ -6,10 +6,10 @@
 
 #include "base/clock.h"
 #include "http/url.h"
+#include "simulator/accounts.h"
 #include "simulator/critic.h"
 #include "simulator/delivery.h"
 #include "simulator/memo.h"
-#include "simulator/tally.h"
 
 enum {
     PATIENCE_MS = 24 * 3600 * 1000, // we never give up on a client: that is what is being tested
@@ -24,7 +24,7 @@ struct simulator {
     struct journal journal;
     struct delivery_pump pump;
     struct memo memo;
-    struct tally failures; // requests of each model and key that has fail=N
+    struct accounts accounts;
     uint64_t last_id;
 };
 
@@ -67,15 +67,31 @@ static struct answer *read_script(struct server_exchange *ex, const struct ask *
     return NULL;
 }
 
-static void heal_if_over(struct simulator *simulator, struct server_exchange *ex, const struct ask *ask,
-                         struct script *script)
+static struct answer *answer_model(struct simulator *simulator, struct server_exchange *ex, const struct ask *ask,
+                                   struct script *script)
 {
-    if (script->fail) {
-        struct slice name = arena_printf(&ex->arena, "%.*s\n%.*s", SLICE_ARG(ask->model), SLICE_ARG(ask->credential));
-        if (tally_next(&simulator->failures, name) > (uint64_t)script->fail) {
-            script_heal(script);
-        }
+    bool is_recording = simulator->journal.is_recording;
+    struct answer_context context = {
+        .id = is_recording ? ++simulator->last_id : 0,
+        .input_tokens = is_recording ? 0 : FIXED_INPUT_TOKENS,
+        .now_s = clock_wall_ms() / 1000,
+        .body = ex->body,
+    };
+    struct slice fault = SLICE_EMPTY;
+    accounts_decide(&simulator->accounts, &ex->arena, ask, script);
+    if (!script->status && accounts_refuse(&simulator->accounts, ask, clock_wall_ms())) {
+        script_heal(script);
+        script->status = 401;
+    } else if (!script->status && script->is_strict) {
+        fault = critic_find_fault(ask, &ex->arena, ex->body);
     }
+    bool is_served = !script->status && fault.len == 0;
+    accounts_note(&simulator->accounts, ask, is_served ? script : NULL, &context);
+    if (fault.len > 0) {
+        return refuse(ex, ask, 400, fault);
+    }
+    return is_served ? answer_compose(ask, script, &context)
+                     : answer_error(ask->provider, (unsigned)script->status, SLICE_EMPTY, script);
 }
 
 static struct answer *answer_ask(struct simulator *simulator, struct server_exchange *ex, const struct ask *ask)
@@ -85,22 +101,46 @@ static struct answer *answer_ask(struct simulator *simulator, struct server_exch
     if (refusal) {
         return refusal;
     }
-    heal_if_over(simulator, ex, ask, &script);
-    if (script.status) {
-        return answer_error(ask->provider, (unsigned)script.status, SLICE_EMPTY, &script);
+    switch (ask->action) {
+    case ASK_BALANCE:
+    case ASK_ORGANIZATION: return accounts_tell(&simulator->accounts, &ex->arena, ask, &script, clock_wall_ms());
+    case ASK_TOKEN: return accounts_grant(&simulator->accounts, &ex->arena, ask, &script, clock_wall_ms());
+    case ASK_GENERATE:
+    case ASK_COUNT_TOKENS:
+    case ASK_LIST_MODELS: break;
     }
-    struct slice fault = script.is_strict ? critic_find_fault(ask, &ex->arena, ex->body) : SLICE_EMPTY;
-    if (fault.len > 0) {
-        return refuse(ex, ask, 400, fault);
+    return answer_model(simulator, ex, ask, &script);
+}
+
+// Says what is wrong with a request to the token endpoint; NULL: nothing.
+static const char *read_form(struct server_exchange *ex, struct ask *ask)
+{
+    static const struct slice form_type = SLICE_INIT("application/x-www-form-urlencoded");
+    const struct h1_field *type = h1_find_field(ex->req.fields, ex->req.n_fields, HEADER_CONTENT_TYPE);
+    struct grant_form form;
+    if (!type || !slice_starts_with_nocase(type->value, form_type)) {
+        return "the body must be form-encoded";
     }
-    bool is_recording = simulator->journal.is_recording;
-    struct answer_context context = {
-        .id = is_recording ? ++simulator->last_id : 0,
-        .input_tokens = is_recording ? 0 : FIXED_INPUT_TOKENS,
-        .now_s = clock_wall_ms() / 1000,
-        .body = ex->body,
-    };
-    return answer_compose(ask, &script, &context);
+    if (!grants_read_form(&form, &ex->arena, ex->body)) {
+        return "grant_type, refresh_token and client_id are wanted";
+    }
+    ask->credential = form.refresh_token;
+    return slice_eq(form.grant_type, SLICE("refresh_token")) ? NULL : "grant_type must be refresh_token";
+}
+
+// What the body of a request says. Returns an answer when it is no good.
+static struct answer *read_body(struct server_exchange *ex, struct ask *ask)
+{
+    if (ask->action == ASK_BALANCE || ask->action == ASK_ORGANIZATION) {
+        return NULL;
+    }
+    if (ask->action == ASK_TOKEN) {
+        struct script script;
+        const char *fault = read_form(ex, ask);
+        script_init(&script);
+        return fault ? answer_grant_error(&script, 400, SLICE("invalid_request"), slice_from_cstr(fault)) : NULL;
+    }
+    return ask_body(ask, &ex->arena, ex->body) != 0 ? refuse(ex, ask, 400, slice_from_cstr(ask->error)) : NULL;
 }
 
 static struct answer *make_answer(struct simulator *simulator, struct server_exchange *ex, struct ask *ask)
@@ -114,10 +154,8 @@ static struct answer *make_answer(struct simulator *simulator, struct server_exc
     if (ask->action == ASK_LIST_MODELS) {
         return answer_list_models(ask->provider);
     }
-    if (ask_body(ask, &ex->arena, ex->body) != 0) {
-        return refuse(ex, ask, 400, slice_from_cstr(ask->error));
-    }
-    return answer_ask(simulator, ex, ask);
+    struct answer *refusal = read_body(ex, ask);
+    return refusal ? refusal : answer_ask(simulator, ex, ask);
 }
 
 // Everything of a request that an answer can depend on.
@@ -147,8 +185,8 @@ static struct answer *find_answer(struct simulator *simulator, struct server_exc
         return answer_ref(known);
     }
     struct answer *answer = make_answer(simulator, ex, ask);
-    // A list of models depends on more headers, and fail=N on what came before.
-    if (ex->req.method == HTTP_POST && !answer->script.fail) {
+    // A list of models depends on more headers, and tokens and some directives on what came before.
+    if (ex->req.method == HTTP_POST && ask->action != ASK_TOKEN && !accounts_matter(&answer->script)) {
         memo_add(&simulator->memo, answer);
     }
     return answer;
@@ -259,6 +297,22 @@ static void respond_stats(struct simulator *simulator, struct server_exchange *e
     buf_deinit(&out);
 }
 
+static void respond_keys(struct simulator *simulator, struct server_exchange *ex)
+{
+    struct buf out = BUF_EMPTY;
+    ledger_write(&simulator->accounts.ledger, &out);
+    respond_json(ex, 200, buf_slice(&out));
+    buf_deinit(&out);
+}
+
+static void respond_tokens(struct simulator *simulator, struct server_exchange *ex)
+{
+    struct buf out = BUF_EMPTY;
+    grants_write(&simulator->accounts.grants, &out);
+    respond_json(ex, 200, buf_slice(&out));
+    buf_deinit(&out);
+}
+
 // "/_sim/requests/{id}/body"
 static void respond_body(struct simulator *simulator, struct server_exchange *ex, struct slice rest)
 {
@@ -275,7 +329,7 @@ static void respond_body(struct simulator *simulator, struct server_exchange *ex
 static void forget(struct simulator *simulator, struct server_exchange *ex)
 {
     journal_forget(&simulator->journal);
-    tally_forget(&simulator->failures);
+    accounts_forget(&simulator->accounts);
     server_respond(ex, 204, SLICE_EMPTY, SLICE_EMPTY);
 }
 
@@ -290,6 +344,10 @@ static bool control(struct simulator *simulator, struct server_exchange *ex)
     bool is_get = ex->req.method == HTTP_GET;
     if (is_get && slice_eq(url.path, SLICE("/_sim/stats"))) {
         respond_stats(simulator, ex);
+    } else if (is_get && slice_eq(url.path, SLICE("/_sim/keys"))) {
+        respond_keys(simulator, ex);
+    } else if (is_get && slice_eq(url.path, SLICE("/_sim/tokens"))) {
+        respond_tokens(simulator, ex);
     } else if (is_get && slice_eq(url.path, SLICE("/_sim/requests"))) {
         respond_requests(simulator, ex, url.query);
     } else if (ex->req.method == HTTP_DELETE && slice_eq(url.path, SLICE("/_sim/requests"))) {
@@ -325,7 +383,7 @@ struct simulator *simulator_new(struct loop *loop, const struct simulator_option
     journal_init(&simulator->journal, options->is_recording);
     delivery_pump_init(&simulator->pump, loop);
     memo_init(&simulator->memo);
-    tally_init(&simulator->failures);
+    accounts_init(&simulator->accounts);
     return simulator;
 }
 
@@ -345,6 +403,6 @@ void simulator_free(struct simulator *simulator)
     http_server_free(simulator->server);
     journal_deinit(&simulator->journal);
     memo_deinit(&simulator->memo);
-    tally_deinit(&simulator->failures);
+    accounts_deinit(&simulator->accounts);
     mem_free(simulator);
 }

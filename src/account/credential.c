@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "account/credential.h"
 
-struct credential credential_choose(const struct config *config, struct slice client_secret)
+struct credential credential_choose(const struct credential_facts *facts)
 {
-    if (config->factory_api_key.len) {
-        return (struct credential){CREDENTIAL_FIXED_KEY, config->factory_api_key};
+    if (facts->fixed_key.len) {
+        return (struct credential){CREDENTIAL_FIXED_KEY, facts->fixed_key};
     }
-    if (client_secret.len) {
-        return (struct credential){CREDENTIAL_CLIENT, client_secret};
+    if (facts->n_usable_keys) {
+        return (struct credential){CREDENTIAL_POOL, SLICE_EMPTY};
+    }
+    if (facts->token_level) {
+        return (struct credential){facts->token_level == 3 ? CREDENTIAL_OAUTH : CREDENTIAL_FILE, SLICE_EMPTY};
+    }
+    if (facts->client_secret.len) {
+        return (struct credential){CREDENTIAL_CLIENT, facts->client_secret};
     }
     return (struct credential){CREDENTIAL_NONE, SLICE_EMPTY};
 }
@@ -25,6 +31,9 @@ const char *credential_level_name(enum credential_level level)
     switch (level) {
     case CREDENTIAL_NONE: return "none";
     case CREDENTIAL_FIXED_KEY: return "fixed";
+    case CREDENTIAL_POOL: return "pool";
+    case CREDENTIAL_OAUTH: return "oauth";
+    case CREDENTIAL_FILE: return "auth.json";
     case CREDENTIAL_CLIENT: return "client";
     }
     return "none";

@@ -8,29 +8,38 @@
 
 #include "account/credential.h"
 
-static void without_any_there_is_none(void **state)
+// Every combination of what there may be: the first level that is there is taken.
+static void the_first_that_is_there(void **state)
 {
     (void)state;
-    struct config config = {0};
-    assert_int_equal(credential_choose(&config, SLICE_EMPTY).level, CREDENTIAL_NONE);
+    for (unsigned there = 0; there < 32; there++) {
+        struct credential_facts facts = {
+            .fixed_key = there & 1 ? SLICE("fixed") : SLICE_EMPTY,
+            .n_usable_keys = there & 2 ? 1000000 : 0,
+            .token_level = there & 4   ? 3
+                           : there & 8 ? 4
+                                       : 0,
+            .client_secret = there & 16 ? SLICE("client") : SLICE_EMPTY,
+        };
+        struct credential credential = credential_choose(&facts);
+        unsigned expected = 0;
+        for (unsigned level = 5; level > 0; level--) {
+            expected = there & 1U << (level - 1) ? level : expected;
+        }
+        assert_int_equal(credential.level, expected);
+        struct slice secret = expected == 1 ? SLICE("fixed") : expected == 5 ? SLICE("client") : SLICE_EMPTY;
+        assert_true(slice_eq(credential.secret, secret));
+    }
 }
 
-static void the_fixed_key_comes_before_the_clients(void **state)
+static void levels_have_names_of_their_own(void **state)
 {
     (void)state;
-    struct config config = {.factory_api_key = SLICE_INIT("fixed")};
-    struct credential credential = credential_choose(&config, SLICE("client"));
-    assert_int_equal(credential.level, CREDENTIAL_FIXED_KEY);
-    assert_true(slice_eq(credential.secret, SLICE("fixed")));
-}
-
-static void the_clients_own_comes_last(void **state)
-{
-    (void)state;
-    struct config config = {0};
-    struct credential credential = credential_choose(&config, SLICE("client"));
-    assert_int_equal(credential.level, CREDENTIAL_CLIENT);
-    assert_true(slice_eq(credential.secret, SLICE("client")));
+    for (unsigned a = 0; a <= CREDENTIAL_CLIENT; a++) {
+        for (unsigned b = 0; b < a; b++) {
+            assert_string_not_equal(credential_level_name(a), credential_level_name(b));
+        }
+    }
 }
 
 static void the_advice_names_five_ways(void **state)
@@ -46,9 +55,8 @@ static void the_advice_names_five_ways(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_any_there_is_none),
-        cmocka_unit_test(the_fixed_key_comes_before_the_clients),
-        cmocka_unit_test(the_clients_own_comes_last),
+        cmocka_unit_test(the_first_that_is_there),
+        cmocka_unit_test(levels_have_names_of_their_own),
         cmocka_unit_test(the_advice_names_five_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,8 @@ struct key_tester_options {
 };
 struct key_tester *key_tester_new(const struct key_tester_options *options);
 void key_tester_set_config(struct key_tester *tester, const struct config *config); // key_test.model, models
-void key_tester_close(struct key_tester *tester);                                   // then loop_deinit(), then free
+// All runs are forgotten; forgetting one once more is harmless until it is freed. Then loop_deinit(), then free.
+void key_tester_close(struct key_tester *tester);
 void key_tester_free(struct key_tester *tester);
 
 struct key_test_outcome {
@@ -33,13 +34,15 @@ struct key_test_outcome {
     size_t n_all;
 };
 
-// Runs tests of the given keys (ids are copied). `on_outcome` comes for each, `on_end` after the last; never from
-// inside.
+// Runs tests of the given keys (ids are copied): settings' concurrent_limit at once, at most 50, over all runs, which
+// take turns. A test that says something about the key itself is noted in the table. `on_outcome` comes for each,
+// `on_end` after the last; never from inside.
 struct key_test_run;
 struct key_test_run *key_tester_run(struct key_tester *tester, const struct slice *ids, size_t n_ids,
                                     void (*on_outcome)(void *arg, const struct key_test_outcome *outcome),
                                     void (*on_end)(void *arg), void *arg);
-void key_test_run_forget(struct key_test_run *run); // no more callbacks; what runs, runs to its end
+// No more callbacks: what runs, runs to its end, what does not yet will not. The handle is void, as it is in on_end.
+void key_test_run_forget(struct key_test_run *run);
 
-// Headers by which the gateway knows a test: the token of the table, and the key.
+// The header by which the gateway knows a test: the token of the table in hex digits, a space, the key's id.
 #define KEY_TEST_HEADER "x-droid2api-key-test"

@@ -16,10 +16,10 @@ enum { WEB_ANSWER_MAX = 1024 * 1024 };
 struct web_request {
     struct slice url; // absolute, http or https
     enum http_method method;
-    struct slice headers; // complete lines; host, user-agent, accept and content-length are added
+    struct slice headers; // complete lines; host, accept, user-agent (if given) and content-length are added
     struct slice body;
     struct slice user_agent;
-    uint32_t timeout_ms; // for all of it
+    uint32_t timeout_ms; // for all of it; 0: none
 };
 
 struct web_answer {
@@ -29,10 +29,9 @@ struct web_answer {
 };
 
 struct web_call;
-typedef void (*web_done_fn)(struct web_call *call,
-                            const struct web_answer *answer); // `answer` lives as long as the call runs
+typedef void (*web_done_fn)(struct web_call *call, const struct web_answer *answer); // `answer` is good during the call
 
-// Embedded in the caller's object.
+// Embedded in the caller's object; zeros before its first start. May be started again, or freed, in on_done.
 struct web_call {
     void *user; // the caller's
     web_done_fn _on_done;

@@ -1,2 +1,216 @@
 // SPDX-License-Identifier: MIT
+// The table of contents of an admin request:
+//
+//   head complete ─▶ who asks ─▶ may they ─▶ which route ─▶ (body comes) ─▶ body is JSON ─▶ the route's handler
+//
+// Happy path: the handler answers at once, or after what it began (a write, a test, a query). Failure modes: each step
+// answers by itself; a client that leaves ends the exchange, but not what it has changed. Ends when: the server says
+// so.
 #include "admin/admin.h"
+
+#include "admin/body.h"
+#include "admin/change.h"
+#include "admin/reply.h"
+#include "admin/router.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "http/url.h"
+
+enum { REQUEST_ID_MAX = 128 };
+
+// ---- the object -----------------------------------------------------------------------------------------------------
+
+static void warn_of_weak_key(const struct config *config)
+{
+    if (admin_key_is_weak(config->admin_access_key)) {
+        log_warn("admin",
+                 "ADMIN_ACCESS_KEY is weak: it is well known or shorter than %d characters, and whoever guesses "
+                 "it owns all keys. Set a long random one.",
+                 ADMIN_KEY_STRONG_LEN);
+    }
+}
+
+struct admin *admin_new(const struct admin_options *options)
+{
+    struct admin *admin = mem_zalloc(sizeof(*admin));
+    admin->options = *options;
+    admin->config = config_ref(options->config);
+    admin->guard = admin_guard_new();
+    list_init(&admin->changes);
+    warn_of_weak_key(admin->config);
+    return admin;
+}
+
+void admin_set_config(struct admin *admin, struct config *config)
+{
+    bool is_new_key = !slice_eq(config->admin_access_key, admin->config->admin_access_key);
+    config_ref(config);
+    config_unref(admin->config);
+    admin->config = config;
+    if (is_new_key) {
+        warn_of_weak_key(config);
+    }
+}
+
+void admin_free(struct admin *admin)
+{
+    change_forget_all(admin);
+    admin_guard_free(admin->guard);
+    config_unref(admin->config);
+    mem_free(admin);
+}
+
+bool admin_serves(struct slice path)
+{
+    struct slice prefix = SLICE("/admin");
+    return slice_starts_with(path, prefix) && (path.len == prefix.len || path.ptr[prefix.len] == '/');
+}
+
+// ---- the head -------------------------------------------------------------------------------------------------------
+
+// The client's id, if it sent a well-formed one, else a fresh one.
+static struct slice identify(struct arena *arena, const struct h1_request *req)
+{
+    const struct h1_field *given = h1_find_field(req->fields, req->n_fields, HEADER_X_REQUEST_ID);
+    bool is_good = given && given->value.len > 0 && given->value.len <= REQUEST_ID_MAX;
+    for (size_t i = 0; is_good && i < given->value.len; i++) {
+        is_good = given->value.ptr[i] > 0x20 && given->value.ptr[i] < 0x7f;
+    }
+    if (is_good) {
+        return given->value;
+    }
+    char *id = arena_text(arena, RANDOM_UUID_SIZE);
+    random_uuid(id);
+    return slice_of(id, RANDOM_UUID_SIZE - 1);
+}
+
+static struct admin_exchange *exchange_new(struct admin *admin, struct server_exchange *ex)
+{
+    struct admin_exchange *x = arena_zalloc(&ex->arena, sizeof(*x));
+    x->admin = admin;
+    x->ex = ex;
+    x->request_id = identify(&ex->arena, &ex->req);
+    x->client = admin_client_address(admin->config, &ex->req, server_peer_address(ex));
+    ex->user = x;
+    return x;
+}
+
+static void refuse_for_now(struct admin_exchange *x, uint64_t retry_after_ms)
+{
+    struct slice header =
+        arena_printf(admin_arena(x), "retry-after: %llu\r\n", (unsigned long long)(retry_after_ms + 999) / 1000);
+    reply_fail_with(x, 429, SLICE("Too many wrong admin keys came from this address. Wait a minute."), header);
+}
+
+// True: go on.
+static bool check_access(struct admin_exchange *x)
+{
+    struct admin *admin = x->admin;
+    uint64_t retry_after_ms = 0;
+    switch (admin_access_check(admin->guard, admin->config, &x->ex->req, x->client, loop_now_ms(admin->options.loop),
+                               &retry_after_ms)) {
+    case ADMIN_ALLOWED: return true;
+    case ADMIN_FORBIDDEN:
+        reply_fail(x, 403, SLICE("This address may not call the admin API (ADMIN_ALLOW_IPS)."));
+        break;
+    case ADMIN_NOT_CONFIGURED:
+        reply_fail(x, 503,
+                   SLICE("The admin API is off: set the environment variable ADMIN_ACCESS_KEY (or "
+                         "ADMIN_ACCESS_KEY_FILE) to a long random text and start again."));
+        break;
+    case ADMIN_BLOCKED: refuse_for_now(x, retry_after_ms); break;
+    case ADMIN_UNAUTHORIZED:
+        log_warn("admin", "%.*s came with a missing or wrong admin key", SLICE_ARG(x->client));
+        reply_fail(x, 401,
+                   SLICE("The admin key is missing or wrong. Send it as 'x-admin-key: KEY' or "
+                         "'Authorization: Bearer KEY'."));
+        break;
+    }
+    return false;
+}
+
+static void refuse_route(struct admin_exchange *x, struct slice path, const struct router_match *match)
+{
+    if (match->allow.len) {
+        struct slice header = arena_printf(admin_arena(x), "allow: %.*s\r\n", SLICE_ARG(match->allow));
+        reply_fail_with(x, 405, SLICE("This route does not take this method."), header);
+    } else if (router_is_missing_part(path)) {
+        reply_fail(x, 404, SLICE("This part of the admin API does not exist in this version."));
+    } else {
+        reply_fail(x, 404, SLICE("There is no such admin route."));
+    }
+}
+
+static void on_head(void *arg, struct server_exchange *ex)
+{
+    struct admin_exchange *x = exchange_new(arg, ex);
+    struct url url = {.path = SLICE_EMPTY};
+    if (!check_access(x)) {
+        return;
+    }
+    if (url_parse_target(&url, ex->req.target) != 0) {
+        reply_fail(x, 400, SLICE("The request target is malformed."));
+        return;
+    }
+    struct router_match match = router_find(admin_arena(x), url.path, ex->req.method);
+    if (!match.route) {
+        refuse_route(x, url.path, &match);
+        return;
+    }
+    x->route = match.route;
+    x->id = match.id;
+    x->query = url.query;
+}
+
+// ---- what follows ---------------------------------------------------------------------------------------------------
+
+static void on_request(void *arg, struct server_exchange *ex)
+{
+    (void)arg;
+    struct admin_exchange *x = ex->user;
+    if (!x->route->reads_body || body_parse(x)) {
+        x->route->serve(x);
+    }
+}
+
+static void on_drain(void *arg, struct server_exchange *ex)
+{
+    (void)arg;
+    struct admin_exchange *x = ex->user;
+    if (x->on_drain) {
+        x->on_drain(x);
+    }
+}
+
+static void on_end(void *arg, struct server_exchange *ex)
+{
+    (void)arg;
+    struct admin_exchange *x = ex->user;
+    change_leave(x);
+    if (x->on_end) {
+        x->on_end(x);
+    }
+}
+
+static void on_reject(void *arg, struct server_exchange *ex, const struct http_reject *reject, struct buf *headers,
+                      struct buf *body)
+{
+    (void)arg;
+    char id[RANDOM_UUID_SIZE];
+    random_uuid(id);
+    const struct admin_exchange *x = ex ? ex->user : NULL;
+    struct slice request_id = x    ? x->request_id
+                              : ex ? identify(&ex->arena, &ex->req)
+                                   : slice_of(id, RANDOM_UUID_SIZE - 1);
+    reply_write_headers(headers, request_id, SLICE("application/json"));
+    reply_write_failure(body, reject->status, slice_from_cstr(reject->text));
+}
+
+const struct http_server_handler admin_handler = {
+    .on_head = on_head,
+    .on_request = on_request,
+    .on_drain = on_drain,
+    .on_finished = on_end,
+    .on_abort = on_end,
+    .on_reject = on_reject,
+};

@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/slice.h"
+#include "config/cidr.h"
+#include "keys/key_settings.h"
 
 enum model_type { MODEL_ANTHROPIC, MODEL_OPENAI, MODEL_COMMON, MODEL_GOOGLE }; // responses = openai, chat = common
 enum { N_MODEL_TYPES = 4 };
@@ -84,6 +86,14 @@ struct config_model {
     struct config_timeouts timeouts;        // resolved
 };
 
+// Balances of keys: which, where and how often they are asked for.
+struct config_balance_sync {
+    bool enabled;
+    struct slice base_url; // without a trailing "/"
+    uint32_t interval_minutes;
+    uint32_t batch_size; // keys in a second
+};
+
 struct config {
     struct arena _arena;
     uint32_t _n_refs;
@@ -110,7 +120,14 @@ struct config {
     struct slice _access_key_list; // as given
     bool public_models;
     struct slice factory_api_key; // credential level 1; empty: none
+    struct slice refresh_key;     // credential level 3, an OAuth refresh token; empty: none
+    struct slice oauth_client_id;
+    struct slice oauth_token_url;
     struct slice admin_access_key;
+    bool has_weak_admin_key;
+    bool requires_strong_admin_key;
+    struct cidr_list admin_allow;     // empty: everybody may call the admin API
+    struct cidr_list trusted_proxies; // whose X-Forwarded-For is believed
 
     // traffic
     struct config_timeouts timeouts;
@@ -121,6 +138,13 @@ struct config {
     enum translation_mode translation; // what becomes of things that an upstream's dialect cannot say
     bool chat_reasoning;               // translated answers to Chat clients carry reasoning_content
     uint64_t max_answer_bytes;         // of an answer that must be read as a whole
+
+    // key pool; where its own document says nothing
+    struct key_settings key_pool;
+    uint32_t notes_max; // characters
+    struct config_balance_sync balance_sync;
+    struct slice key_test_model; // empty: one that suits the key
+    uint32_t retention_days;
 
     struct config_model *models;
     size_t n_models;

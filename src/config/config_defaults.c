@@ -10,6 +10,8 @@ const struct slice config_defaults_json = SLICE_INIT(
     "  \"system_prompt\": \"\",\n"
     "  \"reasoning_tokens\": {\"low\": 4096, \"medium\": 12288, \"high\": 24576},\n"
     "  \"limits\": {\"max_body_bytes\": 52428800, \"max_connections\": 20000},\n"
+    "  \"key_test\": {\"model\": \"\"},\n"
+    "  \"balance_sync\": {\"enabled\": true, \"base_url\": \"https://app.factory.ai\"},\n"
     "  \"proxies\": [],\n"
     "  \"endpoint\": [\n"
     "    {\"name\": \"anthropic\", \"base_url\": \"https://app.factory.ai/api/llm/a/v1/messages\"},\n"

@@ -18,15 +18,12 @@ enum { CONFIG_FILE_MAX_LEN = 16 * 1024 * 1024 };
 static const struct {
     const char *name;
     enum json_type type;
-    const char *expected; // NULL: nothing reads it yet
+    const char *expected;
 } sections[] = {
     {"models", JSON_ARRAY, "an array of models"},
     {"endpoint", JSON_ARRAY, "an array of endpoints"},
     {"proxies", JSON_ARRAY, "an array of proxies"},
     {"model_redirects", JSON_OBJECT, "an object of model ids"},
-    {"key_pool", JSON_OBJECT, NULL},
-    {"balance_sync", JSON_OBJECT, NULL},
-    {"key_test", JSON_OBJECT, NULL},
 };
 enum { N_SECTIONS = sizeof(sections) / sizeof(*sections) };
 
@@ -88,6 +85,7 @@ static void read_setting(struct config *config, const struct config_file_options
     }
 }
 
+// Groups are nested as deep as the table has them, whatever the file says.
 static void read_group(struct config *config, const struct config_file_options *options, const struct json_place *group,
                        struct slice group_name)
 {
@@ -97,10 +95,13 @@ static void read_group(struct config *config, const struct config_file_options *
     }
     for (struct json_place member = {0}; json_place_next_member(group, &name, &member);) {
         const struct setting *setting = settings_find_json(group_name, name);
+        struct slice inner = arena_printf(options->arena, "%.*s.%.*s", SLICE_ARG(group_name), SLICE_ARG(name));
         if (setting) {
             read_setting(config, options, &member, setting);
-        } else {
+        } else if (!settings_is_json_group(inner)) {
             json_place_warn_unknown(&member);
+        } else if (!json_is(member.node, JSON_NULL)) {
+            read_group(config, options, &member, inner);
         }
     }
 }
@@ -129,8 +130,6 @@ static void read_settings(struct config *config, const struct config_file_option
             read_group(config, options, &member, name);
         } else if (section == N_SECTIONS && !settings_is_json_group(name)) {
             json_place_warn_unknown(&member);
-        } else if (section < N_SECTIONS && !sections[section].expected && !json_is(member.node, JSON_NULL)) {
-            json_place_warn_unsupported(&member);
         }
     }
 }
@@ -167,6 +166,17 @@ static void read_sections(struct config *config, const struct json_file *file, c
     }
 }
 
+static void settle_connect_timeout(struct config *config, const bool *is_fixed)
+{
+    size_t n_rows;
+    const struct setting *rows = settings_rows(&n_rows);
+    for (size_t i = 0; i < n_rows; i++) {
+        if (rows[i].field == offsetof(struct config, timeouts.connect_ms) && !is_fixed[i]) {
+            config->timeouts.connect_ms = config->key_pool.request_timeout_ms;
+        }
+    }
+}
+
 void config_file_load(struct config *config, const struct config_file_options *options, struct issues *issues)
 {
     struct slice path = arena_printf(options->arena, "%.*s/%s", SLICE_ARG(config->data_dir), CONFIG_FILE_NAME);
@@ -182,5 +192,6 @@ void config_file_load(struct config *config, const struct config_file_options *o
     if (is_there) {
         read_settings(config, options, &file);
     }
+    settle_connect_timeout(config, options->is_fixed);
     read_sections(config, is_there ? &file : &builtin, &builtin);
 }

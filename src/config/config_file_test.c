@@ -43,6 +43,9 @@ static void assert_same_settings(const struct config *a, const struct config *b)
     assert_int_equal(a->max_body_bytes, b->max_body_bytes);
     assert_int_equal(a->max_connections, b->max_connections);
     assert_memory_equal(a->reasoning_budget, b->reasoning_budget, sizeof(a->reasoning_budget));
+    assert_true(slice_eq(a->key_test_model, b->key_test_model));
+    assert_int_equal(a->balance_sync.enabled, b->balance_sync.enabled);
+    assert_true(slice_eq(a->balance_sync.base_url, b->balance_sync.base_url));
     assert_true(slice_eq(a->user_agent, b->user_agent));
     assert_true(slice_eq(a->system_prompt, b->system_prompt));
     assert_int_equal(a->n_models, b->n_models);
@@ -310,13 +313,11 @@ static void warnings(void **state)
         {"{\"modles\": []}", "data/config.json:1:12: modles is unknown and ignored\n"},
         {"{\"a b\": 1}", "data/config.json:1:9: [\"a b\"] is unknown and ignored\n"},
         {"{\"limits\": {\"max_boby\": 1}}", "data/config.json:1:25: limits.max_boby is unknown and ignored\n"},
-        {"{\"key_pool\": {}, \"key_test\": null}",
-         "data/config.json:1:14: key_pool is set but not supported by this version yet\n"},
-        {"{\"balance_sync\": {}, \"key_test\": {}}",
-         "data/config.json:1:18: balance_sync is set but not supported by this version yet\n"
-         "data/config.json:1:34: key_test is set but not supported by this version yet\n"},
-        {"{\"limits\": {\"notes_max_length\": 5}}",
-         "data/config.json:1:33: limits.notes_max_length is set but not supported by this version yet\n"},
+        {"{\"key_pool\": {\"retry\": {\"maximum\": 1}, \"autoBan\": null}, \"key_test\": null}",
+         "data/config.json:1:36: key_pool.retry.maximum is unknown and ignored\n"},
+        {"{\"key_pool\": {\"retry\": {\"retry\": {\"max\": 1}}}, \"balance_sync\": {\"url\": 1}}",
+         "data/config.json:1:34: key_pool.retry.retry is unknown and ignored\n"
+         "data/config.json:1:72: balance_sync.url is unknown and ignored\n"},
         {"{\"models\": [{\"id\": \"a\", \"type\": \"openai\", \"fallbacks\": [], \"hold_back\": null, \"x\": 1}]}",
          "data/config.json:1:56: models[0].fallbacks is set but not supported by this version yet\n"
          "data/config.json:1:84: models[0].x is unknown and ignored\n"},

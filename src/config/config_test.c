@@ -48,6 +48,20 @@ static void defaults_without_anything(void **state)
     assert_true(config->public_models);
     assert_slice(config->factory_api_key, "");
     assert_slice(config->admin_access_key, "");
+    assert_false(config->has_weak_admin_key);
+    assert_false(config->requires_strong_admin_key);
+    assert_slice(config->refresh_key, "");
+    assert_true(slice_starts_with(config->oauth_client_id, SLICE("client_")));
+    assert_slice(config->oauth_token_url, "https://api.workos.com/user_management/authenticate");
+    assert_int_equal(config->admin_allow.n_items, 0);
+    assert_int_equal(config->trusted_proxies.n_items, 0);
+    assert_true(config->balance_sync.enabled);
+    assert_slice(config->balance_sync.base_url, "https://app.factory.ai");
+    assert_int_equal(config->balance_sync.interval_minutes, 30);
+    assert_int_equal(config->balance_sync.batch_size, 5);
+    assert_slice(config->key_test_model, "");
+    assert_int_equal(config->notes_max, 1000);
+    assert_int_equal(config->retention_days, 30);
     assert_int_equal(config->timeouts.connect_ms, 10000);
     assert_int_equal(config->timeouts.header_ms, 600000);
     assert_int_equal(config->timeouts.first_token_ms, 0);
@@ -83,7 +97,7 @@ static void environment_over_dotenv_over_file_over_default(void **state)
 static void every_supported_variable_reaches_its_field(void **state)
 {
     const struct config *config = load_well(*state, "FACTORY_API_KEY=key-one\n"
-                                                    "ADMIN_ACCESS_KEY=key two\n"
+                                                    "ADMIN_ACCESS_KEY=key two of an admin\n"
                                                     "API_ACCESS_KEY= key-three ,,key-four\n"
                                                     "PORT=0\n"
                                                     "HOST=::\n"
@@ -105,7 +119,7 @@ static void every_supported_variable_reaches_its_field(void **state)
                                                     "REASONING_BUDGET_HIGH=11");
     assert_string_equal(config_fixture_warnings(*state), "");
     assert_slice(config->factory_api_key, "key-one");
-    assert_slice(config->admin_access_key, "key two");
+    assert_slice(config->admin_access_key, "key two of an admin");
     assert_int_equal(config->n_access_keys, 2);
     assert_slice(config->access_keys[0], "key-three");
     assert_slice(config->access_keys[1], "key-four");
@@ -131,9 +145,154 @@ static void every_supported_variable_reaches_its_field(void **state)
 
 static void connect_timeout_falls_back_to_the_key_pools(void **state)
 {
-    assert_int_equal(load_well(*state, "KEY_POOL_REQUEST_TIMEOUT_MS=5")->timeouts.connect_ms, 5);
-    assert_int_equal(
-        load_well(*state, "UPSTREAM_CONNECT_TIMEOUT_MS=6\nKEY_POOL_REQUEST_TIMEOUT_MS=5")->timeouts.connect_ms, 6);
+    struct config_fixture *f = *state;
+    assert_int_equal(load_well(f, "KEY_POOL_REQUEST_TIMEOUT_MS=5")->timeouts.connect_ms, 5);
+    assert_int_equal(f->config->endpoints[0].timeouts.connect_ms, 5);
+    assert_int_equal(load_well(f, "UPSTREAM_CONNECT_TIMEOUT_MS=6\nKEY_POOL_REQUEST_TIMEOUT_MS=5")->timeouts.connect_ms,
+                     6);
+    assert_int_equal(f->config->key_pool.request_timeout_ms, 5);
+    config_fixture_write("data/config.json", "{\"key_pool\": {\"performance\": {\"requestTimeout\": 7}}}");
+    assert_int_equal(load_well(f, NULL)->timeouts.connect_ms, 7);
+    assert_int_equal(load_well(f, "UPSTREAM_CONNECT_TIMEOUT_MS=6")->timeouts.connect_ms, 6);
+}
+
+static void assert_same_pool(const struct key_settings *a, const struct key_settings *b)
+{
+    assert_int_equal(a->algorithm, b->algorithm);
+    assert_int_equal(a->retries, b->retries);
+    assert_int_equal(a->retry_max, b->retry_max);
+    assert_int_equal(a->retry_delay_ms, b->retry_delay_ms);
+    assert_int_equal(a->bans, b->bans);
+    assert_int_equal(a->ban_threshold, b->ban_threshold);
+    assert_int_equal(a->bans_402, b->bans_402);
+    assert_int_equal(a->bans_401, b->bans_401);
+    assert_int_equal(a->probe_minutes, b->probe_minutes);
+    assert_int_equal(a->concurrent_limit, b->concurrent_limit);
+    assert_int_equal(a->request_timeout_ms, b->request_timeout_ms);
+    assert_int_equal(a->has_tiers, b->has_tiers);
+    assert_int_equal(a->falls_back, b->falls_back);
+    assert_int_equal(a->is_strict, b->is_strict);
+    assert_int_equal(a->daily_limit, b->daily_limit);
+    assert_int_equal(a->monthly_limit, b->monthly_limit);
+    assert_true(a->warning_ratio == b->warning_ratio);
+    assert_int_equal(a->window_hours, b->window_hours);
+    assert_int_equal(a->has_affinity, b->has_affinity);
+    assert_int_equal(a->max_inflight, b->max_inflight);
+}
+
+// Every one of them differs from its default.
+static const struct key_settings other_pool = {
+    .algorithm = KEY_TIME_WINDOW,
+    .retries = false,
+    .retry_max = 1,
+    .retry_delay_ms = 2,
+    .bans = false,
+    .ban_threshold = 3,
+    .bans_402 = false,
+    .bans_401 = true,
+    .probe_minutes = 60,
+    .concurrent_limit = 4,
+    .request_timeout_ms = 5,
+    .has_tiers = true,
+    .falls_back = false,
+    .is_strict = true,
+    .warning_ratio = 0.8,
+    .window_hours = 24,
+    .has_affinity = false,
+    .max_inflight = 6,
+};
+
+static void pool_by_variables(void **state)
+{
+    const struct config *config = load_well(*state, "KEY_POOL_ALGORITHM=time-window\n"
+                                                    "KEY_POOL_RETRY_ENABLED=false\n"
+                                                    "KEY_POOL_RETRY_MAX=1\n"
+                                                    "KEY_POOL_RETRY_DELAY_MS=2\n"
+                                                    "KEY_POOL_AUTO_BAN_ENABLED=no\n"
+                                                    "KEY_POOL_ERROR_THRESHOLD=3\n"
+                                                    "KEY_POOL_BAN_402=0\n"
+                                                    "KEY_POOL_BAN_401=1\n"
+                                                    "KEY_POOL_CONCURRENT_LIMIT=4\n"
+                                                    "KEY_POOL_REQUEST_TIMEOUT_MS=5\n"
+                                                    "KEY_POOL_MULTI_TIER_ENABLED=true\n"
+                                                    "KEY_POOL_AUTO_FALLBACK=false\n"
+                                                    "KEY_POOL_STRICT_MODE=true\n"
+                                                    "KEY_POOL_MAX_INFLIGHT_PER_KEY=6\n"
+                                                    "KEY_POOL_AFFINITY=off");
+    assert_string_equal(config_fixture_warnings(*state), "");
+    assert_same_pool(&config->key_pool, &other_pool);
+}
+
+static const char pool_json[] =
+    "{\"key_pool\": {\"algorithm\": \"time-window\", \"retry\": {\"enabled\": false, \"max\": 1, \"retryDelay\": 2},"
+    "\"autoBan\": {\"enabled\": false, \"errorThreshold\": 3, \"ban_402\": false, \"ban401\": true, \"probeMinutes\": "
+    "7},"
+    "\"performance\": {\"concurrentLimit\": 4, \"requestTimeout\": 5},"
+    "\"multiTier\": {\"enabled\": true, \"autoFallback\": false, \"strictMode\": true},"
+    "\"quotaLimits\": {\"per_key_daily_limit\": 8, \"per_key_monthly_limit\": 9, \"warning_threshold\": 0.25},"
+    "\"timeWindowHours\": 10, \"maxInflightPerKey\": 6, \"affinity\": {\"mode\": \"off\"}}}";
+
+static void pool_by_config_json(void **state)
+{
+    struct config_fixture *f = *state;
+    struct key_settings expected = other_pool;
+    expected.probe_minutes = 7;
+    expected.daily_limit = 8;
+    expected.monthly_limit = 9;
+    expected.warning_ratio = 0.25;
+    expected.window_hours = 10;
+    config_fixture_write("data/config.json", pool_json);
+    assert_same_pool(&load_well(f, NULL)->key_pool, &expected);
+    assert_string_equal(config_fixture_warnings(f), "");
+    // The environment goes before it.
+    expected.retry_max = 90;
+    expected.has_affinity = true;
+    assert_same_pool(&load_well(f, "KEY_POOL_RETRY_MAX=90\nKEY_POOL_AFFINITY=auto")->key_pool, &expected);
+}
+
+static void accounts_by_variables(void **state)
+{
+    const struct config *config = load_well(*state, "DROID_REFRESH_KEY=key-one\n"
+                                                    "WORKOS_CLIENT_ID=client\n"
+                                                    "OAUTH_TOKEN_URL=http://127.0.0.1:1/token/\n"
+                                                    "ADMIN_ALLOW_IPS=127.0.0.0/8, ::1\n"
+                                                    "TRUST_PROXY=10.0.0.1\n"
+                                                    "ADMIN_REQUIRE_STRONG_KEY=true\n"
+                                                    "ADMIN_ACCESS_KEY=a key of 17 chars\n"
+                                                    "SYNC_INTERVAL_MINUTES=1\n"
+                                                    "BATCH_SIZE=2\n"
+                                                    "DATA_RETENTION_DAYS=3\n"
+                                                    "NOTES_MAX_LENGTH=4");
+    assert_string_equal(config_fixture_warnings(*state), "");
+    assert_slice(config->refresh_key, "key-one");
+    assert_slice(config->oauth_client_id, "client");
+    assert_slice(config->oauth_token_url, "http://127.0.0.1:1/token");
+    assert_int_equal(config->admin_allow.n_items, 2);
+    assert_true(cidr_list_has(&config->admin_allow, SLICE("127.0.0.1")));
+    assert_false(cidr_list_has(&config->admin_allow, SLICE("10.0.0.1")));
+    assert_true(cidr_list_has(&config->trusted_proxies, SLICE("10.0.0.1")));
+    assert_true(config->requires_strong_admin_key);
+    assert_false(config->has_weak_admin_key);
+    assert_int_equal(config->balance_sync.interval_minutes, 1);
+    assert_int_equal(config->balance_sync.batch_size, 2);
+    assert_int_equal(config->retention_days, 3);
+    assert_int_equal(config->notes_max, 4);
+}
+
+static void weak_admin_keys(void **state)
+{
+    struct config_fixture *f = *state;
+    static const char weak[] = "ADMIN_ACCESS_KEY is weak: take one of at least 16 characters that is in no manual";
+    static const char *const keys[] = {"ADMIN_ACCESS_KEY=admin", "ADMIN_ACCESS_KEY=0123456789abcde",
+                                       "ADMIN_ACCESS_KEY=Your-Admin-Password"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+        char environment[128];
+        assert_true(load_well(f, keys[i])->has_weak_admin_key);
+        assert_memory_equal(config_fixture_warnings(f), weak, strlen(weak));
+        snprintf(environment, sizeof(environment), "%s\nADMIN_REQUIRE_STRONG_KEY=true", keys[i]);
+        assert_null(config_fixture_load(f, environment, false));
+        assert_memory_equal(config_fixture_errors(f), weak, strlen(weak));
+    }
 }
 
 static void bad_variables(void **state)
@@ -166,6 +325,12 @@ static void bad_variables(void **state)
          "characters\n"},
         {NULL, "FACTORY_API_KEY=\"key-one\\nkey-two-two\"",
          "FACTORY_API_KEY is key-…-two in .env:1; it may be text without control characters\n"},
+        {"OAUTH_TOKEN_URL=https://host/token?a=b", NULL,
+         "OAUTH_TOKEN_URL is \"https://host/token…\" in the environment; it may be an http:// or https:// URL without "
+         "credentials and query\n"},
+        {"TRUST_PROXY=10.0.0.0/40", NULL,
+         "TRUST_PROXY is \"10.0.0.0/40\" in the environment; it may be addresses or CIDR ranges separated by commas\n"},
+        {"KEY_POOL_AFFINITY=yes", NULL, "KEY_POOL_AFFINITY is \"yes\" in the environment; it may be off or auto\n"},
         // Not built yet, but a value that can never be right is one today.
         {"CLUSTER_MODE=perhaps", NULL, "CLUSTER_MODE is \"perhaps\" in the environment; it may be true or false\n"},
         {"STREAM_HOLD_BACK_MS=-2", NULL,
@@ -207,9 +372,8 @@ static void every_supported_variable_has_an_error_that_names_it(void **state)
 static void what_is_not_built_yet_warns_when_set(void **state)
 {
     struct config_fixture *f = *state;
-    load_well(f, "CLUSTER_MODE=true\nREDIS_HOST=\nREDIS_PASSWORD=key-one\nKEY_POOL_ALGORITHM=random");
-    assert_string_equal(config_fixture_warnings(f), "KEY_POOL_ALGORITHM is set but not supported by this version yet\n"
-                                                    "REDIS_PASSWORD is set but not supported by this version yet\n"
+    load_well(f, "CLUSTER_MODE=true\nREDIS_HOST=\nREDIS_PASSWORD=key-one");
+    assert_string_equal(config_fixture_warnings(f), "REDIS_PASSWORD is set but not supported by this version yet\n"
                                                     "CLUSTER_MODE is set but not supported by this version yet\n");
 }
 
@@ -276,7 +440,7 @@ static void secrets_are_never_shown(void **state)
     static const char *const environments[] = {
         "FACTORY_API_KEY=key-MARKER\x01-key",    "API_ACCESS_KEY=,\x01MARKER,",
         "ADMIN_ACCESS_KEY=key\x01MARKERkey-key", "REDIS_PASSWORD=key\x01MARKER",
-        "DROID_REFRESH_KEY=keykeyMARKER",        "FACTORY_API_KEY_FILE=keyMARKERkeykey",
+        "DROID_REFRESH_KEY=key\x01MARKER",       "FACTORY_API_KEY_FILE=keyMARKERkeykey",
         "REDIS_PASSWORD=keykeyMARKERkeykey",     "OAUTH_TOKEN_URL=http://MARKER@host\x01/?MARKER",
     };
     static const char *const dotenvs[] = {
@@ -339,6 +503,10 @@ int main(void)
         TEST(environment_over_dotenv_over_file_over_default),
         TEST(every_supported_variable_reaches_its_field),
         TEST(connect_timeout_falls_back_to_the_key_pools),
+        TEST(pool_by_variables),
+        TEST(pool_by_config_json),
+        TEST(accounts_by_variables),
+        TEST(weak_admin_keys),
         TEST(bad_variables),
         TEST(every_supported_variable_has_an_error_that_names_it),
         TEST(what_is_not_built_yet_warns_when_set),

@@ -9,7 +9,8 @@
 
 struct setting {
     const char *env;      // name of the environment variable; NULL: only in config.json
-    const char *json;     // place in config.json, "name" or "group.name"; NULL: only in the environment
+    const char *json;     // place in config.json, "name" or "group.name", "group.name|other spelling" where there are
+                          // two; groups may be nested; NULL: only in the environment
     const char *fallback; // default as text; NULL: none
     const char *help;     // meaning, one line
     struct value_rule rule;
@@ -18,7 +19,8 @@ struct setting {
 
 const struct setting *settings_rows(size_t *n_r);
 
-// The row with this place in config.json (`group` empty for a top-level member); NULL when there is none.
+// The row with this place in config.json (`group` is empty for a top-level member, "outer.inner" in a nested one); NULL
+// when there is none.
 const struct setting *settings_find_json(struct slice group, struct slice name);
 bool settings_is_json_group(struct slice group);
 

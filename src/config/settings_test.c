@@ -118,6 +118,10 @@ static void help_has_a_line_for_each_row(void **state)
         "port)",
         "limits.max_connections           20000                client connections open at once (config.json: "
         "limits.max_connections)",
+        "KEY_POOL_RETRY_MAX               3                    retries per request (config.json: "
+        "key_pool.retry.maxRetries)",
+        "key_pool.timeWindowHours         24                   how far time-window looks back (config.json: "
+        "key_pool.timeWindowHours)",
         "REDIS_DB                         0                    its database number (not supported yet)",
     };
     for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
@@ -136,6 +140,14 @@ static void rows_are_found_by_their_place_in_config_json(void **state)
     assert_null(settings_find_json(SLICE("reasoning_tokens"), SLICE("lowest")));
     assert_null(settings_find_json(SLICE_EMPTY, SLICE("low")));
     assert_null(settings_find_json(SLICE_EMPTY, SLICE("reasoning_tokens.low")));
+    assert_string_equal(settings_find_json(SLICE("key_pool.retry"), SLICE("max"))->env, "KEY_POOL_RETRY_MAX");
+    assert_string_equal(settings_find_json(SLICE("key_pool.retry"), SLICE("maxRetries"))->env, "KEY_POOL_RETRY_MAX");
+    assert_null(settings_find_json(SLICE("key_pool.retry"), SLICE("maxRetries|max")));
+    assert_null(settings_find_json(SLICE("key_pool"), SLICE("retry.max")));
+    assert_true(settings_is_json_group(SLICE("key_pool")));
+    assert_true(settings_is_json_group(SLICE("key_pool.retry")));
+    assert_false(settings_is_json_group(SLICE("key_pool.algorithm")));
+    assert_false(settings_is_json_group(SLICE("key")));
     assert_true(settings_is_json_group(SLICE("limits")));
     assert_false(settings_is_json_group(SLICE("port")));
     assert_false(settings_is_json_group(SLICE_EMPTY));

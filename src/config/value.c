@@ -6,6 +6,8 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "config/cidr.h"
+#include "http/url.h"
 
 enum { SHOWN_MAX = 80 };
 
@@ -69,12 +71,37 @@ static bool store_choice(const struct value_rule *rule, struct slice name, void 
     // Every enum of the configuration is as wide as this one.
     static_assert(sizeof(enum value_type) == sizeof(unsigned), "an enum is an unsigned");
     for (unsigned i = 0; rule->choices[i]; i++) {
-        if (slice_eq_nocase(name, slice_from_cstr(rule->choices[i]))) {
-            *(unsigned *)field_r = i;
-            return true;
+        if (!slice_eq_nocase(name, slice_from_cstr(rule->choices[i]))) {
+            continue;
         }
+        if (rule->type == VALUE_SWITCH) {
+            *(bool *)field_r = i == 1;
+        } else {
+            *(unsigned *)field_r = i;
+        }
+        return true;
     }
     return false;
+}
+
+static bool store_ratio(const struct json_doc *doc, const struct json_node *node, double *field_r)
+{
+    double value;
+    if (!json_double(doc, node, &value) || value < 0 || value > 1) {
+        return false;
+    }
+    *field_r = value;
+    return true;
+}
+
+static bool ratio_from_text(struct slice text, double *field_r)
+{
+    struct json_doc doc;
+    struct arena arena;
+    arena_init(&arena, 256);
+    bool is_valid = json_parse(&doc, &arena, text, NULL) == 0 && store_ratio(&doc, json_root(&doc), field_r);
+    arena_deinit(&arena);
+    return is_valid;
 }
 
 static bool is_address(struct slice text)
@@ -99,6 +126,13 @@ static bool has_item(struct slice list)
     return false;
 }
 
+// Credentials do not belong into an address that is shown and logged, and a query would end up within the path.
+static bool is_web_url(struct slice text)
+{
+    struct url url;
+    return url_parse(&url, text) == 0 && url.userinfo.ptr == NULL && url.query.ptr == NULL;
+}
+
 static struct slice without_trailing_slashes(struct slice path)
 {
     while (path.len > 1 && path.ptr[path.len - 1] == '/') {
@@ -119,13 +153,19 @@ static bool is_secret(const struct value_rule *rule)
 
 static bool store_text(const struct value_rule *rule, struct slice text, struct arena *arena, void *field_r)
 {
+    static_assert(sizeof(struct cidr_list) <= VALUE_MAX_SIZE, "a list of ranges is a value");
     if (rule->type != VALUE_TEXT && has_control_character(text)) {
         return false;
     }
-    if ((rule->type == VALUE_ADDRESS && !is_address(text)) || (rule->type == VALUE_SECRET_LIST && !has_item(text))) {
+    if ((rule->type == VALUE_ADDRESS && !is_address(text)) || (rule->type == VALUE_SECRET_LIST && !has_item(text)) ||
+        (rule->type == VALUE_WEB_URL && !is_web_url(text))) {
         return false;
     }
-    *(struct slice *)field_r = arena_dup(arena, rule->type == VALUE_PATH ? without_trailing_slashes(text) : text);
+    if (rule->type == VALUE_CIDR_LIST) {
+        return cidr_list_parse(text, arena, field_r);
+    }
+    bool is_path = rule->type == VALUE_PATH || rule->type == VALUE_WEB_URL;
+    *(struct slice *)field_r = arena_dup(arena, is_path ? without_trailing_slashes(text) : text);
     return true;
 }
 
@@ -139,8 +179,11 @@ bool value_from_text(const struct value_rule *rule, struct slice text, struct ar
     if (rule->type == VALUE_BOOL) {
         return bool_from_text(text, field_r);
     }
-    if (rule->type == VALUE_CHOICE) {
+    if (rule->type == VALUE_CHOICE || rule->type == VALUE_SWITCH) {
         return store_choice(rule, text, field_r);
+    }
+    if (rule->type == VALUE_RATIO) {
+        return ratio_from_text(text, field_r);
     }
     return integer_from_text(text, &integer) && store_integer(rule, integer, field_r);
 }
@@ -149,22 +192,26 @@ bool value_from_json(const struct value_rule *rule, const struct json_doc *doc, 
                      struct arena *arena, void *field_r)
 {
     int64_t integer;
-    if (rule->type == VALUE_BOOL) {
-        bool is_bool = json_is(node, JSON_TRUE) || json_is(node, JSON_FALSE);
+    bool is_bool = json_is(node, JSON_TRUE) || json_is(node, JSON_FALSE);
+    bool is_choice = rule->type == VALUE_CHOICE || rule->type == VALUE_SWITCH;
+    if (rule->type == VALUE_BOOL || (rule->type == VALUE_SWITCH && is_bool)) {
         if (is_bool) {
             *(bool *)field_r = json_is(node, JSON_TRUE);
         }
         return is_bool;
     }
-    if (is_textual(rule) || rule->type == VALUE_CHOICE) {
+    if (is_textual(rule) || is_choice) {
         if (!json_is(node, JSON_STRING)) {
             return false;
         }
         struct slice text = json_string(doc, node, arena);
-        if (rule->type == VALUE_CHOICE) {
+        if (is_choice) {
             return store_choice(rule, text, field_r);
         }
         return text.len == 0 || store_text(rule, text, arena, field_r);
+    }
+    if (rule->type == VALUE_RATIO) {
+        return store_ratio(doc, node, field_r);
     }
     return json_int64(doc, node, &integer) && store_integer(rule, integer, field_r);
 }
@@ -187,14 +234,18 @@ void value_describe_rule(const struct value_rule *rule, struct buf *out)
     case VALUE_I32:
         buf_printf(out, "a whole number from %lld to %lld", (long long)rule->min, (long long)rule->max);
         break;
-    case VALUE_CHOICE: describe_choices(rule->choices, out); break;
+    case VALUE_CHOICE:
+    case VALUE_SWITCH: describe_choices(rule->choices, out); break;
+    case VALUE_RATIO: buf_append(out, SLICE("a number from 0 to 1")); break;
     case VALUE_TEXT: buf_append(out, SLICE("text")); break;
     case VALUE_LINE:
     case VALUE_SECRET: buf_append(out, SLICE("text without control characters")); break;
     case VALUE_URL: buf_append(out, SLICE("a URL")); break;
+    case VALUE_WEB_URL: buf_append(out, SLICE("an http:// or https:// URL without credentials and query")); break;
     case VALUE_PATH: buf_append(out, SLICE("a path without control characters")); break;
     case VALUE_ADDRESS: buf_append(out, SLICE("an IPv4 or IPv6 address")); break;
     case VALUE_SECRET_LIST: buf_append(out, SLICE("keys separated by commas, without control characters")); break;
+    case VALUE_CIDR_LIST: buf_append(out, SLICE("addresses or CIDR ranges separated by commas")); break;
     }
 }
 
@@ -238,7 +289,7 @@ void value_describe_text(const struct value_rule *rule, struct slice text, struc
         return;
     }
     buf_append_char(out, '"');
-    if (rule->type == VALUE_URL) {
+    if (rule->type == VALUE_URL || rule->type == VALUE_WEB_URL) {
         append_url(out, text);
     } else {
         append_shortened(out, text);

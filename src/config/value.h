@@ -17,13 +17,17 @@ enum value_type {
     VALUE_U64,         // uint64_t, min…max
     VALUE_I32,         // int32_t, min…max
     VALUE_CHOICE,      // an enum: the index in choices
+    VALUE_SWITCH,      // bool: the index in choices, of which there are two; in JSON also true or false
+    VALUE_RATIO,       // double, 0…1
     VALUE_TEXT,        // struct slice: anything
     VALUE_LINE,        // struct slice: no control characters
     VALUE_URL,         // struct slice: like a line; shown without what may be secret in it
+    VALUE_WEB_URL,     // struct slice: an http or https URL without credentials and query; without its trailing "/"
     VALUE_PATH,        // struct slice: a path without its trailing "/"
     VALUE_ADDRESS,     // struct slice: an IPv4 or IPv6 address
     VALUE_SECRET,      // struct slice: no control characters; shown masked
     VALUE_SECRET_LIST, // struct slice: secrets separated by commas, at least one; shown masked
+    VALUE_CIDR_LIST,   // struct cidr_list: at least one
 };
 
 struct value_rule {

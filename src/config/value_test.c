@@ -23,6 +23,11 @@ static const struct value_rule path_rule = {.type = VALUE_PATH};
 static const struct value_rule address_rule = {.type = VALUE_ADDRESS};
 static const struct value_rule secret_rule = {.type = VALUE_SECRET};
 static const struct value_rule list_rule = {.type = VALUE_SECRET_LIST};
+static const char *const switched[] = {"closed", "open", NULL};
+static const struct value_rule switch_rule = {.type = VALUE_SWITCH, .choices = switched};
+static const struct value_rule ratio_rule = {.type = VALUE_RATIO};
+static const struct value_rule web_rule = {.type = VALUE_WEB_URL};
+static const struct value_rule cidr_rule = {.type = VALUE_CIDR_LIST};
 
 static void booleans(void **state)
 {
@@ -43,6 +48,35 @@ static void booleans(void **state)
     }
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
         assert_false(value_from_text(&bool_rule, slice_from_cstr(wrong[i]), NULL, &value));
+    }
+}
+
+static void switches(void **state)
+{
+    (void)state;
+    bool value = false;
+    assert_true(value_from_text(&switch_rule, SLICE("open"), NULL, &value));
+    assert_true(value);
+    assert_true(value_from_text(&switch_rule, SLICE(" Closed"), NULL, &value));
+    assert_false(value);
+    assert_false(value_from_text(&switch_rule, SLICE("true"), NULL, &value));
+    assert_false(value_from_text(&switch_rule, SLICE(""), NULL, &value));
+}
+
+static void ratios(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_valid;
+        double value;
+    } cases[] = {{"0", true, 0},        {"1", true, 1},        {"0.25", true, 0.25},  {" 5e-1 ", true, 0.5},
+                 {"-0.1", false, 0.75}, {"1.01", false, 0.75}, {"nan", false, 0.75},  {"0x1", false, 0.75},
+                 {"", false, 0.75},     {"0,5", false, 0.75},  {"1e999", false, 0.75}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        double value = 0.75;
+        assert_int_equal(value_from_text(&ratio_rule, slice_from_cstr(cases[i].text), NULL, &value), cases[i].is_valid);
+        assert_true(value == cases[i].value);
     }
 }
 
@@ -109,6 +143,13 @@ static void texts(void **state)
         {&line_rule, "a\x7f", NULL},
         {&secret_rule, "s\xc3\xa9 cret", "s\xc3\xa9 cret"},
         {&secret_rule, "two\r\nheaders", NULL},
+        {&web_rule, "https://host:1/a/b//", "https://host:1/a/b"},
+        {&web_rule, "http://host", "http://host"},
+        {&web_rule, "host", NULL},
+        {&web_rule, "ftp://host", NULL},
+        {&web_rule, "http://user@host", NULL},
+        {&web_rule, "http://host/?a", NULL},
+        {&web_rule, "http://host/#a", NULL},
         {&list_rule, "a, b", "a, b"},
         {&list_rule, ",a", ",a"},
         {&list_rule, ",", NULL},
@@ -205,6 +246,7 @@ static void shown_without_secrets(void **state)
         {&secret_rule, "short", "(5 characters)"},
         {&secret_rule, "key-one-that-is-long", "key-…long"},
         {&list_rule, "key-one,key-two,key-three", "key-…hree"},
+        {&web_rule, "https://user:pass@host/path?key=pass", "\"https://…@host/path…\""},
         {&url_rule, "https://host/path", "\"https://host/path\""},
         {&url_rule, "https://user:pass@host/path", "\"https://…@host/path\""},
         {&url_rule, "HTTP://user:p@ss@host:80", "\"http://…@host:80\""},
@@ -241,6 +283,10 @@ static void rules_in_words(void **state)
         {&line_rule, "text without control characters"},
         {&secret_rule, "text without control characters"},
         {&list_rule, "keys separated by commas, without control characters"},
+        {&switch_rule, "closed or open"},
+        {&ratio_rule, "a number from 0 to 1"},
+        {&web_rule, "an http:// or https:// URL without credentials and query"},
+        {&cidr_rule, "addresses or CIDR ranges separated by commas"},
         {&url_rule, "a URL"},
         {&path_rule, "a path without control characters"},
         {&address_rule, "an IPv4 or IPv6 address"},
@@ -257,6 +303,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(booleans),
+        cmocka_unit_test(switches),
+        cmocka_unit_test(ratios),
         cmocka_unit_test(numbers_stay_in_range),
         cmocka_unit_test(texts),
         cmocka_unit_test(choices_ignore_case),

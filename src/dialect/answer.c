@@ -32,6 +32,7 @@ struct answer {
     uint64_t n_told;
     struct neutral_block *delta_block; // of the latest delta
     struct slice delta_text;
+    uint64_t n_told_with_delta; // up to it
     bool borrows;
     bool is_started;
     bool is_over;
@@ -312,8 +313,6 @@ void answer_delta(struct answer *answer, struct neutral_block *block, struct sli
         return;
     }
     answer->has_content = true;
-    answer->delta_block = block;
-    answer->delta_text = escaped;
     if (is_too_much(answer, block, escaped)) {
         answer_fail(answer, FAULT_UPSTREAM_PROTOCOL, SLICE("the arguments of the upstream's calls are too large"));
         return;
@@ -331,6 +330,9 @@ void answer_delta(struct answer *answer, struct neutral_block *block, struct sli
     }
     block->_has_delta = true;
     pass_text(answer, block, escaped);
+    answer->delta_block = block;
+    answer->delta_text = escaped;
+    answer->n_told_with_delta = answer->n_told;
 }
 
 void answer_part(struct answer *answer, struct neutral_block *block)
@@ -393,6 +395,11 @@ void answer_close_all(struct answer *answer, uint32_t index, bool is_partial)
     if (index < answer->n_candidates) {
         close_all(answer, answer->candidates[index], is_partial);
     }
+}
+
+void answer_note(struct answer *answer)
+{
+    answer->n_told++;
 }
 
 // ---- the end
@@ -495,7 +502,7 @@ uint64_t answer_n_told(const struct answer *answer)
 struct neutral_block *answer_last_delta(const struct answer *answer, struct slice *text_r)
 {
     *text_r = answer->delta_text;
-    return answer->delta_block;
+    return answer->n_told == answer->n_told_with_delta ? answer->delta_block : NULL;
 }
 
 bool answer_has_content(const struct answer *answer)

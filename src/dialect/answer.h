@@ -16,8 +16,8 @@
 //   - The id of a call is unique in the answer, has at most 64 characters of [A-Za-z0-9_-].
 //   - The reason of FINISH fits: TOOL_CALLS exactly when a call was made and nothing stronger was said.
 //
-// Plain and escaped text as in neutral.h. Texts of an event are good during the call only, except those of a block,
-// which live as long as the answer. No sink may tell the answer anything.
+// Plain and escaped text as in neutral.h. Texts of an event are good during the call only, except those of a block and
+// of a FINISH, which live as long as the answer. No sink may tell the answer anything.
 #pragma once
 
 #include <stdbool.h>
@@ -205,6 +205,8 @@ void answer_close_all(struct answer *answer, uint32_t candidate, bool is_partial
 struct neutral_block *answer_flow(struct answer *answer, uint32_t candidate, enum block_kind kind, bool is_summary);
 // Figures that are known replace earlier ones. They are passed on at the end (and with START).
 void answer_usage(struct answer *answer, const struct usage *usage);
+// A decoder has read a piece of a call, which it may keep until it knows more: what looks the same may tell more then.
+void answer_note(struct answer *answer);
 // Recorded; it is passed on at the end, because figures and blocks may still come. The stronger reason stays.
 void answer_finish(struct answer *answer, uint32_t candidate, const struct finish *finish);
 void answer_error(struct answer *answer, const struct neutral_error *error);
@@ -228,7 +230,8 @@ static inline bool block_is_complete(const struct neutral_block *block)
 
 // How much the answer was told so far that could matter: of two equal numbers nothing lies between.
 uint64_t answer_n_told(const struct answer *answer);
-// Of the latest delta: its block, and its text as it was told, which is good as long as it was then.
+// What was told last, if it was a delta (else NULL): its block, and its text as it was told, good as long as it was
+// then.
 struct neutral_block *answer_last_delta(const struct answer *answer, struct slice *text_r);
 bool answer_has_content(const struct answer *answer);                    // has anything been generated?
 bool answer_is_over(const struct answer *answer);                        // ERROR or END has been passed on

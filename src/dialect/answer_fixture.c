@@ -53,7 +53,7 @@ static void on_event(void *arg, const struct sse_event *event)
     arena_init(&scratch, 4096);
     struct slice data = arena_dup(&scratch, event->data);
     struct slice name = arena_dup(&scratch, event->name);
-    if (slice_starts_with(slice_trim(data), SLICE("[DONE]"))) {
+    if (event_is_done(data)) {
         if (decoding->decoder->read_done) {
             decoding->decoder->read_done(decoding->state, decoding->answer);
         }

@@ -160,17 +160,6 @@ static void on_close(struct neutral_content *content, bool is_partial)
 
 // ---- the whole
 
-static void on_finish(struct collector *collector, uint32_t index, const struct finish *finish)
-{
-    candidate_at(collector, index)->finish = (struct finish){
-        .reason = finish->reason,
-        .native = keep(collector, finish->native),
-        .stop_sequence = keep(collector, finish->stop_sequence),
-        .detail = keep(collector, finish->detail),
-        .category = keep(collector, finish->category),
-    };
-}
-
 static void on_error(struct collector *collector, const struct neutral_error *error)
 {
     struct neutral_response *response = &collector->response;
@@ -199,7 +188,7 @@ static void take(void *arg, const struct neutral_event *event)
     case EVENT_LOGPROBS: on_logprobs(collector, content_of(event), event->raw); break;
     case EVENT_CLOSE: on_close(content_of(event), event->is_partial); break;
     case EVENT_USAGE: collector->response.usage = *event->usage; break;
-    case EVENT_FINISH: on_finish(collector, event->candidate, event->finish); break;
+    case EVENT_FINISH: candidate_at(collector, event->candidate)->finish = *event->finish; break;
     case EVENT_ERROR: on_error(collector, event->error); break;
     case EVENT_END: collector->response.is_over = true; break;
     }

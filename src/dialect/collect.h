@@ -21,7 +21,7 @@ struct neutral_content {
 
 struct neutral_candidate {
     struct neutral_content *content; // in the order of opening
-    struct finish finish;            // slices live in the arena
+    struct finish finish;
     struct neutral_content **_last;
 };
 

@@ -178,6 +178,14 @@ void encoding_write_schema(const struct encoding *encoding, struct json_writer *
 // strictly where it can be.
 enum tri encoding_format_strictness(const struct encoding *encoding);
 
+// ---- events of streams
+
+// Is the data of an event "[DONE]", which is no JSON? OpenAI's streams end with it, and some of other dialects.
+static inline bool event_is_done(struct slice data)
+{
+    return slice_starts_with(slice_trim(data), SLICE("[DONE]"));
+}
+
 // ---- translation of answers
 
 // Decoder of one dialect: tells an answer what it reads. Its state is `state_size` zeroed bytes in the answer's arena.

@@ -13,8 +13,6 @@
 #include "dialect/estimate.h"
 #include "dialect/fixture_file.h"
 
-#define FOLDER "tests/corpus/dialects/"
-
 // Of requests below that many tokens the error itself is limited, since a few tokens are many percent.
 enum { TINY = 30, TINY_ERROR_MAX = 8, PERCENT_MAX = 15 };
 
@@ -77,23 +75,12 @@ static const struct exception EXCEPTIONS[] = {
     {SLICE_INIT("ge-j13"), HIDDEN},
 };
 
-static enum dialect dialect_of(struct slice name)
-{
-    static const char *const NAMES[N_DIALECTS] = {"anthropic", "openai-chat", "openai-responses", "gemini"};
-    for (int i = 0; i < N_DIALECTS; i++) {
-        if (slice_eq(name, slice_from_cstr(NAMES[i]))) {
-            return (enum dialect)i;
-        }
-    }
-    fail_msg("unknown dialect");
-    return DIALECT_CHAT;
-}
-
 // What the provider counted; -1: nothing is known.
-static int64_t counted(const struct json_doc *doc, const struct json_node *expected)
+static int64_t counted(const struct fixture *fixture)
 {
-    const struct json_node *usage = json_get(doc, expected, SLICE("usage_ir"));
-    const struct json_node *count = json_get(doc, expected, SLICE("count_tokens"));
+    const struct json_doc *doc = fixture->doc;
+    const struct json_node *usage = json_get(doc, fixture->expected, SLICE("usage_ir"));
+    const struct json_node *count = json_get(doc, fixture->expected, SLICE("count_tokens"));
     int64_t n = -1;
     if (json_int64(doc, json_get(doc, usage, SLICE("input_total")), &n) ||
         json_int64(doc, json_get(doc, count, SLICE("input_tokens")), &n)) {
@@ -103,19 +90,18 @@ static int64_t counted(const struct json_doc *doc, const struct json_node *expec
     return n;
 }
 
-static int64_t estimated(struct arena *arena, enum dialect dialect, struct slice path)
+static int64_t estimated(const struct fixture *fixture)
 {
     struct json_doc doc;
-    struct slice full = arena_printf(arena, FOLDER "%.*s", SLICE_ARG(path));
-    assert_int_equal(json_parse(&doc, arena, fixture_read(arena, arena_cstr(arena, full)), NULL), 0);
     struct neutral_request req;
     struct loss loss;
-    neutral_request_init(&req, dialect, &doc);
-    loss_init(&loss, arena, &doc, LOSS_LENIENT);
-    if (!dialect_spoke(dialect)->decode_request(&req, arena, &loss)) {
+    assert_int_equal(json_parse(&doc, fixture->arena, fixture_read(fixture->arena, fixture->path), NULL), 0);
+    neutral_request_init(&req, fixture->dialect, &doc);
+    loss_init(&loss, fixture->arena, &doc, LOSS_LENIENT);
+    if (!dialect_spoke(fixture->dialect)->decode_request(&req, fixture->arena, &loss)) {
         return -1;
     }
-    return estimate_request(&req, dialect);
+    return estimate_request(&req, fixture->dialect);
 }
 
 static const char *exception_of(struct slice name)
@@ -135,47 +121,24 @@ static bool is_near(int64_t estimate, int64_t truth)
 }
 
 // An exception that is none is wrong too.
-static size_t check_request(struct slice name, int64_t estimate, int64_t truth)
+static bool check_request(const struct fixture *fixture)
 {
-    const char *exception = exception_of(name);
+    int64_t truth = counted(fixture);
+    int64_t estimate = truth > 0 ? estimated(fixture) : -1;
+    const char *exception = exception_of(slice_from_cstr(fixture->name));
+    if (estimate < 0) { // it is never translated
+        return false;
+    }
     if (is_near(estimate, truth) != !exception) {
-        fail_msg("%.*s: %lld tokens, estimated as %lld%s%s", SLICE_ARG(name), (long long)truth, (long long)estimate,
+        fail_msg("%s: %lld tokens, estimated as %lld%s%s", fixture->name, (long long)truth, (long long)estimate,
                  exception ? ", but listed as an exception: " : "", exception ? exception : "");
     }
-    return exception ? 0 : 1;
-}
-
-static size_t check_case(struct arena *arena, const struct json_doc *doc, struct slice name,
-                         const struct json_node *row)
-{
-    enum dialect dialect = dialect_of(json_string(doc, json_get(doc, row, SLICE("dialect")), arena));
-    int64_t truth = counted(doc, json_get(doc, row, SLICE("expected")));
-    const struct json_node *file = NULL;
-    size_t n = 0;
-    while (json_next_element(doc, json_get(doc, row, SLICE("files")), &file)) {
-        struct slice path = json_string(doc, file, arena);
-        if (slice_ends_with(path, SLICE(".request.json")) && truth > 0) {
-            int64_t estimate = estimated(arena, dialect, path);
-            n += estimate < 0 ? 0 : check_request(name, estimate, truth); // below 0: it is never translated
-        }
-    }
-    return n;
+    return !exception;
 }
 
 static void all_recorded_requests(void **state)
 {
-    struct arena arena;
-    struct json_doc doc;
-    const struct json_node *name = NULL;
-    const struct json_node *row = NULL;
-    size_t n = 0;
-    arena_init(&arena, 64 * 1024);
-    assert_int_equal(json_parse(&doc, &arena, fixture_read(&arena, FOLDER "EXPECTED.json"), NULL), 0);
-    while (json_next_member(&doc, json_root(&doc), &name, &row)) {
-        n += check_case(&arena, &doc, json_string(&doc, name, &arena), row);
-    }
-    assert_true(n >= 60);
-    arena_deinit(&arena);
+    assert_true(fixture_each(FIXTURES "EXPECTED.json", SLICE(".request.json"), check_request) >= 60);
 }
 
 int main(void)

@@ -130,12 +130,12 @@ void event_shape_learn(struct event_shape *shape, struct slice name, struct slic
 
 bool event_shape_match(const struct event_shape *shape, struct slice name, struct slice data, struct slice *text_r)
 {
+    if (!shape->is_set || !data.len || !slice_eq(name, slice_of(shape->name, shape->name_len))) {
+        return false;
+    }
     const char *at = data.ptr;
     const char *end = data.ptr + data.len;
     size_t n_matched = 0;
-    if (!shape->is_set || !slice_eq(name, slice_of(shape->name, shape->name_len))) {
-        return false;
-    }
     for (size_t i = 0; i < shape->n_holes; i++) {
         size_t n = shape->holes[i].at - n_matched;
         if ((size_t)(end - at) < n || memcmp(at, shape->bytes + n_matched, n) != 0) {

@@ -30,6 +30,9 @@
       "UNAVAILABLE")                                                                                                   \
     X(UPSTREAM_PROTOCOL, "upstream_protocol", 502, "server_error", "upstream_protocol_error", "api_error", "INTERNAL") \
     X(UPSTREAM_TRUNCATED, "upstream_truncated", 502, "server_error", "upstream_truncated", "api_error", "INTERNAL")    \
+    X(NO_AVAILABLE_KEY, "no_available_key", 429, "rate_limit_error", "no_available_key", "rate_limit_error",           \
+      "RESOURCE_EXHAUSTED")                                                                                            \
+    X(NO_USABLE_KEY, "no_usable_key", 503, "server_error", "no_available_key", "overloaded_error", "UNAVAILABLE")      \
     X(NO_CREDENTIALS, "no_credentials", 503, "server_error", "no_credentials", "api_error", "UNAVAILABLE")             \
     X(OVERLOADED, "overloaded", 503, "server_error", "overloaded", "overloaded_error", "UNAVAILABLE")                  \
     X(UPSTREAM_TIMEOUT, "upstream_timeout", 504, "server_error", "upstream_timeout", "api_error", "DEADLINE_EXCEEDED") \

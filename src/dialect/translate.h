@@ -70,6 +70,8 @@ bool translation_is_over(const struct translation *translation);
 const struct neutral_error *translation_error(const struct translation *translation); // NULL: it did not
 bool translation_has_content(const struct translation *translation);
 const struct usage *translation_usage(const struct translation *translation);
+// How many events of a stream were parsed; the others had the shape of the one before, and were told by it.
+size_t translation_n_parsed(const struct translation *translation);
 
 // ---- errors
 

@@ -10,19 +10,6 @@
 #include "dialect/answer_fixture.h"
 #include "dialect/translate.h"
 
-#define FOLDER "tests/corpus/dialects/"
-
-// One case of an EXPECTED.json.
-struct fixture {
-    const struct json_doc *doc;
-    const char *name;
-    enum dialect dialect;
-    const struct json_node *row;
-    const struct json_node *expected;
-    struct arena *arena;
-    size_t *n_failed;
-};
-
 // What a failure has to be called: of answers with status 400 and up, and of those that fail on the way.
 static const struct {
     const char *name;
@@ -354,19 +341,20 @@ static void check_cuts(const struct fixture *fixture, struct slice bytes)
     buf_deinit(&whole);
 }
 
-static void check_stream(const struct fixture *fixture, struct slice bytes)
+static bool check_stream(const struct fixture *fixture)
 {
+    struct slice bytes = fixture_read(fixture->arena, fixture->path);
     struct answer_context context = fixture_context(fixture->arena, fixture->dialect, fixture->dialect);
     check_response(fixture, fixture_decode_stream(&context, bytes, CUT_NOWHERE));
     check_cuts(fixture, bytes);
+    return true;
 }
 
 static void check_error(const struct fixture *fixture, const struct json_node *error, struct slice body)
 {
-    const struct json_node *http = member(fixture, fixture->row, SLICE("http"));
-    int64_t status = figure_of(fixture, http, SLICE("status"));
+    unsigned status = (unsigned)fixture_status(fixture);
     struct neutral_error found;
-    translate_read_error(fixture->arena, fixture->dialect, (unsigned)status, body, SLICE_EMPTY, &found);
+    translate_read_error(fixture->arena, fixture->dialect, status, body, SLICE_EMPTY, &found);
     fixture_compare(fixture->n_failed, fixture->name, text_of(fixture, error, SLICE("message")), found.message);
     if (found.fault != fault_of(fixture)) {
         print_error("%s: %s\n", fixture->name, fault_name(found.fault));
@@ -399,8 +387,9 @@ static void check_count_of_tokens(const struct fixture *fixture, const struct js
     }
 }
 
-static void check_body(const struct fixture *fixture, struct slice body)
+static bool check_body(const struct fixture *fixture)
 {
+    struct slice body = fixture_read(fixture->arena, fixture->path);
     const struct json_node *error = member(fixture, fixture->expected, SLICE("error"));
     const struct json_node *count = member(fixture, fixture->expected, SLICE("count_tokens"));
     struct answer_context context = fixture_context(fixture->arena, fixture->dialect, fixture->dialect);
@@ -411,96 +400,23 @@ static void check_body(const struct fixture *fixture, struct slice body)
     } else {
         check_response(fixture, fixture_decode_body(&context, body));
     }
+    return true;
 }
 
-// ---- the walk over the cases
-
-static enum dialect dialect_of(const struct fixture *fixture)
+static size_t check_all(const char *expected)
 {
-    static const char *const NAMES[N_DIALECTS] = {"anthropic", "openai-chat", "openai-responses", "gemini"};
-    for (int i = 0; i < N_DIALECTS; i++) {
-        if (slice_eq(text_of(fixture, fixture->row, SLICE("dialect")), slice_from_cstr(NAMES[i]))) {
-            return (enum dialect)i;
-        }
-    }
-    fail_msg("%s: unknown dialect", fixture->name);
-    return DIALECT_CHAT;
-}
-
-static size_t check_file(const struct fixture *fixture, struct slice path)
-{
-    const char *full = arena_cstr(fixture->arena, arena_printf(fixture->arena, FOLDER "%.*s", SLICE_ARG(path)));
-    if (slice_ends_with(path, SLICE(".sse"))) {
-        check_stream(fixture, fixture_read(fixture->arena, full));
-        return 1;
-    }
-    if (slice_ends_with(path, SLICE(".response.json"))) {
-        check_body(fixture, fixture_read(fixture->arena, full));
-        return 1;
-    }
-    return 0;
-}
-
-// Of a case without a list of files the name is the path.
-static size_t check_files(const struct fixture *fixture)
-{
-    const struct json_node *files = member(fixture, fixture->row, SLICE("files"));
-    const struct json_node *file = NULL;
-    size_t n = 0;
-    if (!files) {
-        return check_file(fixture, slice_from_cstr(fixture->name));
-    }
-    while (json_next_element(fixture->doc, files, &file)) {
-        n += check_file(fixture, json_string(fixture->doc, file, fixture->arena));
-    }
-    return n;
-}
-
-static size_t check_case(const struct json_doc *doc, const struct json_node *name, const struct json_node *row,
-                         size_t *n_failed)
-{
-    struct arena arena;
-    arena_init(&arena, 64 * 1024);
-    struct fixture fixture = {
-        .doc = doc,
-        .row = row,
-        .expected = json_get(doc, row, SLICE("expected")),
-        .name = arena_cstr(&arena, json_string(doc, name, &arena)),
-        .arena = &arena,
-        .n_failed = n_failed,
-    };
-    fixture.dialect = dialect_of(&fixture);
-    size_t n = check_files(&fixture);
-    arena_deinit(&arena);
-    return n;
-}
-
-static size_t check_all(const char *path)
-{
-    struct arena arena;
-    struct json_doc doc;
-    const struct json_node *name = NULL;
-    const struct json_node *row = NULL;
-    size_t n = 0;
-    size_t n_failed = 0;
-    arena_init(&arena, 64 * 1024);
-    assert_int_equal(json_parse(&doc, &arena, fixture_read(&arena, path), NULL), 0);
-    while (json_next_member(&doc, json_root(&doc), &name, &row)) {
-        n += check_case(&doc, name, row, &n_failed);
-    }
-    arena_deinit(&arena);
-    assert_int_equal(n_failed, 0);
-    return n;
+    return fixture_each(expected, SLICE(".sse"), check_stream) +
+           fixture_each(expected, SLICE(".response.json"), check_body);
 }
 
 static void test_recorded(void **state)
 {
-    assert_true(check_all(FOLDER "EXPECTED.json") >= 190);
+    assert_true(check_all(FIXTURES "EXPECTED.json") >= 190);
 }
 
 static void test_derived(void **state)
 {
-    assert_int_equal(check_all(FOLDER "sse-edge/EXPECTED.json"), 17);
+    assert_int_equal(check_all(FIXTURES "sse-edge/EXPECTED.json"), 17);
 }
 
 int main(void)

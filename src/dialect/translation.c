@@ -28,7 +28,7 @@ struct translation {
     struct arena scratch;         // for one event
     struct event_shape shape;     // of the events that only bring text
     struct buf *out;              // borrowed: during a call
-    size_t n_read;                // events
+    size_t n_parsed;              // events
     size_t n_unreadable;          // events that were no JSON, and skipped
     struct neutral_error error;
     bool has_error;
@@ -152,10 +152,10 @@ static void learn_shape(struct translation *translation, uint64_t n_told_before,
 static bool feed_more_text(struct translation *translation, struct slice name, struct slice data)
 {
     struct slice text;
-    if (!event_shape_match(&translation->shape, name, data, &text)) {
+    // Where a text is empty decoders may look for it elsewhere.
+    if (!event_shape_match(&translation->shape, name, data, &text) || !text.len) {
         return false;
     }
-    translation->n_read++;
     if (translation->decoder->read_more_text) {
         translation->decoder->read_more_text(translation->decoder_state, translation->answer, text);
     } else {
@@ -175,7 +175,7 @@ static void feed_json(struct translation *translation, struct slice name, struct
     struct json_doc doc;
     arena_reset(&translation->scratch);
     if (json_parse(&doc, &translation->scratch, data, &options) == 0) {
-        translation->n_read++;
+        translation->n_parsed++;
         translation->decoder->read_event(translation->decoder_state, translation->answer, &doc, name);
         learn_shape(translation, n_told, name, data);
     } else if (slice_eq(name, SLICE("error"))) {
@@ -191,7 +191,7 @@ void translation_feed(struct translation *translation, struct slice name, struct
         return;
     }
     translation->out = out;
-    if (slice_starts_with(slice_trim(data), SLICE("[DONE]"))) {
+    if (event_is_done(data)) {
         translation->is_done = true;
         if (translation->decoder->read_done) {
             translation->decoder->read_done(translation->decoder_state, translation->answer);
@@ -204,7 +204,7 @@ void translation_feed(struct translation *translation, struct slice name, struct
 
 static void end_stream(struct translation *translation)
 {
-    if (translation->n_read == 0 && translation->n_unreadable > 0) {
+    if (translation->n_parsed == 0 && translation->n_unreadable > 0) {
         answer_fail(translation->answer, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer is not JSON"));
         return;
     }
@@ -309,6 +309,11 @@ const struct neutral_error *translation_error(const struct translation *translat
 bool translation_has_content(const struct translation *translation)
 {
     return answer_has_content(translation->answer);
+}
+
+size_t translation_n_parsed(const struct translation *translation)
+{
+    return translation->n_parsed;
 }
 
 const struct usage *translation_usage(const struct translation *translation)

@@ -99,7 +99,7 @@ void usage_tap_event(struct usage_tap *tap, struct slice name, struct slice data
     if (tap->is_over) {
         return;
     }
-    if (slice_starts_with(slice_trim(data), SLICE("[DONE]"))) {
+    if (event_is_done(data)) {
         tap->is_over = true;
         tap->seen.is_complete = tap->seen.is_complete || tap->grammar->ends_with_done;
         return;

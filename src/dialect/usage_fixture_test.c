@@ -8,13 +8,10 @@
 
 #include <cmocka.h>
 
-#include "base/arena.h"
 #include "dialect/fixture_file.h"
 #include "dialect/usage.h"
 #include "http/sse_parser.h"
-#include "json/json_reader.h"
 
-#define FOLDER "tests/corpus/dialects/"
 enum { LIMIT = 16 * 1024 };
 
 // What the tap made of an answer.
@@ -23,15 +20,6 @@ struct finding {
     bool is_complete;
     bool has_content;
     bool has_error;
-};
-
-// One case of an EXPECTED.json.
-struct fixture {
-    const struct json_doc *doc;
-    const char *name;
-    enum dialect dialect;
-    const struct json_node *row;
-    const struct json_node *expected;
 };
 
 static struct finding finding_of(struct usage_tap *tap)
@@ -179,8 +167,9 @@ static void check_flag(const struct fixture *fixture, const char *what, bool exp
     }
 }
 
-static void check_stream(const struct fixture *fixture, struct slice bytes)
+static bool check_stream(const struct fixture *fixture)
 {
+    struct slice bytes = fixture_read(fixture->arena, fixture->path);
     struct finding finding = meter_stream(fixture->dialect, bytes, bytes.len);
     struct finding bytewise = meter_stream(fixture->dialect, bytes, 1);
     check_usage(fixture, &finding);
@@ -190,11 +179,13 @@ static void check_stream(const struct fixture *fixture, struct slice bytes)
         check_flag(fixture, "has_content", true, finding.has_content);
     }
     check_flag(fixture, "same byte by byte", true, is_same_finding(&finding, &bytewise));
+    return true;
 }
 
-static void check_json(const struct fixture *fixture, struct slice bytes)
+static bool check_json(const struct fixture *fixture)
 {
     enum { EVERY_BYTE_UP_TO = 1500 };
+    struct slice bytes = fixture_read(fixture->arena, fixture->path);
     struct finding finding = meter_json(fixture->dialect, bytes, bytes.len, 1);
     struct finding bytewise = meter_json(fixture->dialect, bytes, 0, 1);
     struct finding at_once = meter_answer(fixture->dialect, bytes);
@@ -214,82 +205,23 @@ static void check_json(const struct fixture *fixture, struct slice bytes)
     }
     struct finding cut_short = meter_json(fixture->dialect, slice_of(bytes.ptr, bytes.len / 2), 0, SIZE_MAX / 2);
     check_flag(fixture, "is_complete of one half", false, cut_short.is_complete);
+    return true;
 }
 
-// ---- the walk over the cases
-
-static enum dialect dialect_of(const struct fixture *fixture)
+static size_t check_all(const char *expected)
 {
-    static const char *const NAMES[N_DIALECTS] = {"anthropic", "openai-chat", "openai-responses", "gemini"};
-    const struct json_node *dialect = json_get(fixture->doc, fixture->row, SLICE("dialect"));
-    for (int i = 0; i < N_DIALECTS; i++) {
-        if (json_string_is(fixture->doc, dialect, slice_from_cstr(NAMES[i]))) {
-            return (enum dialect)i;
-        }
-    }
-    fail_msg("%s: unknown dialect", fixture->name);
-    return DIALECT_CHAT;
-}
-
-static size_t check_file(const struct fixture *fixture, struct slice path)
-{
-    struct arena arena;
-    arena_init(&arena, 64 * 1024);
-    struct slice full = arena_printf(&arena, FOLDER "%.*s", SLICE_ARG(path));
-    size_t n = 0;
-    if (slice_ends_with(path, SLICE(".sse"))) {
-        check_stream(fixture, fixture_read(&arena, arena_cstr(&arena, full)));
-        n = 1;
-    } else if (slice_ends_with(path, SLICE(".response.json"))) {
-        check_json(fixture, fixture_read(&arena, arena_cstr(&arena, full)));
-        n = 1;
-    }
-    arena_deinit(&arena);
-    return n;
-}
-
-// Of a case without a list of files the name is the path.
-static size_t check_files(const struct fixture *fixture, struct arena *arena)
-{
-    const struct json_node *files = json_get(fixture->doc, fixture->row, SLICE("files"));
-    const struct json_node *file = NULL;
-    size_t n = 0;
-    if (!files) {
-        return check_file(fixture, slice_from_cstr(fixture->name));
-    }
-    while (json_next_element(fixture->doc, files, &file)) {
-        n += check_file(fixture, json_string(fixture->doc, file, arena));
-    }
-    return n;
-}
-
-static size_t check_all(const char *path)
-{
-    struct arena arena;
-    struct json_doc doc;
-    const struct json_node *name = NULL;
-    const struct json_node *row = NULL;
-    size_t n = 0;
-    arena_init(&arena, 64 * 1024);
-    assert_int_equal(json_parse(&doc, &arena, fixture_read(&arena, path), NULL), 0);
-    while (json_next_member(&doc, json_root(&doc), &name, &row)) {
-        struct fixture fixture = {.doc = &doc, .row = row, .expected = json_get(&doc, row, SLICE("expected"))};
-        fixture.name = arena_cstr(&arena, json_string(&doc, name, &arena));
-        fixture.dialect = dialect_of(&fixture);
-        n += check_files(&fixture, &arena);
-    }
-    arena_deinit(&arena);
-    return n;
+    return fixture_each(expected, SLICE(".sse"), check_stream) +
+           fixture_each(expected, SLICE(".response.json"), check_json);
 }
 
 static void test_recorded(void **state)
 {
-    assert_true(check_all(FOLDER "EXPECTED.json") >= 190);
+    assert_true(check_all(FIXTURES "EXPECTED.json") >= 190);
 }
 
 static void test_derived(void **state)
 {
-    assert_int_equal(check_all(FOLDER "sse-edge/EXPECTED.json"), 17);
+    assert_int_equal(check_all(FIXTURES "sse-edge/EXPECTED.json"), 17);
 }
 
 int main(void)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "gateway/conversion.h"
 #include "gateway/gateway_internal.h"
+#include "gateway/lease.h"
 
 enum { LINE_MAX_BYTES = 2048, CLIENT_LEFT_STATUS = 499 };
 
@@ -93,6 +94,10 @@ static void write_rest(struct line *line, struct exchange *x, const struct metri
         put(line, x->upstream->model->endpoint->name);
         put(line, SLICE(" credential="));
         put(line, slice_from_cstr(credential_level_name(x->credential.level)));
+        if (x->lease && x->lease->key.id.len) {
+            put(line, SLICE(" key="));
+            put(line, x->lease->key.id);
+        }
         put_number(line, SLICE(" attempts="), x->n_attempts);
         if (x->conversion) {
             put(line, SLICE(" translated="));
@@ -152,7 +157,7 @@ static uint64_t overhead_of(const struct exchange *x, uint64_t now)
     return before + after;
 }
 
-static struct usage usage_of(const struct exchange *x)
+struct usage exchange_usage(const struct exchange *x)
 {
     if (x->conversion) {
         return conversion_usage(x);
@@ -170,7 +175,7 @@ void accounting_finish(struct exchange *x, bool client_has_left)
         .duration_ns = now - x->ex->started_ns,
         .first_token_ns = x->first_ns ? x->first_ns - x->ex->started_ns : 0,
         .overhead_ns = overhead_of(x, now),
-        .usage = usage_of(x),
+        .usage = exchange_usage(x),
     };
     metrics_count_request(x->gateway->metrics, &request);
     if (x->n_attempts) {

@@ -5,8 +5,10 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "dialect/adjust.h"
+#include "dialect/kinship.h"
 #include "gateway/conversion.h"
 #include "gateway/gateway_internal.h"
+#include "gateway/lease.h"
 #include "http/url.h"
 
 enum { UPSTREAM_HEAD_RESERVE = 1024 };
@@ -83,6 +85,23 @@ static size_t make_body(struct exchange *x, struct adjustments *adjustments)
     json_splice_init(&splice, exchange_arena(x), &x->doc);
     adjust_request(x->upstream->dialect, adjustments, &splice);
     x->body = json_splice_result(&splice, &x->n_body, &len);
+    return len;
+}
+
+// What another account has sealed, this one cannot read: it goes without. The body is read once more, as it would have
+// gone out; that is rare.
+static size_t strip_seals(struct exchange *x, size_t len)
+{
+    struct arena *arena = exchange_arena(x);
+    struct json_doc *doc = arena_alloc(arena, sizeof(*doc));
+    struct json_splice splice;
+    if (json_parse(doc, arena, arena_concat(arena, x->body, x->n_body), NULL) != 0) {
+        return len;
+    }
+    json_splice_init(&splice, arena, doc);
+    if (kinship_strip(x->upstream->dialect, &splice)) {
+        x->body = json_splice_result(&splice, &x->n_body, &len);
+    }
     return len;
 }
 
@@ -341,14 +360,24 @@ static struct client_origin *next_origin(struct upstream *upstream)
     return origin;
 }
 
+// A key may have a way out of its own; else that of the endpoint, or the proxies in turn.
+static struct client_origin *origin_of(struct exchange *x)
+{
+    struct client_origin *own = lease_origin(x);
+    return own ? own : next_origin(x->upstream);
+}
+
 void attempt_start(struct exchange *x)
 {
     static const struct client_call_events events = {on_head, on_body, on_fail};
     const struct config_timeouts *timeouts = &x->upstream->model->timeouts;
     struct adjustments adjustments = adjustments_of(x);
     size_t body_len = make_body(x, &adjustments);
+    if (x->lease && x->lease->strips_seals) {
+        body_len = strip_seals(x, body_len);
+    }
     struct client_request req = {
-        .origin = next_origin(x->upstream),
+        .origin = origin_of(x),
         .method = HTTP_POST,
         .head = make_head(x, body_len, adjust_beta_flag(x->upstream->dialect, &adjustments)),
         .body = x->body,
@@ -357,11 +386,20 @@ void attempt_start(struct exchange *x)
         .header_timeout_ms = timeouts->header_ms,
         .idle_timeout_ms = timeouts->idle_ms,
     };
-    if (timeouts->total_ms) {
+    if (timeouts->total_ms && x->n_attempts == 0) {
         timer_start(&x->gateway->loop->timers, &x->total, timeouts->total_ms, on_total_timeout);
     }
     x->n_attempts++;
     x->call_is_running = true;
     x->sent_ns = clock_monotonic_ns();
     client_call_start(x->gateway->client, &x->call, &req, &events);
+}
+
+void attempt_again(struct exchange *x)
+{
+    metrics_count_attempt(x->upstream->endpoint_series, x->outcome);
+    x->outcome = NULL;
+    x->upstream_status = 0;
+    x->head_ns = 0;
+    attempt_start(x);
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "dialect/estimate.h"
+#include "gateway/lease.h"
 
 enum { ERROR_BODY_MAX = 256 * 1024, TOKEN_LEN = 24, OUT_KEPT_MAX = 16 * 1024 };
 
@@ -287,6 +288,7 @@ static void finish_whole(struct exchange *x)
         answer_upstream_error(x);
     } else {
         buf_reserve(&conversion->out, conversion->whole.len + 1024);
+        lease_note_answer(x, buf_slice(&conversion->whole));
         translation_answer(conversion->translation, buf_slice(&conversion->whole), &conversion->out);
         pass_on(x, true);
     }
@@ -313,8 +315,9 @@ static bool collect(struct exchange *x, struct slice piece, bool last)
 
 static void on_event(void *arg, const struct sse_event *event)
 {
-    struct conversion *conversion = arg;
-    translation_feed(conversion->translation, event->name, event->data, &conversion->out);
+    struct exchange *x = arg;
+    translation_feed(x->conversion->translation, event->name, event->data, &x->conversion->out);
+    lease_note_answer(x, event->data);
 }
 
 // Of a client that does not stream nothing can leave before the end, and a stream of Responses ends with all that was
@@ -332,9 +335,9 @@ bool conversion_on_piece(struct exchange *x, struct slice piece, bool last)
         return collect(x, piece, last);
     }
     buf_reserve(&conversion->out, 2 * piece.len); // events of one dialect are about as long as those of another
-    int r = sse_parser_feed(&x->sse, piece, on_event, conversion);
+    int r = sse_parser_feed(&x->sse, piece, on_event, x);
     if (r == 0 && last) {
-        r = sse_parser_finish(&x->sse, on_event, conversion);
+        r = sse_parser_finish(&x->sse, on_event, x);
     }
     if (r != 0 || is_too_large(x)) {
         attempt_cancel(x);

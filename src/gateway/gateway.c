@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/clock.h"
 #include "gateway/gateway_internal.h"
+#include "keys/selector.h"
 
 static struct http_server_limits limits_of(const struct config *config)
 {
@@ -10,7 +11,7 @@ static struct http_server_limits limits_of(const struct config *config)
     return limits;
 }
 
-static const struct http_server_handler handler = {
+const struct http_server_handler gateway_handler = {
     .on_head = exchange_on_head,
     .on_request = exchange_on_request,
     .on_drain = exchange_on_drain,
@@ -19,19 +20,44 @@ static const struct http_server_handler handler = {
     .on_reject = exchange_on_reject,
 };
 
-struct gateway *gateway_new(struct loop *loop, struct config *config, uint64_t (*log_dropped)(void))
+static void on_selector_tick(struct timer *timer)
+{
+    struct gateway *gateway = CONTAINER_OF(timer, struct gateway, selector_tick);
+    key_selector_tick(gateway->selector, clock_wall_ms());
+    timer_start(&gateway->loop->timers, timer, KEY_SELECTOR_TICK_MS, on_selector_tick);
+}
+
+static void use_keys(struct gateway *gateway, struct key_table *keys)
+{
+    timer_init(&gateway->selector_tick);
+    if (keys) {
+        gateway->keys = keys;
+        gateway->selector = key_selector_new(keys);
+        timer_start(&gateway->loop->timers, &gateway->selector_tick, KEY_SELECTOR_TICK_MS, on_selector_tick);
+    }
+}
+
+struct gateway *gateway_new(struct loop *loop, const struct gateway_options *options)
 {
     struct gateway *gateway = mem_zalloc(sizeof(*gateway));
+    struct config *config = options->config;
     struct http_server_limits limits = limits_of(config);
     gateway->loop = loop;
-    gateway->log_dropped = log_dropped;
+    gateway->log_dropped = options->log_dropped;
+    gateway->tokens = options->tokens;
+    use_keys(gateway, options->keys);
     gateway->started_wall_ms = clock_wall_ms();
     gateway->started_ns = clock_monotonic_ns();
     gateway->metrics = metrics_new();
     gateway->client = http_client_new(loop, &http_client_limits_default);
     gateway->routing = routing_new(config, gateway->client, gateway->metrics);
-    gateway->server = http_server_new(loop, &limits, &handler, gateway);
+    gateway->server = http_server_new(loop, &limits, &gateway_handler, gateway);
     return gateway;
+}
+
+void gateway_set_front(struct gateway *gateway, const struct http_server_handler *front, void *arg)
+{
+    http_server_set_handler(gateway->server, front, arg);
 }
 
 void gateway_listen_take(struct gateway *gateway, int fd)
@@ -57,6 +83,7 @@ void gateway_drain(struct gateway *gateway, void (*on_drained)(void *arg), void 
 void gateway_close(struct gateway *gateway)
 {
     gateway->is_draining = true;
+    timer_cancel(&gateway->selector_tick);
     http_server_abort_all(gateway->server);
     http_client_close(gateway->client);
 }
@@ -67,6 +94,7 @@ void gateway_free(struct gateway *gateway)
     http_client_free(gateway->client);
     routing_unref(gateway->routing);
     metrics_free(gateway->metrics);
+    key_selector_free(gateway->selector);
     mem_free(gateway);
 }
 

@@ -3,12 +3,24 @@
 #pragma once
 
 #include "config/config.h"
+#include "http/server_conn.h"
 #include "net/loop.h"
 
 struct gateway;
+struct key_table;
+struct token_source;
 
-// `log_dropped` is asked at each scrape of the metrics.
-struct gateway *gateway_new(struct loop *loop, struct config *config, uint64_t (*log_dropped)(void));
+struct gateway_options {
+    struct config *config;
+    struct key_table *keys;        // the pool; NULL: there is none
+    struct token_source *tokens;   // NULL: there are none
+    uint64_t (*log_dropped)(void); // asked at each scrape of the metrics
+};
+struct gateway *gateway_new(struct loop *loop, const struct gateway_options *options);
+// Somebody else gets the events of all exchanges, and passes those that are ours on to gateway_handler, with the
+// gateway as its argument. Before gateway_listen_take().
+void gateway_set_front(struct gateway *gateway, const struct http_server_handler *front, void *arg);
+extern const struct http_server_handler gateway_handler;
 // `fd` is a listening socket.
 void gateway_listen_take(struct gateway *gateway, int fd);
 // Requests that begin from now on see the new configuration; those under way keep theirs.

@@ -18,7 +18,11 @@
 #include "json/json_splice.h"
 
 struct gateway {
-    struct loop *loop;          // borrowed
+    struct loop *loop;             // borrowed
+    struct key_table *keys;        // borrowed; NULL: there is no pool
+    struct key_selector *selector; // owned; NULL without keys
+    struct token_source *tokens;   // borrowed; NULL: there are none
+    struct timer selector_tick;
     struct http_server *server; // owned
     struct http_client *client; // owned
     struct routing *routing;    // ref: of new requests
@@ -52,6 +56,8 @@ struct exchange {
 
     // the attempt
     struct credential credential;
+    struct lease *lease; // arena; NULL: neither a key of the pool nor a token
+    struct held *held;   // arena; NULL: no answer is held back
     struct client_call call;
     struct slice *body; // pieces of what is sent
     size_t n_body;
@@ -117,12 +123,21 @@ void exchange_respond(struct exchange *x, unsigned status, struct slice content_
 // Header lines that every answer to this request carries.
 void exchange_write_headers(struct exchange *x, struct buf *headers);
 
+// Goes on with a request that waited for its credential.
+void exchange_on_credential(struct exchange *x);
+// What the answer has told so far.
+struct usage exchange_usage(const struct exchange *x);
+
 // attempt.c: sends the request upstream. What becomes of it ends the exchange.
 void attempt_start(struct exchange *x);
 void attempt_cancel(struct exchange *x);
+// Once more, with another credential, after an attempt of which nothing was passed on.
+void attempt_again(struct exchange *x);
 
 // relay.c: passes the answer on.
 void relay_on_head(struct exchange *x, const struct h1_response *resp);
+// The same, whatever it is. False: the exchange is over, and gone.
+bool relay_begin(struct exchange *x, const struct h1_response *resp);
 void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last);
 void relay_on_drain(struct exchange *x);
 void relay_deinit(struct exchange *x);

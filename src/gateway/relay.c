@@ -3,7 +3,9 @@
 // client does not take pauses the upstream.
 #include "base/clock.h"
 #include "gateway/conversion.h"
+#include "gateway/failover.h"
 #include "gateway/gateway_internal.h"
+#include "gateway/lease.h"
 
 enum { TAP_LIMIT = 64 * 1024, TAP_EVENT_MAX = SSE_EVENT_MAX_DEFAULT, UNPACKED_PIECE = 16 * 1024 };
 
@@ -143,17 +145,19 @@ static void attach_tap(struct exchange *x, const struct h1_response *resp)
     start_reading(x);
 }
 
-static void convert(struct exchange *x, const struct h1_response *resp)
+// False: the exchange is over.
+static bool convert(struct exchange *x, const struct h1_response *resp)
 {
     if (!make_readable(x, resp)) {
         attempt_cancel(x);
         exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has a coding that was not asked for"));
-        return;
+        return false;
     }
     x->is_sse = (x->is_sse || may_be_event_stream(x, resp)) && resp->status < 300;
     conversion_on_head(x, resp);
     start_reading(x);
     watch_silence(x);
+    return true;
 }
 
 static const char *outcome_of(unsigned status)
@@ -166,16 +170,23 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp)
     x->head_ns = clock_monotonic_ns();
     x->upstream_status = resp->status;
     x->outcome = outcome_of(resp->status);
+    lease_note_status(x, resp->status);
+    if (!failover_holds(x, resp)) {
+        relay_begin(x, resp);
+    }
+}
+
+bool relay_begin(struct exchange *x, const struct h1_response *resp)
+{
     if (resp->status >= 300 && resp->status < 400) {
         // Following it would take the credential to another place; passing it on would send the client there.
         attempt_cancel(x);
         exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream answered with a redirect"));
-        return;
+        return false;
     }
     x->is_sse = is_event_stream(resp);
     if (x->conversion) {
-        convert(x, resp);
-        return;
+        return convert(x, resp);
     }
     attach_tap(x, resp);
     struct buf headers = BUF_EMPTY;
@@ -192,6 +203,7 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp)
                  x->is_sse || x->inflater ? H1_NO_LENGTH : resp->content_length);
     buf_deinit(&headers);
     watch_silence(x);
+    return true;
 }
 
 // ---- the body -------------------------------------------------------------------------------------------------------
@@ -200,6 +212,7 @@ static void on_event(void *arg, const struct sse_event *event)
 {
     struct exchange *x = arg;
     usage_tap_event(x->tap, event->name, event->data);
+    lease_note_answer(x, event->data);
 }
 
 // `is_all`: these bytes are the whole body.
@@ -213,8 +226,10 @@ static void feed_tap(struct exchange *x, struct slice bytes, bool is_all)
         r = sse_parser_feed(&x->sse, bytes, on_event, x);
     } else if (is_all) {
         usage_tap_answer(x->tap, bytes);
+        lease_note_answer(x, bytes);
     } else {
         usage_tap_json(x->tap, bytes);
+        lease_note_answer(x, bytes);
     }
     if (r != 0) {
         // An event larger than any that we read: the answer goes on unread.
@@ -333,7 +348,9 @@ static bool unpack(struct exchange *x, struct slice packed, bool last)
 
 void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
 {
-    if (x->inflater) {
+    if (x->held) {
+        failover_on_piece(x, slice_of(bytes, len), last);
+    } else if (x->inflater) {
         unpack(x, slice_of(bytes, len), last);
     } else {
         relay_piece(x, slice_of(bytes, len), last);

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/buf.h"
+#include "keys/key_table.h"
 
 static enum dialect dialect_of(enum model_type type)
 {
@@ -137,11 +138,18 @@ static void find_origins(struct routing *routing, struct upstream *upstream, str
     const struct config *config = routing->config;
     const struct config_endpoint *endpoint = upstream->model->endpoint;
     bool takes_turns = !endpoint->proxy && config->n_proxies;
-    upstream->n_origins = takes_turns ? config->n_proxies : 1;
-    upstream->origins = arena_alloc(&routing->arena, upstream->n_origins * sizeof(*upstream->origins));
-    for (size_t i = 0; i < upstream->n_origins; i++) {
-        upstream->origins[i] = origin_of(client, endpoint, takes_turns ? &config->proxies[i] : endpoint->proxy);
+    upstream->through = arena_alloc(&routing->arena, (config->n_proxies + 1) * sizeof(*upstream->through));
+    for (size_t i = 0; i < config->n_proxies; i++) {
+        upstream->through[i] = origin_of(client, endpoint, &config->proxies[i]);
     }
+    if (takes_turns) {
+        upstream->origins = upstream->through;
+        upstream->n_origins = config->n_proxies;
+        return;
+    }
+    upstream->n_origins = 1;
+    upstream->origins = arena_alloc(&routing->arena, sizeof(*upstream->origins));
+    upstream->origins[0] = origin_of(client, endpoint, endpoint->proxy);
 }
 
 static void init_upstream(struct routing *routing, struct upstream *upstream, const struct config_model *model,
@@ -161,6 +169,17 @@ static void init_upstream(struct routing *routing, struct upstream *upstream, co
     buf_deinit(&head);
     upstream->auth_line = auth_line_of(endpoint);
     find_origins(routing, upstream, client);
+}
+
+struct client_origin *upstream_origin_through(const struct routing *routing, const struct upstream *upstream,
+                                              uint64_t proxy)
+{
+    for (size_t i = 0; i < routing->config->n_proxies; i++) {
+        if (key_proxy_tag(routing->config->proxies[i].name) == proxy) {
+            return upstream->through[i];
+        }
+    }
+    return NULL;
 }
 
 struct routing *routing_new(struct config *config, struct http_client *client, struct metrics *metrics)

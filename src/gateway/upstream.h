@@ -16,6 +16,7 @@
 struct upstream {
     const struct config_model *model;
     enum dialect dialect;           // that it speaks
+    struct client_origin **through; // one for each proxy of the configuration, whatever the endpoint's own way is
     struct client_origin **origins; // one without proxies, else one for each proxy, used in turn
     size_t n_origins;
     size_t next_origin;
@@ -41,6 +42,10 @@ void routing_unref(struct routing *routing);
 
 // NULL when no model has that name.
 struct upstream *routing_find(const struct routing *routing, struct slice model);
+
+// The way to the endpoint through the proxy with that tag (keys/key_table.h); NULL: there is no such proxy.
+struct client_origin *upstream_origin_through(const struct routing *routing, const struct upstream *upstream,
+                                              uint64_t proxy);
 
 // Does the endpoint's configuration set or remove this header? For names that header_name.h knows, upstream_overrides()
 // says the same at once.

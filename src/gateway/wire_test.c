@@ -50,7 +50,7 @@ static void start(struct fixture *f, const char *environment)
         print_error("%s", config_fixture_errors(f->config));
     }
     assert_non_null(config);
-    f->gateway = gateway_new(&f->loop, config, NULL);
+    f->gateway = gateway_new(&f->loop, &(struct gateway_options){.config = config});
     gateway_listen_take(f->gateway, loopback_listen(&f->port));
     loopback_connect(&f->client, f->port);
 }

@@ -102,6 +102,13 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
     return server;
 }
 
+void http_server_set_handler(struct http_server *server, const struct http_server_handler *handler, void *arg)
+{
+    assert(server->n_conns == 0);
+    server->handler = handler;
+    server->arg = arg;
+}
+
 void http_server_set_limits(struct http_server *server, const struct http_server_limits *limits)
 {
     server->limits = *limits;

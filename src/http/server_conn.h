@@ -71,6 +71,8 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
 // Listens; several addresses may be added. `fd` is a bound and listening socket and is taken (net/listener.h makes
 // one).
 void http_server_listen_take(struct http_server *server, int fd);
+// Only before there is a connection (asserted).
+void http_server_set_handler(struct http_server *server, const struct http_server_handler *handler, void *arg);
 void http_server_set_limits(struct http_server *server, const struct http_server_limits *limits);
 
 // Closes listeners and idle connections; those with an exchange close after it. `on_drained` comes when none is left.

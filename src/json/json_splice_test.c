@@ -478,6 +478,70 @@ static void edits_together_do_what_they_do_one_by_one(void **state)
     buf_deinit(&text);
 }
 
+// Every choice of elements of every short list, with and without others put before them.
+static void elements_go_with_their_commas(void **state)
+{
+    static const char *const LISTS[] = {
+        "[]", "[ ]", "[0]", "[ 0 ]", "[0,1]", "[ 0 ,\n1 , 2 ]", "[0,1,2,3,4]", "[[0],{\"a\":1},\"2\"]"};
+    for (size_t i = 0; i < sizeof(LISTS) / sizeof(*LISTS) * 3; i++) {
+        size_t n_before = i % 3;
+        for (unsigned choice = 0; choice < 32; choice++) {
+            struct arena arena;
+            struct json_doc doc;
+            struct json_doc after;
+            struct json_splice splice;
+            struct slice expected[8] = {SLICE("8"), SLICE("9")};
+            size_t n_expected = n_before;
+            arena_init(&arena, 1024);
+            assert_int_equal(json_parse(&doc, &arena, slice_from_cstr(LISTS[i / 3]), NULL), 0);
+            json_splice_init(&splice, &arena, &doc);
+            const struct json_node *element = NULL;
+            for (size_t at = 0; json_next_element(&doc, json_root(&doc), &element); at++) {
+                if (choice >> at & 1) {
+                    json_splice_remove_element(&splice, json_root(&doc), element);
+                } else {
+                    expected[n_expected++] = json_raw(&doc, element);
+                }
+            }
+            for (size_t at = 0; at < n_before; at++) {
+                json_splice_prepend(&splice, json_root(&doc), expected[at]);
+            }
+            struct slice text = joined(&splice);
+            assert_int_equal(json_parse(&after, &arena, text, NULL), 0);
+            size_t n = 0;
+            for (element = NULL; json_next_element(&after, json_root(&after), &element); n++) {
+                assert_true(n < n_expected && slice_eq(json_raw(&after, element), expected[n]));
+            }
+            assert_int_equal(n, n_expected);
+            arena_deinit(&arena);
+        }
+    }
+}
+
+static void what_is_edited_inside_a_removed_element_goes_with_it(void **state)
+{
+    struct arena arena;
+    struct json_doc doc;
+    struct json_splice splice;
+    arena_init(&arena, 1024);
+    assert_int_equal(json_parse(&doc, &arena, SLICE("{\"a\":[{\"b\":1,\"c\":2},[3, 4 ]]}"), NULL), 0);
+    json_splice_init(&splice, &arena, &doc);
+    const struct json_node *list = json_get(&doc, json_root(&doc), SLICE("a"));
+    const struct json_node *first = NULL;
+    assert_true(json_next_element(&doc, list, &first));
+    const struct json_node *second = first;
+    assert_true(json_next_element(&doc, list, &second));
+    const struct json_node *last = NULL;
+    while (json_next_element(&doc, second, &last) && json_raw(&doc, last).ptr[0] != '4') {
+    }
+    json_splice_remove(&splice, first, SLICE("c"));
+    json_splice_set(&splice, first, SLICE("d"), SLICE("5"));
+    json_splice_remove_element(&splice, list, first);
+    json_splice_remove_element(&splice, second, last);
+    assert_true(slice_eq(joined(&splice), SLICE("{\"a\":[[3 ]]}")));
+    arena_deinit(&arena);
+}
+
 static void very_many_members_are_removed_in_no_time(void **state)
 {
     enum { N = 200000 };
@@ -507,6 +571,8 @@ int main(void)
         cmocka_unit_test(no_edit_gives_the_text_itself),
         cmocka_unit_test(one_edit_of_an_object_does_that_and_no_more),
         cmocka_unit_test(edits_together_do_what_they_do_one_by_one),
+        cmocka_unit_test(elements_go_with_their_commas),
+        cmocka_unit_test(what_is_edited_inside_a_removed_element_goes_with_it),
         cmocka_unit_test(very_many_members_are_removed_in_no_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -344,10 +344,11 @@ static bool reactivate(struct key_table *table, struct key_lease key, int64_t no
     return true;
 }
 
-bool key_apply_test(struct key_table *table, struct key_lease key, enum blame blame, bool may_reactivate,
-                    int64_t now_ms)
+bool key_apply_test(struct key_table *table, struct key_lease key, const struct attempt_evidence *evidence,
+                    bool may_reactivate, int64_t now_ms)
 {
     struct key_slot *slot = key_of(table, key.slot);
+    enum blame blame = blame_of(evidence);
     if (!is_there(table, key)) {
         return false;
     }
@@ -355,7 +356,7 @@ bool key_apply_test(struct key_table *table, struct key_lease key, enum blame bl
     if (blame == BLAME_KEY_CREDIT || blame == BLAME_KEY_REFUSED) {
         atomic_store(&slot->test_result, KEY_TEST_FAILED);
     }
-    if (blame != BLAME_NOBODY) {
+    if (evidence->event != ATTEMPT_COMPLETE) {
         return false;
     }
     bool had_failed = atomic_exchange(&slot->test_result, KEY_TEST_SUCCESS) == KEY_TEST_FAILED;

@@ -39,11 +39,11 @@ struct key_consequence key_apply(struct key_table *table, const struct key_setti
 void key_apply_usage(struct key_table *table, const struct key_settings *settings, struct key_lease key, uint64_t input,
                      uint64_t output, int64_t now_ms);
 
-// What a test of a key has shown, beside key_apply() for its attempt: only a success, and what is the key's own fault,
-// is a result; a test that could not be made leaves the last one. A banned key becomes active by a success if
-// `may_reactivate`: the test was a probe, or an operator asked for it. True: it did.
-bool key_apply_test(struct key_table *table, struct key_lease key, enum blame blame, bool may_reactivate,
-                    int64_t now_ms);
+// What a test of a key has shown, beside key_apply() for its attempt: only a success to the end, and what is the key's
+// own fault, is a result; a test that could not be made leaves the last one. A banned key becomes active by a success
+// if `may_reactivate`: the test was a probe, or an operator asked for it. True: it did.
+bool key_apply_test(struct key_table *table, struct key_lease key, const struct attempt_evidence *evidence,
+                    bool may_reactivate, int64_t now_ms);
 
 // Ends cooldowns: of one model, or (0) all. True: there was one.
 bool key_clear_cooldown(struct key_table *table, uint32_t slot, uint32_t model, int64_t now_ms);

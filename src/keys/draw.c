@@ -5,7 +5,7 @@
 
 enum {
     RETURNS_AT_ONCE = 32, // more that are due wait for the next picks, unless no other key is ready
-    ASIDES_MAX = 8,       // of keys that cool for the model; more are worth a view of its own
+    ASIDES_MAX = 4,       // of keys that cool for the model; more are worth a view of its own
 };
 
 // ---- one key
@@ -86,6 +86,11 @@ bool key_draw_eligible(struct key_draw *draw, uint32_t slot, uint32_t identity)
 }
 
 // ---- the best key of a tier
+
+static bool is_out(const struct key_draw *draw, uint32_t slot, uint32_t identity)
+{
+    return was_tried(draw->wish, slot, identity) || (draw->avoided.slot == slot && draw->avoided.identity == identity);
+}
 
 static void return_by(struct key_draw *draw, int64_t until_ms)
 {
@@ -199,7 +204,7 @@ static enum drawn draw_in(struct key_draw *draw, struct key_tier *tier, struct k
             key_view_away(view, place, look.until_ms);
         } else if (!holds(draw, view, place, look.rank)) {
             continue;
-        } else if (was_tried(wish, tier->slots[place], look.identity)) {
+        } else if (is_out(draw, tier->slots[place], look.identity)) {
             put_aside(draw, view, place);
         } else if (view->model != wish->model && key_obstacle_of(slot, &draw->roster->settings, wish->model,
                                                                  wish->now_ms, &until_ms) != KEY_ELIGIBLE) {

@@ -19,6 +19,7 @@ struct key_draw {
     const struct key_wish *wish; // borrowed
     struct dice *dice;           // borrowed
     struct arena *arena;         // borrowed
+    struct key_lease avoided;    // passed over by key_draw_from(); identity 0: none
     struct key_choice *choice;   // borrowed; until_ms falls to the earliest return of those that are away
     struct key_aside *asides;    // owned; kept from pick to pick
     size_t n_asides;

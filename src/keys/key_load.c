@@ -41,5 +41,6 @@ bool key_is_overrun(const struct key_roster *roster, struct key_tier *tier, cons
         tier->n_picks_since = 0;
     }
     double average = tier->load + (double)tier->n_picks_since / tier->all.n_ready;
-    return n - 1 >= 1.25 * average; // n > that, rounded up
+    double above = n - 1.25 * average;
+    return above > 0 && above * above > 9 * average;
 }

@@ -120,12 +120,14 @@ static size_t secret_len(struct slice rest, struct slice secret)
     return len;
 }
 
-// Length of the character that begins here, by its first byte; no more than there is.
+// Length of the character that begins here: its first byte, and those that only continue one.
 static size_t char_len(struct slice rest)
 {
-    unsigned char c = (unsigned char)rest.ptr[0];
-    size_t len = c < 0xC0 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-    return len < rest.len ? len : rest.len;
+    size_t len = 1;
+    while (len < rest.len && len < 4 && ((unsigned char)rest.ptr[len] & 0xC0) == 0x80) {
+        len++;
+    }
+    return len;
 }
 
 // An escape of JSON: what it stands for where that is simple, else as it is.

@@ -8,6 +8,7 @@ static const struct key_place nowhere = {UINT32_MAX, 0};
 void key_roster_init(struct key_roster *roster, struct key_table *table)
 {
     *roster = (struct key_roster){.table = table};
+    key_table_settings(table, &roster->settings);
 }
 
 static void forget(struct key_roster *roster)

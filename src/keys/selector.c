@@ -74,23 +74,42 @@ static bool find_place(const struct key_roster *roster, struct key_lease key, st
     return key.identity && key_roster_find(roster, key.slot, place_r) && place_r->tier < end_of_tiers(roster);
 }
 
-static bool draw_known(struct key_draw *draw, struct key_lease key, struct key_tier *tier)
+static bool draw_known(struct key_draw *draw, struct key_lease key, const struct key_place *place)
 {
     if (!key_draw_eligible(draw, key.slot, key.identity)) {
         return false;
     }
-    tier->n_picks_since++;
+    draw->roster->tiers[place->tier].n_picks_since++;
     draw->choice->was_bound = true;
     return true;
+}
+
+// From the tiers before `end`, in turn.
+static bool draw_best(struct key_draw *draw, uint32_t end)
+{
+    for (uint32_t i = 0; i < end; i++) {
+        if (key_draw_from(draw, &draw->roster->tiers[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool draw_owner(struct key_draw *draw)
 {
     struct key_place place;
-    return find_place(draw->roster, draw->wish->owner, &place) &&
-           draw_known(draw, draw->wish->owner, &draw->roster->tiers[place.tier]);
+    return find_place(draw->roster, draw->wish->owner, &place) && draw_known(draw, draw->wish->owner, &place);
 }
 
+static bool draw_elsewhere(struct key_draw *draw, struct key_lease key, const struct key_place *place)
+{
+    draw->avoided = key;
+    bool is_drawn = draw_best(draw, place->tier + 1);
+    draw->avoided = (struct key_lease){0};
+    return is_drawn;
+}
+
+// The key of the conversation; or, where that has far too much to do, another one that is no worse, if there is one.
 static bool draw_bound(struct key_draw *draw, uint64_t conversation)
 {
     struct key_roster *roster = draw->roster;
@@ -101,20 +120,9 @@ static bool draw_bound(struct key_draw *draw, uint64_t conversation)
         !find_place(roster, key, &place)) {
         return false;
     }
-    struct key_tier *tier = &roster->tiers[place.tier];
-    return !key_is_overrun(roster, tier, key_of(roster->table, key.slot), draw->dice, now_ms) &&
-           draw_known(draw, key, tier);
-}
-
-static bool draw_best(struct key_draw *draw)
-{
-    uint32_t end = end_of_tiers(draw->roster);
-    for (uint32_t i = 0; i < end; i++) {
-        if (key_draw_from(draw, &draw->roster->tiers[i])) {
-            return true;
-        }
-    }
-    return false;
+    bool is_overrun =
+        key_is_overrun(roster, &roster->tiers[place.tier], key_of(roster->table, key.slot), draw->dice, now_ms);
+    return (is_overrun && draw_elsewhere(draw, key, &place)) || draw_known(draw, key, &place);
 }
 
 static bool draw_key(struct key_draw *draw)
@@ -124,13 +132,8 @@ static bool draw_key(struct key_draw *draw)
         return key_draw_any(draw, wish->only.slot, wish->only.identity);
     }
     uint64_t conversation = draw->roster->settings.has_affinity ? wish->conversation : 0;
-    if (!draw_owner(draw)) {
-        if (draw_bound(draw, conversation)) {
-            return true;
-        }
-        if (!draw_best(draw)) {
-            return false;
-        }
+    if (!draw_owner(draw) && !draw_bound(draw, conversation) && !draw_best(draw, end_of_tiers(draw->roster))) {
+        return false;
     }
     if (conversation) {
         affinity_put(draw->roster->table, conversation, draw->choice->lease, wish->now_ms);

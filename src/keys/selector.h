@@ -24,7 +24,7 @@ struct key_wish {
 
 enum key_pick {
     KEY_PICKED,
-    KEY_LATER, // none is eligible now; one will be at until_ms by itself
+    KEY_LATER, // none is eligible now, nor before until_ms unless somebody does something
     KEY_NEVER, // none will be before somebody does something
 };
 
@@ -34,7 +34,7 @@ struct key_choice {
     struct slice id;        // arena
     uint64_t proxy;
     bool was_bound;   // it is the key of the conversation, or the owner
-    int64_t until_ms; // KEY_LATER: the earliest return
+    int64_t until_ms; // KEY_LATER: the earliest return, of tried keys too
 };
 
 enum key_pick key_selector_pick(struct key_selector *selector, const struct key_wish *wish, struct arena *arena,

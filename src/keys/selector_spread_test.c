@@ -16,7 +16,9 @@
 #include "keys/dice.h"
 #include "keys/pool_fixture.h"
 
-enum { NONE = UINT32_MAX, N_MAX = 10000 };
+enum { N_MAX = 10000 };
+
+#define NONE UINT32_MAX
 
 static const uint32_t sizes[] = {1, 2, 100, N_MAX};
 enum { N_SIZES = sizeof(sizes) / sizeof(*sizes) };
@@ -374,17 +376,57 @@ static void the_window_forgets(void **state)
 
 // ---- processes
 
-static void pick_as_a_process(struct pool *pool, int n_picks)
+// Who has a key counts it in `error_count`, too, so that nobody is fooled by who only tries to get it.
+static bool use_key(struct pool *pool, struct key_choice *choice, uint32_t limit)
+{
+    struct key_slot *key = key_of(&pool->table, choice->lease.slot);
+    atomic_fetch_add(&key->error_count, 1);
+    bool has_room = true;
+    for (int i = 0; i < 100; i++) { // long enough to be met by others
+        has_room = has_room && atomic_load(&key->error_count) <= limit;
+    }
+    atomic_fetch_sub(&key->error_count, 1);
+    key_lease_return(&pool->table, &choice->lease);
+    return has_room;
+}
+
+static void pick_as_a_process(struct pool *pool, int n_picks, uint32_t limit)
 {
     struct key_selector *selector = key_selector_new(&pool->table);
     struct key_wish wish = {.now_ms = pool->now_ms};
-    for (int i = 0; i < n_picks; i++) {
-        if (pool_pick_with(pool, selector, &wish) == NONE) {
-            _exit(1);
+    struct key_choice choice;
+    uint32_t n_idle = 0;
+    while (n_picks > 0) {
+        if (key_selector_pick(selector, &wish, &pool->arena, &choice) == KEY_PICKED) {
+            n_picks--;
+            if (!use_key(pool, &choice, limit)) {
+                _exit(1);
+            }
+        } else if (limit > 1 || ++n_idle > 100000000) {
+            _exit(2);
         }
+        arena_reset(&pool->arena);
     }
     key_selector_free(selector);
     _exit(0);
+}
+
+static void run_processes(struct pool *pool, int n_processes, int n_picks, uint32_t limit)
+{
+    pid_t pids[8];
+    assert_true(n_processes <= 8);
+    for (int i = 0; i < n_processes; i++) {
+        pids[i] = fork();
+        assert_true(pids[i] >= 0);
+        if (pids[i] == 0) {
+            pick_as_a_process(pool, n_picks, limit);
+        }
+    }
+    for (int i = 0; i < n_processes; i++) {
+        int status;
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_int_equal(status, 0);
+    }
 }
 
 // Real processes at the same time. A turn may be taken twice by two that look at the same moment, and then evens out.
@@ -392,21 +434,9 @@ static void check_processes(enum key_algorithm_id algorithm)
 {
     enum { N = 10, N_PROCESSES = 3, N_PICKS = 20000 };
     struct pool pool;
-    pid_t pids[N_PROCESSES];
     pool_init(&pool, algorithm);
     pool_fill(&pool, N);
-    for (int i = 0; i < N_PROCESSES; i++) {
-        pids[i] = fork();
-        assert_true(pids[i] >= 0);
-        if (pids[i] == 0) {
-            pick_as_a_process(&pool, N_PICKS);
-        }
-    }
-    for (int i = 0; i < N_PROCESSES; i++) {
-        int status;
-        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
-        assert_int_equal(status, 0);
-    }
+    run_processes(&pool, N_PROCESSES, N_PICKS, UINT32_MAX);
     uint64_t total = 0;
     for (uint32_t i = 0; i < N; i++) {
         counts[i] = (uint32_t)atomic_load(&key_of(&pool.table, i)->usage_count);
@@ -428,6 +458,27 @@ static void processes_share_the_use(void **state)
     check_processes(KEY_LEAST_USED);
 }
 
+// Each waits for what the others give back, and a key is never with two of them.
+static void check_room(enum key_algorithm_id algorithm)
+{
+    struct pool pool;
+    pool_init(&pool, algorithm);
+    pool.settings.max_inflight = 1;
+    pool_apply(&pool);
+    pool_fill(&pool, 2);
+    run_processes(&pool, 3, 10000, 1);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(atomic_load(&key_of(&pool.table, i)->inflight), 0);
+    }
+    pool_deinit(&pool);
+}
+
+static void processes_keep_to_the_room_of_a_key(void **state)
+{
+    check_room(KEY_LEAST_USED);
+    check_room(KEY_RANDOM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +498,7 @@ int main(void)
         cmocka_unit_test(the_window_forgets),
         cmocka_unit_test(processes_share_the_turns),
         cmocka_unit_test(processes_share_the_use),
+        cmocka_unit_test(processes_keep_to_the_room_of_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

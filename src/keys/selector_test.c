@@ -8,7 +8,9 @@
 
 #include "keys/pool_fixture.h"
 
-enum { MODEL = 77, OTHER_MODEL = 78, NONE = UINT32_MAX };
+enum { MODEL = 77, OTHER_MODEL = 78 };
+
+#define NONE UINT32_MAX
 
 static struct pool pool;
 
@@ -224,6 +226,7 @@ static void views_of_models_follow_what_happens_to_keys(void **state)
             assert_int_equal(pick_for(model), N - 1);
             assert_int_equal(pool_add(&pool, 0, 1), 3);
             assert_int_equal(pick_for(model), 3);
+            assert_int_equal(pick_for(model), N - 1); // which is at another place now
         }
         key_selector_tick(pool.selector, pool.now_ms += 20 * 60 * 1000); // views that nobody asks for go
     }

@@ -5,11 +5,15 @@
 #include "process/solo.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
+#include "account/token_source.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "gateway/gateway.h"
 #include "net/listener.h"
+#include "process/front.h"
+#include "process/keeper.h"
 #include "process/log_sink.h"
 
 enum { N_SIGNALS = 3 };
@@ -19,7 +23,9 @@ struct solo {
     struct loop loop;
     struct config *config; // ref
     const struct config_sources *sources;
+    struct keeper *keeper;
     struct gateway *gateway;
+    struct front front;
     struct log_sink *log;
     uv_signal_t signals[N_SIGNALS];
     struct timer grace;
@@ -29,6 +35,18 @@ struct solo {
 
 // ---- stopping -------------------------------------------------------------------------------------------------------
 
+static void on_keeper_closed(void *arg)
+{
+    struct solo *solo = arg;
+    for (size_t i = 0; i < N_SIGNALS; i++) {
+        uv_close((uv_handle_t *)&solo->signals[i], NULL);
+    }
+    log_info("process", "stopped");
+    log_sink_close(solo->log);
+    loop_stop(&solo->loop);
+}
+
+// Requests first, since they change what is to be stored.
 static void close_all(struct solo *solo)
 {
     if (solo->is_closed) {
@@ -37,12 +55,7 @@ static void close_all(struct solo *solo)
     solo->is_closed = true;
     timer_cancel(&solo->grace);
     gateway_close(solo->gateway);
-    for (size_t i = 0; i < N_SIGNALS; i++) {
-        uv_close((uv_handle_t *)&solo->signals[i], NULL);
-    }
-    log_info("process", "stopped");
-    log_sink_close(solo->log);
-    loop_stop(&solo->loop);
+    keeper_close(solo->keeper, on_keeper_closed, solo);
 }
 
 static void on_drained(void *arg)
@@ -96,6 +109,7 @@ static void reload(struct solo *solo)
             log_warn("config", "a new HOST or PORT takes effect after a restart");
         }
         gateway_set_config(solo->gateway, config);
+        keeper_set_config(solo->keeper, config);
         log_sink_set_config(solo->log, config);
         config_unref(solo->config);
         solo->config = config;
@@ -140,25 +154,102 @@ static void watch_signals(struct solo *solo)
     }
 }
 
+static void tell_credential(const struct solo *solo)
+{
+    uint32_t n_keys = key_table_n_usable(keeper_keys(solo->keeper));
+    unsigned level = token_source_level(keeper_tokens(solo->keeper));
+    char masked[LOG_MASK_SIZE];
+    if (solo->config->factory_api_key.len) {
+        log_info("process", "upstream credential: FACTORY_API_KEY %s", log_mask(solo->config->factory_api_key, masked));
+    } else if (n_keys) {
+        log_info("process", "upstream credential: the key pool, %u keys in use", n_keys);
+    } else if (level) {
+        log_info("process", "upstream credential: %s", level == 3 ? "DROID_REFRESH_KEY" : "auth.json");
+    } else {
+        log_info("process", "upstream credential: the client's own (there is no other)");
+    }
+}
+
 static void tell_start(const struct solo *solo, int fd)
 {
     const struct config *config = solo->config;
     log_info("process", "droid2api %s listening on %.*s port %u, %zu models", DROID2API_VERSION,
              SLICE_ARG(config->host), listener_port(fd), config->n_models);
-    if (config->factory_api_key.len) {
-        char masked[LOG_MASK_SIZE];
-        log_info("process", "upstream credential: FACTORY_API_KEY %s", log_mask(config->factory_api_key, masked));
-    } else {
-        log_info("process", "upstream credential: the client's own (no FACTORY_API_KEY is set)");
-    }
+    tell_credential(solo);
     if (config->n_access_keys == 0) {
         log_warn("process", "API_ACCESS_KEY is not set: whoever reaches this port can use it");
     }
+    if (config->has_weak_admin_key) {
+        log_warn("process", "ADMIN_ACCESS_KEY is weak: use at least 16 characters that nobody can guess");
+    }
+}
+
+// Where this process answers itself: an address that means all of them is none to connect to.
+static void own_url(const struct config *config, int fd, char *url, size_t size)
+{
+    bool is_v6 = slice_find_char(config->host, ':') != SLICE_NOT_FOUND;
+    struct slice host = config->host;
+    if (slice_eq(host, SLICE("0.0.0.0")) || slice_eq(host, SLICE("::"))) {
+        host = is_v6 ? SLICE("::1") : SLICE("127.0.0.1");
+    }
+    snprintf(url, size, is_v6 ? "http://[%.*s]:%u" : "http://%.*s:%u", SLICE_ARG(host), listener_port(fd));
+}
+
+static bool open_keeper(struct solo *solo, int fd)
+{
+    char url[128];
+    struct buf errors = BUF_EMPTY;
+    own_url(solo->config, fd, url, sizeof(url));
+    solo->keeper = keeper_open(&solo->loop, solo->config, url, &errors);
+    if (!solo->keeper) {
+        log_error("process", "%.*s", SLICE_ARG(buf_slice(&errors)));
+        fprintf(stderr, "droid2api: %.*s\n", SLICE_ARG(buf_slice(&errors)));
+    }
+    buf_deinit(&errors);
+    return solo->keeper;
+}
+
+static void open_gateway(struct solo *solo)
+{
+    struct gateway_options options = {
+        .config = solo->config,
+        .keys = keeper_keys(solo->keeper),
+        .tokens = keeper_tokens(solo->keeper),
+        .log_dropped = log_sink_dropped,
+    };
+    solo->gateway = gateway_new(&solo->loop, &options);
+    solo->front = (struct front){
+        .main = &gateway_handler,
+        .main_arg = solo->gateway,
+        .side = &admin_handler,
+        .side_arg = keeper_admin(solo->keeper),
+        .side_serves = admin_serves,
+    };
+    gateway_set_front(solo->gateway, &front_handler, &solo->front);
+}
+
+static void run(struct solo *solo, int fd)
+{
+    open_gateway(solo);
+    watch_signals(solo);
+    tell_start(solo, fd);
+    gateway_listen_take(solo->gateway, fd);
+    loop_run(&solo->loop);
+}
+
+static bool has_strong_key_if_asked(const struct config *config)
+{
+    bool is_refused = config->requires_strong_admin_key && config->has_weak_admin_key;
+    if (is_refused) {
+        fprintf(stderr, "droid2api: ADMIN_ACCESS_KEY is weak, and ADMIN_REQUIRE_STRONG_KEY is set. Use at least 16 "
+                        "characters that nobody can guess.\n");
+    }
+    return !is_refused;
 }
 
 int solo_run_take(struct config *config, const struct config_sources *sources)
 {
-    int fd = listen_or_explain(config);
+    int fd = has_strong_key_if_asked(config) ? listen_or_explain(config) : -1;
     if (fd < 0) {
         config_unref(config);
         return 1;
@@ -169,15 +260,20 @@ int solo_run_take(struct config *config, const struct config_sources *sources)
     timer_init(&solo->grace);
     loop_init(&solo->loop);
     solo->log = log_sink_new(&solo->loop, config);
-    solo->gateway = gateway_new(&solo->loop, config, log_sink_dropped);
-    watch_signals(solo);
-    tell_start(solo, fd);
-    gateway_listen_take(solo->gateway, fd);
-    loop_run(&solo->loop);
+    bool is_open = open_keeper(solo, fd);
+    if (is_open) {
+        run(solo, fd);
+    } else {
+        close(fd);
+        log_sink_close(solo->log);
+    }
     loop_deinit(&solo->loop);
-    gateway_free(solo->gateway);
+    if (is_open) {
+        gateway_free(solo->gateway);
+        keeper_free(solo->keeper);
+    }
     log_sink_free(solo->log);
     config_unref(solo->config);
     mem_free(solo);
-    return 0;
+    return is_open ? 0 : 1;
 }

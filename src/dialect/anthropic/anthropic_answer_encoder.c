@@ -287,16 +287,6 @@ static void on_close(struct state *state, enum block_kind kind, struct buf *out)
     }
 }
 
-static void keep_finish(struct state *state, const struct answer_context *context, const struct finish *finish)
-{
-    state->finish = (struct finish){
-        .reason = finish->reason,
-        .stop_sequence = finish->stop_sequence.ptr ? arena_dup(context->arena, finish->stop_sequence) : SLICE_EMPTY,
-        .detail = finish->detail.ptr ? arena_dup(context->arena, finish->detail) : SLICE_EMPTY,
-        .category = finish->category.ptr ? arena_dup(context->arena, finish->category) : SLICE_EMPTY,
-    };
-}
-
 static void write_event(void *arg, const struct answer_context *context, const struct neutral_event *event,
                         struct buf *out)
 {
@@ -312,7 +302,7 @@ static void write_event(void *arg, const struct answer_context *context, const s
     case EVENT_PART: state->is_part_due = true; break;
     case EVENT_CLOSE: on_close(state, event->block->kind, out); break;
     case EVENT_USAGE: state->usage = *event->usage; break;
-    case EVENT_FINISH: keep_finish(state, context, event->finish); break;
+    case EVENT_FINISH: state->finish = *event->finish; break;
     case EVENT_ERROR: fault_write_error_event(event->error, DIALECT_ANTHROPIC, context->request_id, out); break;
     case EVENT_END: write_end(state, context, out); break;
     case EVENT_CITATION:

@@ -16,8 +16,6 @@
 #include "http/sse_parser.h"
 #include "json/json_reader.h"
 
-#define FOLDER "tests/corpus/dialects/"
-
 static void parse(struct json_doc *doc, struct arena *arena, struct slice text)
 {
     if (json_parse(doc, arena, text, NULL) != 0) {
@@ -222,66 +220,25 @@ static void check_request(struct arena *arena, const char *path, struct slice bo
     buf_deinit(&out);
 }
 
-// One file of a recording.
-struct fixture {
-    struct arena *arena;
-    const char *path;
-    struct slice key;
-    const struct json_doc *doc;
-    const struct json_node *row; // of EXPECTED.json
-};
-
-// True: the file was one to look at.
-typedef bool (*fixture_fn)(const struct fixture *fixture);
-
-// Calls back for every file of Anthropic's; returns how many were looked at.
-static size_t for_each_fixture(fixture_fn check)
+// A request for counting tokens, and its answer.
+static bool counts(const struct fixture *fixture)
 {
-    size_t n_checked = 0;
-    struct arena arena;
-    struct json_doc doc;
-    const struct json_node *key = NULL;
-    const struct json_node *row = NULL;
-    arena_init(&arena, 4096);
-    struct slice index = fixture_read(&arena, FOLDER "EXPECTED.json");
-    assert_true(index.len > 0);
-    parse(&doc, &arena, index);
-    while (json_next_member(&doc, json_root(&doc), &key, &row)) {
-        if (json_string_is(&doc, json_get(&doc, row, SLICE("dialect")), SLICE("anthropic"))) {
-            struct arena own;
-            const struct json_node *file = NULL;
-            arena_init(&own, 4096);
-            while (json_next_element(&doc, json_get(&doc, row, SLICE("files")), &file)) {
-                struct slice parts[] = {SLICE(FOLDER), json_string(&doc, file, &own)};
-                struct fixture fixture = {&own, arena_cstr(&own, arena_concat(&own, parts, 2)),
-                                          json_string(&doc, key, &own), &doc, row};
-                n_checked += check(&fixture);
-            }
-            arena_deinit(&own);
-        }
-    }
-    arena_deinit(&arena);
-    return n_checked;
+    return slice_starts_with(slice_from_cstr(fixture->name), SLICE("an-c"));
 }
 
 static bool check_request_file(const struct fixture *fixture)
 {
-    const struct json_node *status =
-        json_get_path(fixture->doc, fixture->row, (struct slice[]){SLICE("http"), SLICE("status")}, 2);
-    int64_t value = 200;
-    (void)json_int64(fixture->doc, status, &value);
-    if (value != 200 || !slice_ends_with(slice_from_cstr(fixture->path), SLICE(".request.json"))) {
+    if (fixture->dialect != DIALECT_ANTHROPIC || fixture_status(fixture) != 200) {
         return false;
     }
-    check_request(fixture->arena, fixture->path, fixture_read(fixture->arena, fixture->path),
-                  slice_starts_with(fixture->key, SLICE("an-c")));
+    check_request(fixture->arena, fixture->path, fixture_read(fixture->arena, fixture->path), counts(fixture));
     return true;
 }
 
 static void requests_say_the_same_when_written_again(void **state)
 {
     (void)state;
-    assert_true(for_each_fixture(check_request_file) >= 30);
+    assert_true(fixture_each(FIXTURES "EXPECTED.json", SLICE(".request.json"), check_request_file) >= 30);
 }
 
 // ---- answers
@@ -509,11 +466,9 @@ static void assert_same_response(const struct neutral_response *a, const struct 
 
 static bool check_answer_file(const struct fixture *fixture)
 {
-    struct slice name = slice_from_cstr(fixture->path);
     struct arena *arena = fixture->arena;
-    bool is_stream = slice_ends_with(name, SLICE(".sse"));
-    bool is_count = slice_starts_with(fixture->key, SLICE("an-c"));
-    if (is_count || (!is_stream && !slice_ends_with(name, SLICE(".response.json")))) {
+    bool is_stream = slice_ends_with(slice_from_cstr(fixture->path), SLICE(".sse"));
+    if (fixture->dialect != DIALECT_ANTHROPIC || counts(fixture)) {
         return false;
     }
     struct slice bytes = fixture_read(arena, fixture->path);
@@ -532,7 +487,9 @@ static bool check_answer_file(const struct fixture *fixture)
 static void answers_say_the_same_when_written_again(void **state)
 {
     (void)state;
-    assert_true(for_each_fixture(check_answer_file) >= 40);
+    size_t n = fixture_each(FIXTURES "EXPECTED.json", SLICE(".sse"), check_answer_file) +
+               fixture_each(FIXTURES "EXPECTED.json", SLICE(".response.json"), check_answer_file);
+    assert_true(n >= 40);
 }
 
 int main(void)

@@ -18,9 +18,9 @@ static bool is_sealed(const struct json_doc *doc, const struct json_node *block)
     return is_of_type(doc, block, SLICE("thinking")) || is_of_type(doc, block, SLICE("redacted_thinking"));
 }
 
-// What is in a message's list of blocks.
+// What is in a message: one text, or a list of blocks.
 struct content {
-    const struct json_node *blocks; // NULL: it has none
+    const struct json_node *blocks; // NULL: nothing
     size_t n_sealed;
     size_t n_others;
     bool has_call;
@@ -29,6 +29,7 @@ struct content {
 static struct content look_at(const struct json_doc *doc, const struct json_node *message)
 {
     struct content content = {.blocks = json_get(doc, message, SLICE("content"))};
+    content.n_others = json_is(content.blocks, JSON_STRING);
     const struct json_node *block = NULL;
     while (json_is(content.blocks, JSON_ARRAY) && json_next_element(doc, content.blocks, &block)) {
         bool is_seal = is_sealed(doc, block);

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "base/arena.h"
 #include "dialect/anthropic/anthropic_internal.h"
+#include "dialect/arena_fixture.h"
 #include "dialect/translate.h"
 #include "json/json_reader.h"
 
@@ -19,23 +19,6 @@
 #define TOOLS                                                                                                          \
     "\"tools\":[{\"name\":\"a\",\"input_schema\":{\"type\":\"object\"}},{\"name\":\"b\",\"input_schema\":{\"type\":"   \
     "\"object\"}}]"
-
-// Each test has an arena as its state.
-static int set_up(void **state)
-{
-    struct arena *arena = malloc(sizeof(*arena));
-    assert_non_null(arena);
-    arena_init(arena, 4096);
-    *state = arena;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    arena_deinit(*state);
-    free(*state);
-    return 0;
-}
 
 static void parse(struct arena *arena, struct json_doc *doc, const char *text)
 {
@@ -977,26 +960,25 @@ static void clients_find_the_words_they_look_for(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(wrong_requests_are_refused_by_the_name_of_the_member),
-        TEST(members_of_any_type_do_no_harm),
-        TEST(members_are_written_as_the_model_takes_them),
-        TEST(blocks_are_written_as_they_are_taken),
-        TEST(thinking_ends_where_its_thought_is_lost),
-        TEST(schemas_say_what_is_understood),
-        TEST(schemas_of_any_depth_are_written),
-        TEST(streams_become_whole_answers),
-        TEST(arguments_of_the_format_tool_are_the_text),
-        TEST(the_head_has_an_estimate_and_the_end_the_figures),
-        TEST(what_no_figure_says_is_estimated),
-        TEST(an_error_ends_a_stream_without_message_stop),
-        TEST(seals_come_back_as_they_were),
-        TEST(signatures_of_gemini_find_their_places_again),
-        TEST(parts_of_a_summary_are_set_apart),
-        TEST(what_this_dialect_cannot_say_leaves_no_gap),
-        TEST(errors_are_read_by_their_type),
-        TEST(clients_find_the_words_they_look_for),
+        TEST_WITH_ARENA(wrong_requests_are_refused_by_the_name_of_the_member),
+        TEST_WITH_ARENA(members_of_any_type_do_no_harm),
+        TEST_WITH_ARENA(members_are_written_as_the_model_takes_them),
+        TEST_WITH_ARENA(blocks_are_written_as_they_are_taken),
+        TEST_WITH_ARENA(thinking_ends_where_its_thought_is_lost),
+        TEST_WITH_ARENA(schemas_say_what_is_understood),
+        TEST_WITH_ARENA(schemas_of_any_depth_are_written),
+        TEST_WITH_ARENA(streams_become_whole_answers),
+        TEST_WITH_ARENA(arguments_of_the_format_tool_are_the_text),
+        TEST_WITH_ARENA(the_head_has_an_estimate_and_the_end_the_figures),
+        TEST_WITH_ARENA(what_no_figure_says_is_estimated),
+        TEST_WITH_ARENA(an_error_ends_a_stream_without_message_stop),
+        TEST_WITH_ARENA(seals_come_back_as_they_were),
+        TEST_WITH_ARENA(signatures_of_gemini_find_their_places_again),
+        TEST_WITH_ARENA(parts_of_a_summary_are_set_apart),
+        TEST_WITH_ARENA(what_this_dialect_cannot_say_leaves_no_gap),
+        TEST_WITH_ARENA(errors_are_read_by_their_type),
+        TEST_WITH_ARENA(clients_find_the_words_they_look_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,6 +186,7 @@ static void sign(const struct chat_reading *r, struct chat_call *call, struct sl
 static void read_piece(const struct chat_reading *r, struct chat_candidate *candidate, const struct piece *piece)
 {
     struct chat_call *call = find_call(candidate, piece);
+    answer_note(r->answer);
     if (!call) {
         call = call_new(r, candidate, piece->index);
     }

@@ -15,8 +15,6 @@
 #include "dialect/translate.h"
 #include "http/sse_parser.h"
 
-#define FOLDER "tests/corpus/dialects/"
-
 static void parse(struct json_doc *doc, struct arena *arena, struct slice text)
 {
     if (json_parse(doc, arena, text, NULL) != 0) {
@@ -199,7 +197,7 @@ static void a_request_encodes_to_itself(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(PATHS) / sizeof(*PATHS); i++) {
         char path[256];
-        snprintf(path, sizeof(path), FOLDER "%s.request.json", PATHS[i]);
+        snprintf(path, sizeof(path), FIXTURES "%s.request.json", PATHS[i]);
         FILE *file = fopen(path, "rb");
         if (!file) {
             fail_msg("cannot open %s", path);
@@ -360,13 +358,6 @@ static void describe(struct buf *out, const struct neutral_response *response)
 
 // ---- expectations
 
-struct expectation {
-    const struct json_doc *doc;
-    const struct json_node *row;
-    const char *name;
-    struct arena *arena;
-};
-
 static struct slice joined(struct arena *arena, const struct neutral_content *content, enum block_kind kind)
 {
     struct slice text = SLICE_EMPTY;
@@ -379,7 +370,7 @@ static struct slice joined(struct arena *arena, const struct neutral_content *co
     return json_unescape(text, arena);
 }
 
-static void check_text(const struct expectation *e, const struct json_node *expected, const char *member,
+static void check_text(const struct fixture *e, const struct json_node *expected, const char *member,
                        struct slice found)
 {
     struct slice text = json_string(e->doc, json_get(e->doc, expected, slice_from_cstr(member)), e->arena);
@@ -388,7 +379,7 @@ static void check_text(const struct expectation *e, const struct json_node *expe
     }
 }
 
-static void check_arguments(const struct expectation *e, const struct json_node *call, struct slice escaped)
+static void check_arguments(const struct fixture *e, const struct json_node *call, struct slice escaped)
 {
     struct json_doc found;
     parse(&found, e->arena, escaped.len ? json_unescape(escaped, e->arena) : SLICE("{}"));
@@ -398,7 +389,7 @@ static void check_arguments(const struct expectation *e, const struct json_node 
     }
 }
 
-static void check_calls(const struct expectation *e, const struct json_node *expected,
+static void check_calls(const struct fixture *e, const struct json_node *expected,
                         const struct neutral_content *content)
 {
     const struct json_node *call = NULL;
@@ -430,7 +421,7 @@ static const char *finish_name(enum finish_reason reason)
     return reason < sizeof(NAMES) / sizeof(*NAMES) && NAMES[reason] ? NAMES[reason] : "?";
 }
 
-static void check_candidate(const struct expectation *e, const struct json_node *expected,
+static void check_candidate(const struct fixture *e, const struct json_node *expected,
                             const struct neutral_candidate *found)
 {
     const struct json_node *reason = json_get(e->doc, expected, SLICE("finish_ir"));
@@ -443,7 +434,7 @@ static void check_candidate(const struct expectation *e, const struct json_node 
                slice_from_cstr(finish_name(found->finish.reason)));
 }
 
-static void check_figure(const struct expectation *e, const struct json_node *usage, const char *name, int64_t found)
+static void check_figure(const struct fixture *e, const struct json_node *usage, const char *name, int64_t found)
 {
     int64_t expected = 0;
     (void)json_int64(e->doc, json_get(e->doc, usage, slice_from_cstr(name)), &expected);
@@ -452,7 +443,7 @@ static void check_figure(const struct expectation *e, const struct json_node *us
     }
 }
 
-static void compare_with_expected(const struct expectation *e, const struct neutral_response *response)
+static void compare_with_expected(const struct fixture *e, const struct neutral_response *response)
 {
     const struct json_node *expected = json_get(e->doc, e->row, SLICE("expected"));
     const struct json_node *usage = json_get(e->doc, expected, SLICE("usage_ir"));
@@ -506,7 +497,7 @@ static void check_again(const char *name, struct slice bytes, bool is_stream, bo
     round_deinit(&back);
 }
 
-static void check_answer(struct expectation *e, struct slice bytes, bool is_stream)
+static void check_answer(const struct fixture *e, struct slice bytes, bool is_stream)
 {
     struct round round;
     struct buf first = BUF_EMPTY;
@@ -520,33 +511,28 @@ static void check_answer(struct expectation *e, struct slice bytes, bool is_stre
     round_deinit(&round);
 }
 
+// Of those that are no errors: "oc-s…" and "oc-j…".
+static bool is_answer(const struct fixture *fixture)
+{
+    return strncmp(fixture->name, "oc-s", 4) == 0 || strncmp(fixture->name, "oc-j", 4) == 0;
+}
+
+static bool check_file(const struct fixture *fixture)
+{
+    bool is_ours = is_answer(fixture);
+    if (is_ours) {
+        check_answer(fixture, fixture_read(fixture->arena, fixture->path),
+                     slice_ends_with(slice_from_cstr(fixture->path), SLICE(".sse")));
+    }
+    return is_ours;
+}
+
 static void an_answer_is_what_is_expected_and_encodes_to_itself(void **state)
 {
-    struct arena arena;
-    struct json_doc doc;
-    const struct json_node *key = NULL;
-    const struct json_node *row = NULL;
-    size_t n = 0;
     (void)state;
-    arena_init(&arena, 1024 * 1024);
-    parse(&doc, &arena, fixture_read(&arena, FOLDER "EXPECTED.json"));
-    while (json_next_member(&doc, json_root(&doc), &key, &row)) {
-        char name[128];
-        char path[256];
-        snprintf(name, sizeof(name), "%.*s", SLICE_ARG(json_string(&doc, key, &arena)));
-        bool is_stream = strncmp(name, "oc-s", 4) == 0;
-        if (!is_stream && strncmp(name, "oc-j", 4) != 0) {
-            continue;
-        }
-        struct expectation expectation = {&doc, row, name, &arena};
-        snprintf(path, sizeof(path), FOLDER "openai-chat/%s.%s", name, is_stream ? "sse" : "response.json");
-        struct slice bytes = fixture_read(&arena, path);
-        assert_true(bytes.len > 0);
-        check_answer(&expectation, bytes, is_stream);
-        n++;
-    }
+    size_t n = fixture_each(FIXTURES "EXPECTED.json", SLICE(".sse"), check_file) +
+               fixture_each(FIXTURES "EXPECTED.json", SLICE(".response.json"), check_file);
     assert_int_equal(n, 37);
-    arena_deinit(&arena);
 }
 
 int main(void)

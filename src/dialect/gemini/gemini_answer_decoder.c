@@ -151,6 +151,7 @@ static void read_call(struct chunk *chunk, const struct json_node *call, const s
     struct slice name = text_of(chunk, call, SLICE("name"));
     struct slice id = text_of(chunk, call, SLICE("id"));
     struct neutral_opaque opaque = signature_of(chunk, signature, OPAQUE_GEMINI_CALL);
+    answer_note(chunk->answer);
     if (name.len) {
         tell_pending(chunk->d, chunk->answer, chunk->arena, false);
     }

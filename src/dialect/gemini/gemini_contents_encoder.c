@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The conversation of a request. Contents of one role that follow one another are one; each is opened with its first
 // part, because one without parts is refused.
+#include "dialect/gemini/gemini.h"
 #include "dialect/gemini/gemini_media.h"
 #include "dialect/gemini/gemini_names.h"
 #include "dialect/gemini/gemini_request_encoder.h"

@@ -8,27 +8,11 @@
 
 #include <cmocka.h>
 
+#include "dialect/arena_fixture.h"
 #include "dialect/gemini/gemini.h"
 #include "dialect/gemini/gemini_partial_args.h"
 #include "dialect/gemini_schema.h"
 #include "dialect/translate.h"
-
-// Each test has an arena as its state.
-static int set_up(void **state)
-{
-    struct arena *arena = malloc(sizeof(*arena));
-    assert_non_null(arena);
-    arena_init(arena, 4096);
-    *state = arena;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    arena_deinit(*state);
-    free(*state);
-    return 0;
-}
 
 static void parse(struct arena *arena, struct json_doc *doc, struct slice text)
 {
@@ -868,32 +852,30 @@ static void errors_are_written_as_google_does(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(wrong_requests_are_refused_by_the_name_of_the_member),
-        TEST(members_of_any_type_do_no_harm),
-        TEST(requests_are_written_for_their_model),
-        TEST(counting_takes_the_input_only),
-        TEST(thoughts_of_others_come_back_in_one_piece),
-        TEST(signatures_go_back_to_their_parts),
-        TEST(signatures_go_back_to_their_parts_from_anthropic),
-        TEST(schemas_become_json_schemas),
-        TEST(schemas_without_end_are_cut),
-        TEST(pieces_of_arguments_become_an_object),
-        TEST(a_text_is_a_response_for_each_piece),
-        TEST(the_last_response_tells_of_usage_also_where_nothing_is_known),
-        TEST(a_stream_may_be_an_array),
-        TEST(an_array_that_fails_is_whole_all_the_same),
-        TEST(signatures_of_others_ride_on_the_next_part),
-        TEST(a_signature_at_the_end_has_an_empty_text),
-        TEST(a_call_that_is_no_object_is_left_out),
-        TEST(arguments_on_several_lines_are_on_one),
-        TEST(odd_answers_are_answers_or_errors),
-        TEST(errors_are_told_apart),
-        TEST(errors_are_written_as_google_does),
+        TEST_WITH_ARENA(wrong_requests_are_refused_by_the_name_of_the_member),
+        TEST_WITH_ARENA(members_of_any_type_do_no_harm),
+        TEST_WITH_ARENA(requests_are_written_for_their_model),
+        TEST_WITH_ARENA(counting_takes_the_input_only),
+        TEST_WITH_ARENA(thoughts_of_others_come_back_in_one_piece),
+        TEST_WITH_ARENA(signatures_go_back_to_their_parts),
+        TEST_WITH_ARENA(signatures_go_back_to_their_parts_from_anthropic),
+        TEST_WITH_ARENA(schemas_become_json_schemas),
+        TEST_WITH_ARENA(schemas_without_end_are_cut),
+        TEST_WITH_ARENA(pieces_of_arguments_become_an_object),
+        TEST_WITH_ARENA(a_text_is_a_response_for_each_piece),
+        TEST_WITH_ARENA(the_last_response_tells_of_usage_also_where_nothing_is_known),
+        TEST_WITH_ARENA(a_stream_may_be_an_array),
+        TEST_WITH_ARENA(an_array_that_fails_is_whole_all_the_same),
+        TEST_WITH_ARENA(signatures_of_others_ride_on_the_next_part),
+        TEST_WITH_ARENA(a_signature_at_the_end_has_an_empty_text),
+        TEST_WITH_ARENA(a_call_that_is_no_object_is_left_out),
+        TEST_WITH_ARENA(arguments_on_several_lines_are_on_one),
+        TEST_WITH_ARENA(odd_answers_are_answers_or_errors),
+        TEST_WITH_ARENA(errors_are_told_apart),
+        TEST_WITH_ARENA(errors_are_written_as_google_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,6 @@
 #include "dialect/stream_grammar.h"
 #include "dialect/translate.h"
 
-#define FOLDER "tests/corpus/dialects/"
 #define MODEL "gpt-5.2" // reasons, and thinking can be switched off
 
 // ---- requests, translated
@@ -205,7 +204,7 @@ static const char *const ACCEPTED[] = {
 
 static void recorded_request(struct translated *t, struct arena *arena, const char *name)
 {
-    const char *path = arena_cstr(arena, arena_printf(arena, FOLDER "%s.request.json", name));
+    const char *path = arena_cstr(arena, arena_printf(arena, FIXTURES "%s.request.json", name));
     struct slice body = fixture_read(arena, path);
     struct json_doc doc;
     assert_int_equal(json_parse(&doc, arena, body, NULL), 0);
@@ -843,7 +842,7 @@ static void check_recorded(struct arena *arena, const char *name)
 {
     struct answer_context context = fixture_context(arena, DIALECT_RESPONSES, DIALECT_RESPONSES);
     struct slice bytes =
-        fixture_read(arena, arena_cstr(arena, arena_printf(arena, FOLDER "openai-responses/%s", name)));
+        fixture_read(arena, arena_cstr(arena, arena_printf(arena, FIXTURES "openai-responses/%s", name)));
     const struct neutral_response *response = slice_ends_with(slice_from_cstr(name), SLICE(".sse"))
                                                   ? fixture_decode_stream(&context, bytes, CUT_NOWHERE)
                                                   : fixture_decode_body(&context, bytes);

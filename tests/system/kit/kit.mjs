@@ -3,6 +3,7 @@
 export * from './abort.mjs';
 export * from './dialects.mjs';
 export * from './listen.mjs';
+export * from './pool.mjs';
 export * from './program.mjs';
 export * from './proxy.mjs';
 export * from './recorder.mjs';

@@ -28,8 +28,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 
 export class Program {
-  // Nothing of the caller's environment reaches the program but the search path.
-  constructor(bin, args, { cwd, env = {} }) {
+  // Nothing of the caller's environment reaches the program but the search path. `input` is what it reads from standard
+  // input; without it there is none.
+  constructor(bin, args, { cwd, env = {}, input }) {
     if (!existsSync(bin)) {
       throw new Error(`${bin} is missing: build it first (./test.sh does)`);
     }
@@ -40,8 +41,9 @@ export class Program {
     this.child = spawn(bin, args, {
       cwd,
       env: { PATH: process.env.PATH, HOME: cwd, ...sanitizerOptions, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });
+    this.child.stdin?.on('error', () => {}).end(input); // who does not read it all says so by how it ends
     this.child.stdout.setEncoding('utf8').on('data', (text) => (this.stdout += text));
     this.child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
     running.add(this);
@@ -84,6 +86,12 @@ export class Program {
       await this.ended;
       throw new Error(`${error.message}\n${this.output}`);
     }
+  }
+
+  // As if the machine had stopped: nothing can be done about it, and nothing is judged.
+  async crash() {
+    this.kill('SIGKILL');
+    await this.ended;
   }
 
   // A program must end by itself when told to, with 0, and without a word from a sanitizer.

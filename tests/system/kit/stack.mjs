@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Program, programs } from './program.mjs';
 import { waitFor } from './wait.mjs';
 import { call } from './wire.mjs';
@@ -40,6 +40,20 @@ export class Simulator {
 
   async stats() {
     return (await this.#get('/_sim/stats')).json;
+  }
+
+  // What each credential got: {credential: {requests, served, tokens}}.
+  async keys() {
+    return (await this.#get('/_sim/keys')).json;
+  }
+
+  // What the token endpoint was asked for: {family: {calls, granted}}.
+  async tokens() {
+    return (await this.#get('/_sim/tokens')).json;
+  }
+
+  async forget() {
+    await call(this.port, { method: 'DELETE', path: '/_sim/requests' }, { host: this.host });
   }
 
   // What has arrived, newest first; `key` narrows it to the requests with exactly this credential.
@@ -95,37 +109,57 @@ export function simulatorConfig(url) {
 }
 
 export class Gateway {
-  // `config` is the whole of config.json (undefined: none); `env` its environment.
-  static async start({ config, env = {}, dotenv, release = false, host = '127.0.0.1', args = [], waitReady = true }) {
+  // `config` is the whole of config.json (undefined: none); `env` its environment; `files` more files of its directory,
+  // by their path; `wrap` makes the command line of the program another one.
+  static async start({ config, files = {}, dotenv, waitReady = true, host = '127.0.0.1', ...launch }) {
     const directory = mkdtempSync(join(tmpdir(), 'droid2api-gateway-'));
     const gateway = new Gateway(directory, host);
     gateway.writeConfig(config);
-    if (dotenv !== undefined) {
-      writeFileSync(join(directory, '.env'), dotenv);
+    gateway.write({ ...(dotenv !== undefined && { '.env': dotenv }), ...files });
+    try {
+      await gateway.launch({ ...launch, waitReady });
+    } catch (error) {
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
     }
+    return gateway;
+  }
+
+  // Starts the program in its directory. What is not said is as it was the last time.
+  async launch(options = {}) {
+    this.options = { env: {}, release: false, args: [], waitReady: true, wrap: (command) => command, ...this.options, ...options };
+    const { env, release, args, waitReady, wrap } = this.options;
     const bin = release ? programs.releaseGateway : programs.gateway;
     for (let attempt = 1; ; attempt++) {
-      gateway.port = await freePort(host);
-      const program = new Program(bin, args, {
-        cwd: directory,
-        env: { PORT: String(gateway.port), HOST: host, NODE_ENV: 'development', ...env },
+      this.port = await freePort(this.host);
+      this.url = `http://${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.port}`;
+      const [command, ...rest] = wrap([bin, ...args]);
+      const program = new Program(command, rest, {
+        cwd: this.directory,
+        env: { PORT: String(this.port), HOST: this.host, NODE_ENV: 'development', ...env },
       });
-      gateway.program = program;
-      gateway.url = `http://${host.includes(':') ? `[${host}]` : host}:${gateway.port}`;
+      this.program = program;
       if (!waitReady) {
-        return gateway;
+        return;
       }
       try {
-        await program.waitReady('an answer', async () => (await gateway.call({ path: '/health' })).status === 200);
-        return gateway;
+        await program.waitReady('an answer', async () => (await this.call({ path: '/health' })).status === 200);
+        return;
       } catch (error) {
         // Somebody else took the port between our look and the program's bind.
         if (attempt >= 3 || !/in use|EADDRINUSE/i.test(program.stderr + program.stdout)) {
-          rmSync(directory, { recursive: true, force: true });
           throw error;
         }
       }
     }
+  }
+
+  // Ends it and starts it again; `crash` without giving it time to do anything.
+  async restart({ crash = false, ...options } = {}) {
+    if (this.program.exit === null) {
+      await (crash ? this.program.crash() : this.program.stop());
+    }
+    await this.launch(options);
   }
 
   constructor(directory, host) {
@@ -139,6 +173,21 @@ export class Gateway {
       const text = typeof config === 'string' ? config : JSON.stringify(config, null, 2);
       writeFileSync(join(this.directory, 'data', 'config.json'), text);
     }
+  }
+
+  path(...names) {
+    return join(this.directory, ...names);
+  }
+
+  write(files) {
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(dirname(this.path(name)), { recursive: true, mode: 0o700 });
+      writeFileSync(this.path(name), typeof content === 'string' ? content : JSON.stringify(content, null, 2), { mode: 0o600 });
+    }
+  }
+
+  readJson(name) {
+    return JSON.parse(readFileSync(this.path(name), 'utf8'));
   }
 
   async call(request, options) {
@@ -184,8 +233,8 @@ export class Gateway {
   }
 }
 
-// Both together. `config` is merged over the default configuration of the simulator's models and endpoints, or is a
-// function that makes it from the simulator.
+// Both together. `config` is merged over the default configuration of the simulator's models and endpoints; it and `env`
+// may be functions that make it from the simulator.
 export class Stack {
   static async start({ config = {}, env, release = false, simulator: simulatorOptions, ...gatewayOptions } = {}) {
     const stack = new Stack();
@@ -193,7 +242,8 @@ export class Stack {
     try {
       const extra = typeof config === 'function' ? config(stack.simulator) : config;
       stack.config = { ...simulatorConfig(stack.simulator.url), ...extra };
-      stack.gateway = await Gateway.start({ config: stack.config, env, release, ...gatewayOptions });
+      const environment = typeof env === 'function' ? env(stack.simulator) : env;
+      stack.gateway = await Gateway.start({ config: stack.config, env: environment, release, ...gatewayOptions });
     } catch (error) {
       await stack.simulator.stop();
       throw error;

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// The objects that the files of this folder share, and the handlers that the router knows. Never included from outside
+// of it.
+#pragma once
+
+#include "admin/admin.h"
+#include "admin/admin_access.h"
+#include "base/list.h"
+#include "json/json_reader.h"
+
+struct admin {
+    struct admin_options options; // its pointers are borrowed
+    struct config *config;        // ref
+    struct admin_guard *guard;    // owned
+    struct list changes;          // struct change: that are being written
+};
+
+// One request and its answer. Lives in the arena of its server_exchange.
+struct admin_exchange {
+    struct admin *admin;        // borrowed
+    struct server_exchange *ex; // borrowed; its arena is ours
+    const struct admin_route *route;
+    struct slice request_id;
+    struct slice client; // address of who asks, as text
+    struct slice id;     // from the path, decoded; empty where it has none
+    struct slice query;  // without "?"
+    struct json_doc doc; // of the body, where the route reads one
+
+    // What goes on after the handler has returned; NULL when nothing does.
+    struct change *change;                      // is being written
+    void *state;                                // of the handler, arena
+    void (*on_drain)(struct admin_exchange *x); // the client has taken what was written
+    void (*on_end)(struct admin_exchange *x);   // the exchange is over, one way or another
+};
+
+static inline struct arena *admin_arena(struct admin_exchange *x)
+{
+    return &x->ex->arena;
+}
+
+static inline struct key_store *admin_store(struct admin_exchange *x)
+{
+    return x->admin->options.store;
+}
+
+// The handlers. Each answers the exchange, at once or later, exactly once.
+void admin_stats_show(struct admin_exchange *x); // admin_stats.c
+
+void keys_list(struct admin_exchange *x); // keys_list.c
+
+void keys_edit_show(struct admin_exchange *x); // keys_edit.c
+void keys_edit_add(struct admin_exchange *x);
+void keys_edit_change(struct admin_exchange *x);
+void keys_edit_remove(struct admin_exchange *x);
+void keys_edit_toggle(struct admin_exchange *x);
+void keys_edit_set_notes(struct admin_exchange *x);
+void keys_edit_set_pool(struct admin_exchange *x);
+
+void keys_batch_add(struct admin_exchange *x); // keys_batch.c
+void keys_batch_remove_disabled(struct admin_exchange *x);
+void keys_batch_remove_banned(struct admin_exchange *x);
+
+void keys_export(struct admin_exchange *x); // keys_export.c
+
+void key_testing_one(struct admin_exchange *x); // key_testing_one.c
+void key_testing_all(struct admin_exchange *x);
+
+void admin_groups_list(struct admin_exchange *x); // admin_groups.c
+void admin_groups_add(struct admin_exchange *x);
+void admin_groups_change(struct admin_exchange *x);
+void admin_groups_remove(struct admin_exchange *x);
+
+void pool_config_show(struct admin_exchange *x); // pool_config.c
+void pool_config_change(struct admin_exchange *x);
+void pool_config_reset(struct admin_exchange *x);
+
+void cooldowns_list(struct admin_exchange *x); // cooldowns.c
+void cooldowns_clear(struct admin_exchange *x);
+void cooldowns_clear_key(struct admin_exchange *x);
+
+void token_usage_list(struct admin_exchange *x); // token_usage.c
+void token_usage_show(struct admin_exchange *x);
+void token_usage_summary(struct admin_exchange *x);
+void token_usage_sync(struct admin_exchange *x);
+void token_usage_cleanup(struct admin_exchange *x);
+void token_usage_trend(struct admin_exchange *x);
+void token_usage_clear(struct admin_exchange *x);

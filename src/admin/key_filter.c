@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "admin/key_filter.h"
+
+#include "admin/key_facts.h"
+
+const struct key_filter key_filter_all = {.status = KEY_FILTER_ANY_STATUS};
+
+bool key_filter_read_status(struct slice name, int *status_r)
+{
+    if (slice_eq(name, SLICE("all"))) {
+        *status_r = KEY_FILTER_ANY_STATUS;
+        return true;
+    }
+    for (int status = KEY_ACTIVE; status <= KEY_BANNED; status++) {
+        if (slice_eq(name, key_facts_status_name((enum key_status)status))) {
+            *status_r = status;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct key_filter key_filter_read(struct query_reader *reader)
+{
+    struct key_filter filter = {.status = KEY_FILTER_ANY_STATUS};
+    struct slice status = query_text(reader, SLICE("status"));
+    if (status.ptr && !key_filter_read_status(status, &filter.status)) {
+        query_problem(reader, SLICE("'status' must be all, active, disabled or banned."));
+    }
+    filter.group = query_text(reader, SLICE("poolGroup"));
+    filter.provider = query_text(reader, SLICE("provider"));
+    return filter;
+}
+
+bool key_filter_takes(const struct key_filter *filter, const struct admin *admin, const struct key_record *record)
+{
+    return (filter->status == KEY_FILTER_ANY_STATUS ||
+            key_facts_status(admin->options.table, record) == (enum key_status)filter->status) &&
+           (!filter->group.ptr || slice_eq(filter->group, key_facts_group(admin->options.store, record))) &&
+           (!filter->provider.ptr || slice_eq_nocase(filter->provider, record->provider));
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+// A page of the keys: filtered, sorted, cut. The keys are looked at once, and sorted once where an order is asked for.
+#include <stdlib.h>
+
+#include "admin/key_facts.h"
+#include "admin/key_filter.h"
+#include "admin/key_json.h"
+#include "admin/reply.h"
+#include "base/clock.h"
+
+enum { LIMIT_DEFAULT = 10, LIMIT_MAX = 1000 };
+
+// ---- order ----------------------------------------------------------------------------------------------------------
+
+// What a key is sorted by: a number or a text. Keys that are equal stay in the order of the document.
+struct sort_key {
+    double number;
+    struct slice text;
+    size_t index;
+};
+
+struct sorting {
+    struct admin *admin;
+    int64_t now_ms;
+};
+
+struct sort_field {
+    struct slice name;
+    void (*set)(struct sort_key *key, const struct key_record *record, const struct key_slot *slot,
+                const struct sorting *s);
+};
+
+#define BY_NUMBER(function, value)                                                                                     \
+    static void function(struct sort_key *key, const struct key_record *record, const struct key_slot *slot,           \
+                         const struct sorting *s)                                                                      \
+    {                                                                                                                  \
+        (void)record, (void)slot, (void)s;                                                                             \
+        key->number = (double)(value);                                                                                 \
+    }
+#define BY_TEXT(function, value)                                                                                       \
+    static void function(struct sort_key *key, const struct key_record *record, const struct key_slot *slot,           \
+                         const struct sorting *s)                                                                      \
+    {                                                                                                                  \
+        (void)slot, (void)s;                                                                                           \
+        key->text = (value);                                                                                           \
+    }
+
+BY_TEXT(by_id, record->id)
+BY_TEXT(by_notes, record->notes)
+BY_TEXT(by_provider, record->provider)
+BY_TEXT(by_group, record->group)
+BY_TEXT(by_secret, record->secret)
+BY_NUMBER(by_status, slot->status)
+BY_NUMBER(by_created, record->created_ms)
+BY_NUMBER(by_last_used, slot->last_used_ms)
+BY_NUMBER(by_last_test, slot->last_test_ms)
+BY_NUMBER(by_usage, slot->usage_count)
+BY_NUMBER(by_requests, slot->total_requests)
+BY_NUMBER(by_successes, slot->success_requests)
+BY_NUMBER(by_errors, slot->error_count)
+BY_NUMBER(by_success_rate, key_facts_success_rate(slot))
+BY_NUMBER(by_score, key_facts_weight_score(slot, key_store_settings(s->admin->options.store), s->now_ms))
+BY_NUMBER(by_inflight, slot->inflight)
+BY_NUMBER(by_tokens, slot->input_tokens + slot->output_tokens)
+BY_NUMBER(by_remaining, key_remaining(slot))
+BY_NUMBER(by_weight, record->weight)
+BY_NUMBER(by_cooldown, key_facts_cooling_until(slot, s->now_ms))
+
+static const struct sort_field sort_fields[] = {
+    {SLICE_INIT("id"), by_id},
+    {SLICE_INIT("key"), by_secret},
+    {SLICE_INIT("notes"), by_notes},
+    {SLICE_INIT("provider"), by_provider},
+    {SLICE_INIT("poolGroup"), by_group},
+    {SLICE_INIT("status"), by_status},
+    {SLICE_INIT("created_at"), by_created},
+    {SLICE_INIT("last_used_at"), by_last_used},
+    {SLICE_INIT("last_test_at"), by_last_test},
+    {SLICE_INIT("usage_count"), by_usage},
+    {SLICE_INIT("total_requests"), by_requests},
+    {SLICE_INIT("success_requests"), by_successes},
+    {SLICE_INIT("error_count"), by_errors},
+    {SLICE_INIT("success_rate"), by_success_rate},
+    {SLICE_INIT("weight_score"), by_score},
+    {SLICE_INIT("inflight"), by_inflight},
+    {SLICE_INIT("tokens"), by_tokens},
+    {SLICE_INIT("remaining"), by_remaining},
+    {SLICE_INIT("weight"), by_weight},
+    {SLICE_INIT("cooldown_until"), by_cooldown},
+};
+enum { N_SORT_FIELDS = sizeof(sort_fields) / sizeof(*sort_fields) };
+
+static const struct sort_field *read_sort(struct query_reader *query)
+{
+    struct slice name = query_text(query, SLICE("sort"));
+    struct slice known = SLICE_EMPTY;
+    if (!name.ptr) {
+        return NULL;
+    }
+    for (size_t i = 0; i < N_SORT_FIELDS; i++) {
+        if (slice_eq(name, sort_fields[i].name)) {
+            return &sort_fields[i];
+        }
+        known =
+            arena_printf(query->arena, "%.*s%s%.*s", SLICE_ARG(known), i ? ", " : "", SLICE_ARG(sort_fields[i].name));
+    }
+    query_problem(query, arena_printf(query->arena, "'sort' must be one of %.*s.", SLICE_ARG(known)));
+    return NULL;
+}
+
+static bool read_is_descending(struct query_reader *query)
+{
+    struct slice order = query_text(query, SLICE("order"));
+    if (order.ptr && !slice_eq(order, SLICE("asc")) && !slice_eq(order, SLICE("desc"))) {
+        query_problem(query, SLICE("'order' must be asc or desc."));
+    }
+    return slice_eq(order, SLICE("desc"));
+}
+
+static int compare_text(struct slice a, struct slice b)
+{
+    int c = a.len && b.len ? memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len) : 0;
+    return c ? c : (a.len > b.len) - (a.len < b.len);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct sort_key *left = a;
+    const struct sort_key *right = b;
+    int c = (left->number > right->number) - (left->number < right->number);
+    c = c ? c : compare_text(left->text, right->text);
+    return c ? c : (left->index > right->index) - (left->index < right->index);
+}
+
+// ---- choice ---------------------------------------------------------------------------------------------------------
+
+struct request {
+    struct key_filter filter;
+    struct slice text; // that id, notes or masked key must have; in small letters; empty: any
+    const struct sort_field *sort;
+    bool is_descending;
+    uint32_t page;
+    uint32_t limit;
+    struct key_view view;
+};
+
+static char lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+// `needle` is in small letters.
+static bool has_text(struct slice text, struct slice needle)
+{
+    for (size_t at = 0; at + needle.len <= text.len; at++) {
+        size_t n = 0;
+        while (n < needle.len && lower(text.ptr[at + n]) == needle.ptr[n]) {
+            n++;
+        }
+        if (n == needle.len) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_found(struct slice text, const struct key_record *record)
+{
+    char masked[KEY_FACTS_MASK_SIZE];
+    return text.len == 0 || has_text(record->id, text) || has_text(record->notes, text) ||
+           has_text(key_facts_mask(record->secret, masked), text);
+}
+
+static struct slice read_text(struct query_reader *query)
+{
+    struct slice text = query_text(query, SLICE("q"));
+    char *copy = arena_cstr(query->arena, text);
+    for (size_t i = 0; i < text.len; i++) {
+        copy[i] = lower(copy[i]);
+    }
+    return slice_of(copy, text.len);
+}
+
+static struct request read_request(struct query_reader *query)
+{
+    struct request request = {.filter = key_filter_read(query), .text = read_text(query)};
+    request.sort = read_sort(query);
+    request.is_descending = read_is_descending(query);
+    request.page = query_number(query, SLICE("page"), 1, UINT32_MAX, 1);
+    request.limit = query_number(query, SLICE("limit"), 1, LIMIT_MAX, LIMIT_DEFAULT);
+    request.view = (struct key_view){.now_ms = clock_wall_ms()};
+    request.view.shows_balance = query_bool(query, SLICE("includeTokenUsage"));
+    return request;
+}
+
+// Those that fit, sorted; how many.
+static size_t choose(struct admin *admin, const struct request *request, struct sort_key *chosen)
+{
+    const struct sorting sorting = {admin, request->view.now_ms};
+    size_t n_keys = key_store_n_keys(admin->options.store);
+    size_t n = 0;
+    for (size_t i = 0; i < n_keys; i++) {
+        const struct key_record *record = key_store_key(admin->options.store, i);
+        if (!key_filter_takes(&request->filter, admin, record) || !is_found(request->text, record)) {
+            continue;
+        }
+        chosen[n] = (struct sort_key){.index = i};
+        if (request->sort) {
+            request->sort->set(&chosen[n], record, key_facts_slot(admin->options.table, record), &sorting);
+        }
+        n++;
+    }
+    if (request->sort) {
+        qsort(chosen, n, sizeof(*chosen), compare);
+    }
+    return n;
+}
+
+// ---- the answer -----------------------------------------------------------------------------------------------------
+
+static void write_page(struct admin_exchange *x, struct json_writer *w, const struct request *request,
+                       const struct sort_key *chosen, size_t n)
+{
+    size_t first = (size_t)(request->page - 1) * request->limit;
+    json_key(w, SLICE("keys"));
+    json_begin_array(w);
+    for (size_t i = first; i < n && i < first + request->limit; i++) {
+        size_t at = request->is_descending ? n - 1 - i : i;
+        key_json_write(x, w, key_store_key(admin_store(x), chosen[at].index), &request->view);
+    }
+    json_end_array(w);
+}
+
+static void write_pagination(struct json_writer *w, const struct request *request, size_t n)
+{
+    json_key(w, SLICE("pagination"));
+    json_begin_object(w);
+    json_member_int(w, SLICE("page"), request->page);
+    json_member_int(w, SLICE("limit"), request->limit);
+    json_member_int(w, SLICE("total"), (int64_t)n);
+    json_member_int(w, SLICE("total_pages"), (int64_t)((n + request->limit - 1) / request->limit));
+    json_end_object(w);
+}
+
+void keys_list(struct admin_exchange *x)
+{
+    struct query_reader query = query_read(x);
+    struct request request = read_request(&query);
+    struct reply reply;
+    if (!query_is_good(x, &query)) {
+        return;
+    }
+    struct sort_key *chosen = mem_alloc((key_store_n_keys(admin_store(x)) + 1) * sizeof(*chosen));
+    size_t n = choose(x->admin, &request, chosen);
+    reply_begin(&reply);
+    json_begin_object(&reply.w);
+    write_page(x, &reply.w, &request, chosen, n);
+    write_pagination(&reply.w, &request, n);
+    json_end_object(&reply.w);
+    mem_free(chosen);
+    reply_send(x, &reply, SLICE_EMPTY);
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// The table of admin routes.
+#pragma once
+
+#include "base/arena.h"
+#include "http/h1_head.h"
+
+struct admin_exchange;
+
+struct admin_route {
+    enum http_method method;
+    const char *pattern; // "/admin/keys/{id}"
+    void (*serve)(struct admin_exchange *x);
+    bool reads_body; // a JSON object, or nothing
+};
+
+struct router_match {
+    const struct admin_route *route; // NULL: there is none for this path and method
+    struct slice id;                 // the part of the path at {id}, decoded; arena
+    struct slice allow; // of a path that exists: its methods, "GET, HEAD"; arena. Empty: there is no such path
+};
+// HEAD finds what GET does.
+struct router_match router_find(struct arena *arena, struct slice path, enum http_method method);
+
+// Is this a path of a part that other versions of the API have and this one does not?
+bool router_is_missing_part(struct slice path);

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT
+// Balances: as they were fetched, added up, fetched anew, forgotten.
+#include "admin/change.h"
+#include "admin/key_facts.h"
+#include "admin/key_filter.h"
+#include "admin/key_json.h"
+#include "admin/key_walk.h"
+#include "admin/reply.h"
+#include "base/clock.h"
+
+enum { TREND_DAYS_DEFAULT = 7, TREND_DAYS_MAX = 365 };
+#define DAY_MS (24LL * 3600 * 1000)
+
+static struct balance_sync *balances(struct admin_exchange *x)
+{
+    return x->admin->options.balances;
+}
+
+// ---- totals ---------------------------------------------------------------------------------------------------------
+
+// Of all keys that are in the pool, known or not; *n_known_r: those of which something is known.
+static struct balance_summary add_up(struct admin_exchange *x, size_t *n_known_r)
+{
+    struct balance_summary summary = {0};
+    size_t n_keys = key_store_n_keys(admin_store(x));
+    for (size_t i = 0; i < n_keys; i++) {
+        const struct balance *balance = balance_find(balances(x), key_store_key(admin_store(x), i)->id);
+        if (balance) {
+            balance_summary_add(&summary, balance);
+        }
+    }
+    *n_known_r = summary.total_keys;
+    summary.total_keys = n_keys;
+    return summary;
+}
+
+static void write_totals(struct admin_exchange *x, struct json_writer *w, const struct balance_summary *summary)
+{
+    json_begin_object(w);
+    json_member_int(w, SLICE("total_limit"), summary->total_limit);
+    json_member_int(w, SLICE("total_used"), summary->total_used);
+    json_member_int(w, SLICE("total_remaining"), summary->total_remaining);
+    json_member_int(w, SLICE("successful_keys"), (int64_t)summary->successful_keys);
+    json_member_int(w, SLICE("total_keys"), (int64_t)summary->total_keys);
+    reply_member_time(w, SLICE("last_full_sync"), balance_last_full_sync_ms(balances(x)));
+    json_end_object(w);
+}
+
+void token_usage_summary(struct admin_exchange *x)
+{
+    size_t n_known;
+    struct balance_summary totals = add_up(x, &n_known);
+    struct reply reply;
+    reply_begin(&reply);
+    write_totals(x, &reply.w, &totals);
+    reply_send(x, &reply, SLICE_EMPTY);
+}
+
+// ---- fetching -------------------------------------------------------------------------------------------------------
+
+struct fetching {
+    struct admin_exchange *x; // borrowed
+    struct balance_run *run;  // NULL: it has ended
+    void (*on_end)(struct admin_exchange *x, const struct balance_result *result);
+};
+
+static void forget_run(struct admin_exchange *x)
+{
+    struct fetching *fetching = x->state;
+    if (fetching->run) {
+        balance_run_forget(fetching->run);
+    }
+}
+
+static void on_run_end(void *arg, const struct balance_result *result)
+{
+    struct fetching *fetching = arg;
+    fetching->run = NULL;
+    fetching->x->on_end = NULL;
+    fetching->on_end(fetching->x, result);
+}
+
+// `n_ids` 0: of all keys.
+static void fetch(struct admin_exchange *x, const struct slice *ids, size_t n_ids,
+                  void (*on_end)(struct admin_exchange *x, const struct balance_result *result))
+{
+    struct fetching *fetching = arena_zalloc(admin_arena(x), sizeof(*fetching));
+    *fetching = (struct fetching){.x = x, .on_end = on_end};
+    x->state = fetching;
+    x->on_end = forget_run;
+    fetching->run = balance_sync_run(balances(x), ids, n_ids, on_run_end, fetching);
+}
+
+static void answer_sync(struct admin_exchange *x, const struct balance_result *result)
+{
+    struct reply reply;
+    reply_begin(&reply);
+    json_begin_object(&reply.w);
+    json_member_int(&reply.w, SLICE("total"), (int64_t)result->n_all);
+    json_member_int(&reply.w, SLICE("success"), (int64_t)result->n_success);
+    json_member_int(&reply.w, SLICE("failed"), (int64_t)result->n_failed);
+    json_key(&reply.w, SLICE("failed_keys"));
+    json_begin_array(&reply.w);
+    for (size_t i = 0; i < result->n_failed; i++) {
+        json_write_string(&reply.w, result->failed[i]);
+    }
+    json_end_array(&reply.w);
+    json_end_object(&reply.w);
+    reply_send(x, &reply, SLICE_EMPTY);
+}
+
+void token_usage_sync(struct admin_exchange *x)
+{
+    change_audit(x, SLICE("asks for the balances of all keys"), "begun");
+    fetch(x, NULL, 0, answer_sync);
+}
+
+// ---- looking --------------------------------------------------------------------------------------------------------
+
+static void write_usage(struct key_walk *walk, const struct key_record *record, struct buf *out)
+{
+    struct json_writer w;
+    if (walk->n_written) {
+        buf_append_char(out, ',');
+    }
+    buf_append_char(out, '"');
+    json_escape(out, record->id);
+    buf_append(out, SLICE("\":"));
+    json_writer_init(&w, out);
+    key_json_write_balance(&w, balance_find(balances(walk->x), record->id));
+}
+
+// Summary and age of what is known; then the keys, which may be many, as they are taken.
+static struct slice usage_head(struct admin_exchange *x)
+{
+    size_t n_known;
+    struct balance_summary totals = add_up(x, &n_known);
+    struct buf text = BUF_EMPTY;
+    struct json_writer w;
+    json_writer_init(&w, &text);
+    json_begin_object(&w);
+    json_key(&w, SLICE("summary"));
+    write_totals(x, &w, &totals);
+    json_key(&w, SLICE("cache_info"));
+    json_begin_object(&w);
+    json_member_int(&w, SLICE("cached_keys"), (int64_t)n_known);
+    reply_member_time(&w, SLICE("last_full_sync"), balance_last_full_sync_ms(balances(x)));
+    json_end_object(&w);
+    json_end_object(&w);
+    text.len--; // goes on with the keys
+    struct slice head =
+        arena_printf(admin_arena(x), "{\"success\":true,\"data\":%.*s,\"keys\":{", SLICE_ARG(buf_slice(&text)));
+    buf_deinit(&text);
+    return head;
+}
+
+static void answer_list(struct admin_exchange *x, const struct balance_result *result)
+{
+    static const struct key_filter all = {.status = KEY_FILTER_ANY_STATUS};
+    struct key_walk *walk = arena_zalloc(admin_arena(x), sizeof(*walk));
+    struct buf headers = BUF_EMPTY;
+    (void)result;
+    walk->ids = key_walk_choose(x, &all, &walk->n_ids);
+    walk->write = write_usage;
+    walk->head = usage_head(x);
+    walk->tail = SLICE("}}}");
+    reply_write_headers(&headers, x->request_id, SLICE("application/json"));
+    struct slice lines = arena_dup(admin_arena(x), buf_slice(&headers));
+    buf_deinit(&headers);
+    key_walk_start(x, walk, lines);
+}
+
+void token_usage_list(struct admin_exchange *x)
+{
+    struct query_reader query = query_read(x);
+    bool is_forced = query_bool(&query, SLICE("forceRefresh"));
+    if (!query_is_good(x, &query)) {
+        return;
+    }
+    if (is_forced) {
+        fetch(x, NULL, 0, answer_list);
+    } else {
+        answer_list(x, NULL);
+    }
+}
+
+static void answer_one(struct admin_exchange *x, const struct balance_result *result)
+{
+    const struct balance *balance = balance_find(balances(x), x->id);
+    struct reply reply;
+    (void)result;
+    if (!balance) {
+        reply_fail(x, 404, SLICE("Nothing is known of this key's balance yet. Ask with forceRefresh=true."));
+        return;
+    }
+    reply_begin(&reply);
+    key_json_write_balance(&reply.w, balance);
+    reply_send(x, &reply, SLICE_EMPTY);
+}
+
+void token_usage_show(struct admin_exchange *x)
+{
+    struct query_reader query = query_read(x);
+    bool is_forced = query_bool(&query, SLICE("forceRefresh"));
+    if (!query_is_good(x, &query)) {
+        return;
+    }
+    if (!key_store_find(admin_store(x), x->id)) {
+        reply_refuse(x, KEY_STORE_NO_SUCH_KEY);
+    } else if (is_forced) {
+        fetch(x, &x->id, 1, answer_one);
+    } else {
+        answer_one(x, NULL);
+    }
+}
+
+// ---- what was used by day -------------------------------------------------------------------------------------------
+
+static void write_day(struct json_writer *w, int64_t day_ms, const uint64_t *tokens)
+{
+    char date[CLOCK_ISO8601_SIZE];
+    clock_format_iso8601(date, day_ms);
+    json_begin_object(w);
+    json_member_string(w, SLICE("date"), slice_of(date, 10));
+    json_key(w, SLICE("tokens"));
+    if (tokens) {
+        json_write_int(w, (int64_t)*tokens);
+    } else {
+        json_write_null(w);
+    }
+    json_end_object(w);
+}
+
+// There is no history yet: of the days before today nothing is known.
+void token_usage_trend(struct admin_exchange *x)
+{
+    struct query_reader query = query_read(x);
+    uint32_t n_days = query_number(&query, SLICE("days"), 1, TREND_DAYS_MAX, TREND_DAYS_DEFAULT);
+    int64_t now_ms = clock_wall_ms();
+    uint64_t today = 0;
+    struct reply reply;
+    if (!query_is_good(x, &query)) {
+        return;
+    }
+    for (size_t i = 0; i < key_store_n_keys(admin_store(x)); i++) {
+        const struct key_slot *slot = key_facts_slot(x->admin->options.table, key_store_key(admin_store(x), i));
+        today += key_day_tokens(slot, now_ms);
+    }
+    reply_begin(&reply);
+    json_begin_array(&reply.w);
+    for (uint32_t i = n_days; i-- > 0;) {
+        write_day(&reply.w, now_ms - i * DAY_MS, i == 0 ? &today : NULL);
+    }
+    json_end_array(&reply.w);
+    reply_send(x, &reply, SLICE_EMPTY);
+}
+
+// ---- forgetting -----------------------------------------------------------------------------------------------------
+
+void token_usage_cleanup(struct admin_exchange *x)
+{
+    int64_t before_ms = clock_wall_ms() - (int64_t)x->admin->config->retention_days * DAY_MS;
+    size_t n = balance_cleanup(balances(x), before_ms);
+    struct reply reply;
+    change_audit(x, arena_printf(admin_arena(x), "removed %zu old balances", n), "done");
+    reply_begin(&reply);
+    json_begin_object(&reply.w);
+    json_member_int(&reply.w, SLICE("removed"), (int64_t)n);
+    json_end_object(&reply.w);
+    reply_send(x, &reply, SLICE_EMPTY);
+}
+
+void token_usage_clear(struct admin_exchange *x)
+{
+    struct reply reply;
+    balance_forget_all(balances(x));
+    change_audit(x, SLICE("forgot all balances"), "done");
+    reply_begin(&reply);
+    json_begin_object(&reply.w);
+    json_end_object(&reply.w);
+    reply_send(x, &reply, SLICE("All balances are forgotten until the next query."));
+}

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: MIT
+// Happy path: lease_take() → attempt → lease_settle() → … → lease_end(). Between the last two nothing is out.
+#include "gateway/lease.h"
+
+#include "account/key_test.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "dialect/kinship.h"
+#include "gateway/conversion.h"
+#include "keys/affinity.h"
+#include "keys/consequences.h"
+
+// ---- what a request tells of itself ---------------------------------------------------------------------------------
+
+// Clients that name their session in a header do it in one of these.
+static bool is_session_header(const struct h1_field *field)
+{
+    static const struct slice names[] = {SLICE_INIT("x-claude-code-session-id"), SLICE_INIT("x-session-affinity"),
+                                         SLICE_INIT("session_id"), SLICE_INIT("session-id")};
+    if (field->id != HEADER_OTHER) {
+        return field->id == HEADER_X_SESSION_ID;
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (slice_eq_nocase(field->name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t conversation_of(struct exchange *x)
+{
+    const struct h1_request *req = &x->ex->req;
+    for (size_t i = 0; i < req->n_fields; i++) {
+        if (is_session_header(&req->fields[i]) && req->fields[i].value.len) {
+            return affinity_tag(AFFINITY_CONVERSATION, req->fields[i].value);
+        }
+    }
+    struct slice name = kinship_conversation(x->route.dialect, &x->doc, exchange_arena(x));
+    return name.len ? affinity_tag(AFFINITY_CONVERSATION, name) : 0;
+}
+
+static bool find_owner(struct exchange *x, enum affinity_kind kind, struct slice text)
+{
+    return affinity_find(x->gateway->keys, kind, affinity_tag(kind, text), clock_wall_ms(), &x->lease->owner);
+}
+
+// What the request brings along that was made by one key, as far as that is remembered.
+static void look_for_owner(struct exchange *x)
+{
+    struct slice seals[KINSHIP_SEALS_MAX];
+    if (x->upstream->dialect == DIALECT_RESPONSES && !x->conversion) {
+        struct slice before = kinship_previous_response(&x->doc, exchange_arena(x));
+        if (before.len && find_owner(x, AFFINITY_RESPONSE_ID, before)) {
+            x->lease->owner_is_needed = true;
+            return;
+        }
+    }
+    struct slice body = x->conversion ? buf_slice(&x->conversion->body) : x->doc.text;
+    size_t n = kinship_seals(x->upstream->dialect, body, exchange_arena(x), seals);
+    for (size_t i = 0; i < n && !find_owner(x, AFFINITY_OPAQUE, seals[i]); i++) {
+    }
+}
+
+// "TOKEN SLOT IDENTITY", the token in hexadecimal digits.
+static bool read_test(struct slice value, struct slice token, struct key_lease *key_r)
+{
+    struct slice given = slice_split(&value, ' ');
+    struct slice slot = slice_split(&value, ' ');
+    char hex[2 * KEY_TOKEN_SIZE];
+    uint64_t numbers[2];
+    for (size_t i = 0; i < token.len; i++) {
+        static const char digits[] = "0123456789abcdef";
+        hex[2 * i] = digits[(unsigned char)token.ptr[i] >> 4];
+        hex[2 * i + 1] = digits[token.ptr[i] & 15];
+    }
+    bool is_ours = slice_eq_constant_time(given, slice_of(hex, 2 * token.len));
+    if (!is_ours || !slice_to_u64(slot, &numbers[0]) || !slice_to_u64(value, &numbers[1]) ||
+        numbers[0] >= KEY_SLOTS_MAX) {
+        return false;
+    }
+    *key_r = (struct key_lease){(uint32_t)numbers[0], (uint32_t)numbers[1]};
+    return true;
+}
+
+static struct lease *lease_of(struct exchange *x)
+{
+    if (!x->lease) {
+        x->lease = arena_zalloc(exchange_arena(x), sizeof(*x->lease));
+    }
+    return x->lease;
+}
+
+bool lease_is_test(struct exchange *x)
+{
+    const struct h1_field *field = h1_find_field(x->ex->req.fields, x->ex->req.n_fields, HEADER_X_DROID2API_KEY_TEST);
+    struct key_lease key;
+    if (!field || !x->gateway->keys || !read_test(field->value, key_table_token(x->gateway->keys), &key)) {
+        return false;
+    }
+    lease_of(x)->only = key;
+    return true;
+}
+
+// ---- taking ---------------------------------------------------------------------------------------------------------
+
+static enum key_pick pick(struct exchange *x)
+{
+    struct lease *lease = x->lease;
+    struct key_wish wish = {
+        .model = lease->model,
+        .conversation = lease->conversation,
+        .only = lease->only,
+        .owner = lease->owner,
+        .tried = lease->tried,
+        .n_tried = lease->n_tried,
+        .now_ms = clock_wall_ms(),
+    };
+    enum key_pick result = key_selector_pick(x->gateway->selector, &wish, exchange_arena(x), &lease->key);
+    if (result == KEY_PICKED) {
+        x->credential = (struct credential){CREDENTIAL_POOL, lease->key.secret};
+    }
+    return result;
+}
+
+static int64_t seconds_until(int64_t at_ms)
+{
+    int64_t ms = at_ms - clock_wall_ms();
+    return ms > 1000 ? (ms + 999) / 1000 : 1;
+}
+
+static enum lease_result fail_without_key(struct exchange *x, enum key_pick result)
+{
+    if (result == KEY_LATER) {
+        x->retry_after_s = seconds_until(x->lease->key.until_ms);
+        exchange_fail(x, FAULT_NO_AVAILABLE_KEY,
+                      SLICE("All keys that could serve this request are cooling down or busy."));
+    } else {
+        exchange_fail(x, FAULT_NO_USABLE_KEY, SLICE("No key of the pool can serve this request."));
+    }
+    return LEASE_FAILED;
+}
+
+static bool is_same_key(struct key_lease a, struct key_lease b)
+{
+    return a.slot == b.slot && a.identity == b.identity;
+}
+
+// The owner of the answer that the request goes on from cannot serve now, or never again.
+static enum lease_result fail_without_owner(struct exchange *x)
+{
+    struct lease *lease = x->lease;
+    struct gateway *gateway = x->gateway;
+    const struct key_slot *slot = key_of(gateway->keys, lease->owner.slot);
+    int64_t until_ms = 0;
+    enum key_obstacle obstacle =
+        key_obstacle_of(slot, key_selector_settings(gateway->selector), lease->model, clock_wall_ms(), &until_ms);
+    bool comes_back = slot->identity == lease->owner.identity && (until_ms || obstacle == KEY_IS_FULL);
+    if (lease->key.lease.identity) {
+        key_lease_return(gateway->keys, &lease->key.lease);
+    }
+    if (comes_back) {
+        lease->key.until_ms = until_ms;
+        return fail_without_key(x, KEY_LATER);
+    }
+    exchange_fail(x, FAULT_CONFLICT,
+                  SLICE("previous_response_id names a response of an account that is not in use any more. Send the "
+                        "whole conversation instead."));
+    return LEASE_FAILED;
+}
+
+static enum lease_result take_from_pool(struct exchange *x)
+{
+    struct lease *lease = lease_of(x);
+    lease->model = key_model_tag(upstream_model_name(x->upstream));
+    if (key_selector_settings(x->gateway->selector)->has_affinity && !lease->only.identity) {
+        lease->conversation = conversation_of(x);
+        look_for_owner(x);
+    }
+    enum key_pick result = pick(x);
+    bool is_foreign = lease->owner.identity && !is_same_key(lease->owner, lease->key.lease);
+    if (is_foreign && lease->owner_is_needed) {
+        return fail_without_owner(x);
+    }
+    lease->strips_seals = is_foreign;
+    return result == KEY_PICKED ? LEASE_TAKEN : fail_without_key(x, result);
+}
+
+static enum lease_result use_token(struct exchange *x, struct slice token)
+{
+    if (token.len == 0) {
+        exchange_fail(x, FAULT_NO_CREDENTIALS,
+                      SLICE("The access token has expired and could not be refreshed; the log says why."));
+        return LEASE_FAILED;
+    }
+    x->credential.secret = arena_dup(exchange_arena(x), token);
+    return LEASE_TAKEN;
+}
+
+static void on_token(struct token_wait *wait, struct slice token)
+{
+    struct lease *lease = CONTAINER_OF(wait, struct lease, token_wait);
+    struct exchange *x = lease->exchange;
+    if (use_token(x, token) == LEASE_TAKEN) {
+        exchange_on_credential(x);
+    }
+}
+
+static enum lease_result take_token(struct exchange *x)
+{
+    struct lease *lease = lease_of(x);
+    struct slice token = SLICE_EMPTY;
+    lease->exchange = x;
+    switch (token_source_get(x->gateway->tokens, &lease->token_wait, on_token, &token)) {
+    case TOKEN_READY: return use_token(x, token);
+    case TOKEN_WAIT: lease->waits = true; return LEASE_WAITS;
+    case TOKEN_NONE: break;
+    }
+    return use_token(x, SLICE_EMPTY);
+}
+
+enum lease_result lease_take(struct exchange *x)
+{
+    struct gateway *gateway = x->gateway;
+    if (x->lease && x->lease->only.identity) {
+        return take_from_pool(x);
+    }
+    struct credential_facts facts = {
+        .fixed_key = exchange_config(x)->factory_api_key,
+        .n_usable_keys = gateway->keys ? key_table_n_usable(gateway->keys) : 0,
+        .token_level = gateway->tokens ? token_source_level(gateway->tokens) : 0,
+        .client_secret = x->access.client_secret,
+    };
+    x->credential = credential_choose(&facts);
+    switch (x->credential.level) {
+    case CREDENTIAL_POOL: return take_from_pool(x);
+    case CREDENTIAL_OAUTH:
+    case CREDENTIAL_FILE: return take_token(x);
+    case CREDENTIAL_FIXED_KEY:
+    case CREDENTIAL_CLIENT: return LEASE_TAKEN;
+    case CREDENTIAL_NONE: break;
+    }
+    exchange_fail(x, FAULT_NO_CREDENTIALS, credential_advice());
+    return LEASE_FAILED;
+}
+
+static void note_tried(struct exchange *x, struct key_lease key)
+{
+    struct lease *lease = x->lease;
+    if (lease->n_tried == lease->cap_tried) {
+        size_t cap = lease->cap_tried ? lease->cap_tried * 2 : 4;
+        struct key_lease *more = arena_alloc(exchange_arena(x), cap * sizeof(*more));
+        for (size_t i = 0; i < lease->n_tried; i++) {
+            more[i] = lease->tried[i];
+        }
+        lease->tried = more;
+        lease->cap_tried = cap;
+    }
+    lease->tried[lease->n_tried++] = key;
+}
+
+bool lease_take_another(struct exchange *x)
+{
+    struct lease *lease = x->lease;
+    if (lease->n_tried >= LEASE_TRIES_MAX || lease->owner_is_needed || pick(x) != KEY_PICKED) {
+        return false;
+    }
+    lease->strips_seals = lease->owner.identity;
+    return true;
+}
+
+int64_t lease_wait_s(const struct exchange *x)
+{
+    return x->lease && x->lease->key.until_ms ? seconds_until(x->lease->key.until_ms) : -1;
+}
+
+// ---- giving back ----------------------------------------------------------------------------------------------------
+
+static void tell(const struct exchange *x, enum blame blame, const struct key_consequence *consequence)
+{
+    const struct key_choice *key = &x->lease->key;
+    if (consequence->is_banned) {
+        log_warn("keys", "%.*s is banned: %s, status %u", SLICE_ARG(key->id), blame_name(blame), x->upstream_status);
+    } else if (consequence->cooldown_until_ms) {
+        log_info("keys", "%.*s cools down for %lld s: %s, status %u", SLICE_ARG(key->id),
+                 (long long)seconds_until(consequence->cooldown_until_ms), blame_name(blame), x->upstream_status);
+    }
+}
+
+enum blame lease_settle(struct exchange *x, const struct attempt_evidence *evidence)
+{
+    enum blame blame = blame_of(evidence);
+    if (!lease_is_out(x)) {
+        return blame;
+    }
+    struct gateway *gateway = x->gateway;
+    struct key_lease key = x->lease->key.lease;
+    x->lease->consequence = key_apply(gateway->keys, key_selector_settings(gateway->selector), key, blame, evidence,
+                                      x->lease->model, clock_wall_ms(), random_unit());
+    if (x->lease->only.identity) {
+        key_apply_test(gateway->keys, key, evidence, true, clock_wall_ms());
+    }
+    tell(x, blame, &x->lease->consequence);
+    note_tried(x, key);
+    key_lease_return(gateway->keys, &x->lease->key.lease);
+    return blame;
+}
+
+static enum attempt_event event_at_end(const struct exchange *x, bool client_has_left)
+{
+    if (client_has_left) {
+        return ATTEMPT_ABANDONED;
+    }
+    if (!x->has_fault) {
+        return ATTEMPT_COMPLETE;
+    }
+    return x->upstream_status ? ATTEMPT_BROKE : ATTEMPT_NO_ANSWER;
+}
+
+void lease_end(struct exchange *x, bool client_has_left)
+{
+    if (!x->lease) {
+        return;
+    }
+    if (x->lease->waits) {
+        token_source_forget(&x->lease->token_wait);
+    }
+    if (!lease_is_out(x)) {
+        return;
+    }
+    struct usage usage = exchange_usage(x);
+    struct attempt_evidence evidence = {
+        .event = event_at_end(x, client_has_left), .status = x->upstream_status, .retry_after_ms = -1};
+    if (usage.input > 0 || usage.output > 0) {
+        key_apply_usage(x->gateway->keys, key_selector_settings(x->gateway->selector), x->lease->key.lease,
+                        usage.input > 0 ? (uint64_t)usage.input : 0, usage.output > 0 ? (uint64_t)usage.output : 0,
+                        clock_wall_ms());
+    }
+    lease_settle(x, &evidence);
+}
+
+void lease_note_status(struct exchange *x, unsigned status)
+{
+    bool is_token = x->credential.level == CREDENTIAL_OAUTH || x->credential.level == CREDENTIAL_FILE;
+    if (status == 401 && is_token) {
+        token_source_refused(x->gateway->tokens, x->credential.secret);
+    }
+}
+
+static void own(struct exchange *x, enum affinity_kind kind, struct slice text)
+{
+    affinity_put(x->gateway->keys, affinity_tag(kind, text), x->lease->key.lease, clock_wall_ms());
+}
+
+void lease_note_answer(struct exchange *x, struct slice text)
+{
+    struct slice seals[KINSHIP_SEALS_MAX];
+    if (!lease_is_out(x) || !key_selector_settings(x->gateway->selector)->has_affinity) {
+        return;
+    }
+    if (x->upstream->dialect == DIALECT_RESPONSES && !x->lease->has_response_id) {
+        struct slice id = kinship_response_id(text, exchange_arena(x));
+        x->lease->has_response_id = id.len > 0;
+        if (id.len) {
+            own(x, AFFINITY_RESPONSE_ID, id);
+        }
+    }
+    size_t n = kinship_seals(x->upstream->dialect, text, exchange_arena(x), seals);
+    for (size_t i = 0; i < n; i++) {
+        own(x, AFFINITY_OPAQUE, seals[i]);
+    }
+}
+
+struct client_origin *lease_origin(struct exchange *x)
+{
+    return lease_is_out(x) && x->lease->key.proxy
+               ? upstream_origin_through(x->routing, x->upstream, x->lease->key.proxy)
+               : NULL;
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// The credential of a request: which of the five levels gives it, and of the key pool which key. A key that was taken
+// goes back with what became of it, exactly once.
+#pragma once
+
+#include "account/token_source.h"
+#include "gateway/gateway_internal.h"
+#include "keys/consequences.h"
+#include "keys/selector.h"
+
+enum { LEASE_TRIES_MAX = 100 }; // keys that one request may use up
+
+// What a request has to do with the key pool, or with tokens. In its arena.
+struct lease {
+    struct exchange *exchange;          // borrowed
+    struct key_choice key;              // the last one; its lease has identity 0 while none is out
+    struct key_consequence consequence; // of the last attempt that was settled
+    struct key_lease *tried;            // those that this request had already
+    size_t n_tried;
+    size_t cap_tried;
+    struct key_lease only;  // a test of this key; identity 0: no test
+    struct key_lease owner; // of something in the request that only one account can read; identity 0: none
+    bool owner_is_needed;   // without it the request means nothing: it goes on from an answer that the owner keeps
+    bool strips_seals;      // the owner cannot serve: what it has sealed is taken out
+    bool has_response_id;   // of the answer: noted
+    uint32_t model;
+    uint64_t conversation;
+    struct token_wait token_wait;
+    bool waits; // for a token, or has done so
+};
+
+enum lease_result {
+    LEASE_TAKEN,  // x->credential has it
+    LEASE_WAITS,  // exchange_on_credential() comes later
+    LEASE_FAILED, // the exchange has been answered
+};
+
+// Is this request a test of a key (account/key_test.h)? One that only claims to be one is none. Also finds which.
+bool lease_is_test(struct exchange *x);
+
+enum lease_result lease_take(struct exchange *x);
+// Another key of the pool after a failed attempt; the one before has been settled. False: there is none.
+bool lease_take_another(struct exchange *x);
+// When the next one will be eligible, in seconds; -1: no key was missing.
+int64_t lease_wait_s(const struct exchange *x);
+// What became of an attempt: whose fault it was, and what follows for the key. Returns the key.
+enum blame lease_settle(struct exchange *x, const struct attempt_evidence *evidence);
+static inline bool lease_is_out(const struct exchange *x)
+{
+    return x->lease && x->lease->key.lease.identity;
+}
+// At the end of the exchange, whatever it was.
+void lease_end(struct exchange *x, bool client_has_left);
+
+// The status of an answer: a token that is refused is not used for long.
+void lease_note_status(struct exchange *x, unsigned status);
+// The body of a good answer, or the data of one of its events: what in it only this key can read again is remembered.
+void lease_note_answer(struct exchange *x, struct slice text);
+// The key's own way out; NULL: it has none.
+struct client_origin *lease_origin(struct exchange *x);

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// The owner of everything that is stored: the lock of the data folder, the key pool with its document, tokens,
+// balances, key tests, and the admin API over them. What carries traffic gets the key table and the tokens from here.
+#pragma once
+
+#include "admin/admin.h"
+#include "config/config.h"
+#include "net/loop.h"
+
+struct keeper;
+
+// Takes the data folder and reads what is in it; blocks. NULL: it cannot be had, `errors` says why in one line.
+// `url` is where the gateway itself answers, for tests of keys ("http://127.0.0.1:3000"; copied).
+struct keeper *keeper_open(struct loop *loop, struct config *config, const char *url, struct buf *errors);
+void keeper_set_config(struct keeper *keeper, struct config *config);
+// Writes what is not yet written, then calls back; no admin exchange may be under way. Then loop_deinit(), then free.
+void keeper_close(struct keeper *keeper, void (*on_closed)(void *arg), void *arg);
+void keeper_free(struct keeper *keeper); // the lock goes with it
+
+struct key_table *keeper_keys(struct keeper *keeper);
+struct token_source *keeper_tokens(struct keeper *keeper);
+struct admin *keeper_admin(struct keeper *keeper);
