@@ -19,12 +19,6 @@ enum { NS_PER_MS = 1000000, KEY_TEXT_GUESS = 700 };
 
 static void on_worked(uv_work_t *work, int status);
 
-static struct key_store *store_of_timer(struct timer *timer, size_t offset)
-{
-    return (struct key_store *)(void *)((char *)timer - offset);
-}
-#define STORE_OF(timer, member) store_of_timer(timer, offsetof(struct key_store, writer.member))
-
 // ---- the text
 
 // Numbers that tell whether what is counted for a key has moved.
@@ -388,6 +382,9 @@ static void on_found(struct key_store *store, struct list *commits)
 {
     struct key_writer *w = &store->writer;
     struct file_work *item = &w->item;
+    if (item->is_write && item->finding == FILE_IS_OURS && item->explained.len) {
+        log_error(KEY_STORE_LOG, KEY_STORE_FILE " was no whole document (%.*s)", SLICE_ARG(item->explained));
+    }
     if (item->r < 0) {
         on_failed(store, item->r, commits);
         return;
@@ -404,9 +401,6 @@ static void on_found(struct key_store *store, struct list *commits)
     case FILE_IS_OURS: break;
     }
     if (item->is_write) {
-        if (item->explained.len) {
-            log_error(KEY_STORE_LOG, KEY_STORE_FILE " was no whole document (%.*s)", SLICE_ARG(item->explained));
-        }
         on_written(store, commits);
     }
 }
@@ -438,7 +432,7 @@ static void on_worked(uv_work_t *work, int status)
 
 static void on_again(struct timer *timer)
 {
-    struct key_store *store = STORE_OF(timer, again);
+    struct key_store *store = CONTAINER_OF(timer, struct key_store, writer.again);
     store->writer.is_on_hold = false;
     key_writer_poke(store);
 }
@@ -472,7 +466,7 @@ static bool may_have_moved(struct key_store *store)
 
 static void on_tick(struct timer *timer)
 {
-    struct key_store *store = STORE_OF(timer, tick);
+    struct key_store *store = CONTAINER_OF(timer, struct key_store, writer.tick);
     struct key_writer *w = &store->writer;
     timer_start(&store->loop->timers, timer, STORE_TICK_MS, on_tick);
     if (w->state != WRITER_IDLE) {
@@ -490,7 +484,7 @@ static void on_tick(struct timer *timer)
 
 static void on_ready(struct timer *timer)
 {
-    struct key_store *store = STORE_OF(timer, ready);
+    struct key_store *store = CONTAINER_OF(timer, struct key_store, writer.ready);
     struct list commits;
     list_move_all(&store->ready, &commits);
     call_back(&commits, 0);

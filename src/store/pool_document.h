@@ -104,6 +104,9 @@ bool pool_document_next_key(const struct pool_document *document, const struct j
 bool pool_document_next_group(const struct pool_document *document, const struct json_node **at, struct arena *arena,
                               struct document_group *group_r, struct slice *raw_r);
 
+// There are not more of them: what to make room for.
+size_t pool_document_entries_max(const struct pool_document *document);
+
 // ---- writing
 
 // What stands behind the keys. All of it is borrowed.
