@@ -52,17 +52,18 @@ static void long_ones_are_cut_between_characters(void **state)
         struct buf body = BUF_EMPTY;
         struct arena arena;
         arena_init(&arena, 256);
-        buf_printf(&body, "{\"message\":\"%.*s", (int)n, "abcd");
+        buf_append(&body, SLICE("{\"message\":\""));
+        buf_append(&body, slice_of("abc", n));
         for (size_t i = 0; i < 400; i++) {
-            buf_append(&body, SLICE("€"));
+            buf_append(&body, SLICE("\xe2\x82\xac"));
         }
         buf_append(&body, SLICE("\"}"));
         struct slice text = error_text_of(400, buf_slice(&body), SLICE_EMPTY, &arena);
-        assert_in_range(text.len, 300, 303);
+        assert_in_range(text.len, 298, 303);
+        assert_true(slice_ends_with(text, SLICE("\xe2\x82\xac…")) || n == 3);
         assert_int_equal((text.len - n) % 3, 0);
-        assert_true(slice_ends_with(text, SLICE("€…")));
-        arena_deinit(&arena);
         buf_deinit(&body);
+        arena_deinit(&arena);
     }
 }
 

@@ -117,7 +117,7 @@ static void build_key(struct key_store *store, struct stored_key *stored, struct
     }
     store->writer.fingerprint = mix_state(store->writer.fingerprint, &key);
     drop_past_cooldowns(&key, now_ms);
-    stored->written_status = (uint8_t)key.status;
+    stored->built_status = (uint8_t)key.status;
     pool_document_add(&store->writer.text, &key, store->writer.at == 0);
 }
 
@@ -304,6 +304,13 @@ static void take_back(struct key_store *store, struct list *commits)
     store->writer.durable_sequence = store->sequence;
 }
 
+static void note_written_statuses(struct key_pool *pool)
+{
+    for (size_t i = 0; i < pool->n_listed; i++) {
+        pool->keys[i]->written_status = pool->keys[i]->built_status;
+    }
+}
+
 static void on_written(struct key_store *store, struct list *commits)
 {
     struct key_writer *w = &store->writer;
@@ -317,6 +324,7 @@ static void on_written(struct key_store *store, struct list *commits)
     w->durable_sequence = w->sequence;
     w->durable_fingerprint = w->fingerprint;
     w->next_ns = clock_monotonic_ns() + duration_ns * (STORE_BUSY_SHARE - 1);
+    note_written_statuses(&store->pool);
     take_commits(store, w->sequence, commits);
     key_log_publish(store, w->sequence);
 }

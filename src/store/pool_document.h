@@ -66,7 +66,8 @@ struct document_key {
 };
 extern const struct document_key document_key_default;
 
-// An entry of `poolGroups`.
+// An entry of `poolGroups`. One without a priority comes behind those that have one.
+enum { DOCUMENT_NO_PRIORITY = INT32_MAX - 1 };
 struct document_group {
     struct slice id;
     struct slice name;

@@ -312,9 +312,9 @@ static int32_t read_priority(const struct json_doc *doc, const struct json_node 
 {
     int64_t value;
     if (!json_int64(doc, node, &value)) {
-        return INT32_MAX - 1;
+        return DOCUMENT_NO_PRIORITY;
     }
-    return value < INT32_MIN ? INT32_MIN : value > INT32_MAX - 1 ? INT32_MAX - 1 : (int32_t)value;
+    return value < INT32_MIN ? INT32_MIN : value > DOCUMENT_NO_PRIORITY ? DOCUMENT_NO_PRIORITY : (int32_t)value;
 }
 
 bool pool_document_next_group(const struct pool_document *document, const struct json_node **at, struct arena *arena,
