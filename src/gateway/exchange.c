@@ -119,7 +119,7 @@ static enum step_result step_authenticate(struct exchange *x)
         return NEXT;
     }
     x->access = access_check(exchange_arena(x), config, &x->ex->req, x->route.query);
-    if (!x->access.is_allowed && !lease_is_test(x)) {
+    if (!lease_is_test(x) && !x->access.is_allowed) {
         exchange_fail(
             x, FAULT_INVALID_API_KEY,
             SLICE("The access key is missing or wrong. Send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."));

@@ -82,7 +82,7 @@ static const char *done_to_key(const struct key_consequence *consequence)
 }
 
 // The upstream's reason in the client's dialect, and what it means for the key.
-static void tell_client(struct exchange *x)
+static void tell_client(struct exchange *x, enum blame blame)
 {
     const struct held *held = x->held;
     struct arena *arena = exchange_arena(x);
@@ -93,9 +93,20 @@ static void tell_client(struct exchange *x)
     error.message = arena_printf(arena, "%.*s (key %.*s %s; %zu tried)", SLICE_ARG(message),
                                  SLICE_ARG(x->lease->key.id), done_to_key(&x->lease->consequence), x->lease->n_tried);
     int64_t wait_s = lease_wait_s(x);
+    if (wait_s > 0 && blame == BLAME_KEY_MODEL) {
+        // What one key said of itself is not the point any more: all of them rest.
+        x->retry_after_s = wait_s;
+        exchange_fail(x, FAULT_NO_AVAILABLE_KEY, error.message);
+        return;
+    }
     error.retry_after_s = wait_s > 0 ? wait_s : error.retry_after_s;
-    failover_deinit(x);
+    if (held->resp.status == 402) {
+        error.fault = FAULT_BILLING; // whatever its text makes of it
+    }
+    struct buf body = held->body; // that `error` points into
+    x->held = NULL;
     exchange_fail_with(x, &error);
+    buf_deinit(&body);
 }
 
 // What was held goes its usual way; more of it may follow.
@@ -116,7 +127,8 @@ bool failover_on_piece(struct exchange *x, struct slice piece, bool last)
     if (!last && held->body.len < HELD_MAX) {
         return true;
     }
-    bool wants_another = blame_wants_another_key(judge(x));
+    enum blame blame = judge(x);
+    bool wants_another = blame_wants_another_key(blame);
     if (wants_another && !x->lease->only.identity && lease_take_another(x)) {
         attempt_cancel(x);
         failover_deinit(x);
@@ -125,7 +137,7 @@ bool failover_on_piece(struct exchange *x, struct slice piece, bool last)
     }
     if (wants_another) {
         attempt_cancel(x);
-        tell_client(x);
+        tell_client(x, blame);
         return false;
     }
     release(x, last);

@@ -174,8 +174,8 @@ static enum lease_result take_from_pool(struct exchange *x)
 {
     struct lease *lease = lease_of(x);
     lease->model = key_model_tag(upstream_model_name(x->upstream));
-    if (key_selector_settings(x->gateway->selector)->has_affinity && !lease->only.identity) {
-        lease->conversation = conversation_of(x);
+    if (!lease->only.identity) {
+        lease->conversation = key_selector_settings(x->gateway->selector)->has_affinity ? conversation_of(x) : 0;
         look_for_owner(x);
     }
     enum key_pick result = pick(x);
@@ -263,16 +263,27 @@ static void note_tried(struct exchange *x, struct key_lease key)
 bool lease_take_another(struct exchange *x)
 {
     struct lease *lease = x->lease;
+    struct key_choice before = lease->key; // the client is told of it when there is no other
     if (lease->n_tried >= LEASE_TRIES_MAX || lease->owner_is_needed || pick(x) != KEY_PICKED) {
+        lease->key = before;
         return false;
     }
     lease->strips_seals = lease->owner.identity;
     return true;
 }
 
-int64_t lease_wait_s(const struct exchange *x)
+int64_t lease_wait_s(struct exchange *x)
 {
-    return x->lease && x->lease->key.until_ms ? seconds_until(x->lease->key.until_ms) : -1;
+    struct lease *lease = x->lease;
+    struct key_choice before = lease->key;
+    lease->n_tried = 0; // those that were tried come back, too
+    enum key_pick result = pick(x);
+    int64_t until_ms = lease->key.until_ms;
+    if (result == KEY_PICKED) {
+        key_lease_return(x->gateway->keys, &lease->key.lease);
+    }
+    lease->key = before;
+    return result == KEY_LATER ? seconds_until(until_ms) : -1;
 }
 
 // ---- giving back ----------------------------------------------------------------------------------------------------
@@ -356,7 +367,7 @@ static void own(struct exchange *x, enum affinity_kind kind, struct slice text)
 void lease_note_answer(struct exchange *x, struct slice text)
 {
     struct slice seals[KINSHIP_SEALS_MAX];
-    if (!lease_is_out(x) || !key_selector_settings(x->gateway->selector)->has_affinity) {
+    if (!lease_is_out(x)) {
         return;
     }
     if (x->upstream->dialect == DIALECT_RESPONSES && !x->lease->has_response_id) {

@@ -41,8 +41,8 @@ bool lease_is_test(struct exchange *x);
 enum lease_result lease_take(struct exchange *x);
 // Another key of the pool after a failed attempt; the one before has been settled. False: there is none.
 bool lease_take_another(struct exchange *x);
-// When the next one will be eligible, in seconds; -1: no key was missing.
-int64_t lease_wait_s(const struct exchange *x);
+// After the last attempt: in how many seconds a key will be eligible again; -1: one is, or none will be by itself.
+int64_t lease_wait_s(struct exchange *x);
 // What became of an attempt: whose fault it was, and what follows for the key. Returns the key.
 enum blame lease_settle(struct exchange *x, const struct attempt_evidence *evidence);
 static inline bool lease_is_out(const struct exchange *x)

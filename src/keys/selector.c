@@ -19,6 +19,7 @@ struct key_selector *key_selector_new(struct key_table *table)
 {
     struct key_selector *selector = mem_zalloc(sizeof(*selector));
     key_roster_init(&selector->roster, table);
+    key_table_settings(table, &selector->roster.settings);
     random_bytes(&selector->dice.state, sizeof(selector->dice.state));
     return selector;
 }

@@ -46,8 +46,9 @@ static bool lock_folder(struct keeper *keeper, struct buf *errors)
     arena_init(&arena, 512);
     keeper->lock = data_lock_take(keeper->folder, &arena, &owner);
     if (keeper->lock == -EWOULDBLOCK) {
+        struct slice line = slice_split(&owner, '\n');
         buf_printf(errors, "the data folder %s is in use by another droid2api (%.*s); set DATA_DIR to another one",
-                   keeper->folder, SLICE_ARG(slice_trim(slice_split(&owner, '\n'))));
+                   keeper->folder, SLICE_ARG(line));
     } else if (keeper->lock < 0) {
         buf_printf(errors, "the data folder %s cannot be used: %s", keeper->folder, strerror(-keeper->lock));
     } else {
