@@ -39,7 +39,7 @@ static struct script script_of(struct fixture *f, struct slice credential)
     return script;
 }
 
-// The status that a request gets (0: an answer), which is noted as costing ten tokens and its output.
+// What a request is answered (0: with success); it is noted as costing ten tokens and its output.
 static unsigned ask_model(struct fixture *f, const char *model, const char *credential)
 {
     struct ask ask = {.model = slice_from_cstr(model), .credential = slice_from_cstr(credential)};

@@ -145,15 +145,23 @@ static void commit(struct account_fixture *f)
     (void)is_done;
 }
 
+void account_add_keys(struct account_fixture *f, const struct slice *secrets, size_t n, struct slice *ids_r)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct key_draft draft = {.secret = secrets[i], .max_inflight = -1};
+        const struct key_record *record;
+        enum key_store_refusal refusal = key_store_add(f->store, &draft, &record);
+        assert(refusal == KEY_STORE_OK);
+        (void)refusal;
+        ids_r[i] = arena_dup(&f->arena, record->id);
+    }
+    commit(f);
+}
+
 struct slice account_add_key(struct account_fixture *f, const char *secret)
 {
-    struct key_draft draft = {.secret = slice_from_cstr(secret), .max_inflight = -1};
-    const struct key_record *record;
-    enum key_store_refusal refusal = key_store_add(f->store, &draft, &record);
-    assert(refusal == KEY_STORE_OK);
-    (void)refusal;
-    struct slice id = arena_dup(&f->arena, record->id);
-    commit(f);
+    struct slice id;
+    account_add_keys(f, &(struct slice){secret, strlen(secret)}, 1, &id);
     return id;
 }
 

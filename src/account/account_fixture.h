@@ -38,6 +38,7 @@ void account_fixture_deinit(struct account_fixture *f);
 // An empty pool, closed by account_fixture_run_out().
 void account_open_pool(struct account_fixture *f, const struct key_settings *settings);
 struct slice account_add_key(struct account_fixture *f, const char *secret); // its id
+void account_add_keys(struct account_fixture *f, const struct slice *secrets, size_t n, struct slice *ids_r);
 void account_remove_key(struct account_fixture *f, struct slice id);
 struct key_slot *account_key(struct account_fixture *f, struct slice id);
 

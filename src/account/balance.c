@@ -36,6 +36,7 @@ struct balance_sync {
     size_t n_running;
     size_t n_allowed; // to begin before the next beat of the pace
     size_t n_failures_in_row;
+    struct timer kick;
     struct timer pace;
     struct timer interval;
     bool is_closed;
@@ -266,13 +267,29 @@ static void pump(struct balance_sync *sync)
     }
 }
 
+static void beat(struct balance_sync *sync)
+{
+    sync->n_allowed = sync->batch_size;
+    if (!list_is_empty(&sync->runs)) {
+        timer_start(&sync->options.loop->timers, &sync->pace, PACE_MS, on_pace);
+    }
+}
+
 static void on_pace(struct timer *timer)
 {
     struct balance_sync *sync = CONTAINER_OF(timer, struct balance_sync, pace);
-    if (!list_is_empty(&sync->runs)) {
-        timer_start(&sync->options.loop->timers, timer, PACE_MS, on_pace);
+    beat(sync);
+    pump(sync);
+    settle(sync);
+}
+
+// A run has been added: it takes what the present second still allows.
+static void on_kick(struct timer *timer)
+{
+    struct balance_sync *sync = CONTAINER_OF(timer, struct balance_sync, kick);
+    if (!timer_is_running(&sync->pace)) {
+        beat(sync);
     }
-    sync->n_allowed = sync->batch_size;
     pump(sync);
     settle(sync);
 }
@@ -333,9 +350,7 @@ struct balance_run *balance_sync_run(struct balance_sync *sync, const struct sli
     }
     run->failed = arena_alloc(&run->memory, (run->n_ids + 1) * sizeof(*run->failed));
     list_append(&sync->runs, &run->link);
-    if (!timer_is_running(&sync->pace)) {
-        timer_start(&sync->options.loop->timers, &sync->pace, 0, on_pace);
-    }
+    timer_start(&sync->options.loop->timers, &sync->kick, 0, on_kick);
     return run;
 }
 
@@ -382,6 +397,7 @@ struct balance_sync *balance_sync_new(const struct balance_sync_options *options
     arena_init(&sync->memory, 256);
     list_init(&sync->runs);
     list_init(&sync->queries);
+    timer_init(&sync->kick);
     timer_init(&sync->pace);
     timer_init(&sync->interval);
     sync->book = balance_book_open(&book);
@@ -403,6 +419,7 @@ void balance_sync_set_config(struct balance_sync *sync, const struct config *con
 void balance_sync_close(struct balance_sync *sync)
 {
     sync->is_closed = true;
+    timer_cancel(&sync->kick);
     timer_cancel(&sync->pace);
     timer_cancel(&sync->interval);
     while (!list_is_empty(&sync->queries)) {

@@ -144,11 +144,12 @@ static void reopen(struct fixture *f)
 
 static void add_keys(struct fixture *f, size_t n, const char *prefix)
 {
+    struct slice secrets[KEYS];
     for (size_t i = 0; i < n; i++) {
-        char secret[64];
-        snprintf(secret, sizeof(secret), "%s%zu-secret", prefix, f->n_ids + 1);
-        f->ids[f->n_ids++] = account_add_key(&f->account, secret);
+        secrets[i] = arena_printf(&f->account.arena, "%s%zu-secret", prefix, f->n_ids + i + 1);
     }
+    account_add_keys(&f->account, secrets, n, f->ids + f->n_ids);
+    f->n_ids += n;
 }
 
 static struct slice document(struct fixture *f)

@@ -92,11 +92,12 @@ static int tear_down(void **state)
 
 static void add_keys(struct fixture *f, size_t n, const char *prefix)
 {
+    struct slice secrets[KEYS];
     for (size_t i = 0; i < n; i++) {
-        char secret[64];
-        snprintf(secret, sizeof(secret), "%s%zu-and-some-more", prefix, f->n_ids);
-        f->ids[f->n_ids++] = account_add_key(&f->account, secret);
+        secrets[i] = arena_printf(&f->account.arena, "%s%zu-and-some-more", prefix, f->n_ids + i);
     }
+    account_add_keys(&f->account, secrets, n, f->ids + f->n_ids);
+    f->n_ids += n;
 }
 
 static void on_outcome(void *arg, const struct key_test_outcome *outcome)

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "http/chunked.h"
 #include "http/client.h"
+#include "kit/loopback.h"
 
 // ---- the outside ----------------------------------------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ static void serve(struct admin_fixture *f)
     f->admin = admin_new(&options);
     f->server = http_server_new(&f->loop, &limits, &admin_handler, f->admin);
     http_server_listen_take(f->server, loopback_listen(&f->port));
-    loopback_connect(&f->client, f->port);
+    loopback_connect(f->client, f->port);
 }
 
 int admin_fixture_setup(void **state)
@@ -143,6 +144,7 @@ int admin_fixture_setup(void **state)
     }
     f->outside_status = 200;
     f->outside_body = "{}";
+    f->client = mem_zalloc(sizeof(*f->client));
     arena_init(&f->arena, 4096);
     loop_init(&f->loop);
     f->outside = http_server_new(&f->loop, &http_server_limits_default, &outside_handler, f);
@@ -168,7 +170,7 @@ static bool is_true(void *arg)
 static void close_pool(struct admin_fixture *f)
 {
     bool is_closed = false;
-    loopback_close(&f->client);
+    loopback_close(f->client);
     http_server_abort_all(f->server);
     key_tester_close(f->tester);
     balance_sync_close(f->balances);
@@ -198,6 +200,7 @@ int admin_fixture_teardown(void **state)
     http_server_free(f->outside);
     arena_deinit(&f->arena);
     int r = config_fixture_teardown((void **)&f->config);
+    mem_free(f->client);
     mem_free(f);
     return r;
 }
@@ -223,18 +226,18 @@ void admin_fixture_send(struct admin_fixture *f, const char *method, const char 
                         struct slice body)
 {
     struct buf request = BUF_EMPTY;
-    if (f->client.has_ended) {
-        loopback_close(&f->client);
-        loopback_connect(&f->client, f->port);
+    if (f->client->has_ended) {
+        loopback_close(f->client);
+        loopback_connect(f->client, f->port);
     }
-    buf_clear(&f->client.received);
+    buf_clear(&f->client->received);
     buf_printf(&request, "%s %s HTTP/1.1\r\nHost: a\r\n%s", method, target, headers);
     if (body.len) {
         buf_printf(&request, "Content-Length: %zu\r\n", body.len);
     }
     buf_append(&request, SLICE("\r\n"));
     buf_append(&request, body);
-    loopback_send(&f->client, &f->loop, buf_slice(&request));
+    loopback_send(f->client, &f->loop, buf_slice(&request));
     buf_deinit(&request);
 }
 
@@ -244,11 +247,11 @@ static void receive_chunks(struct admin_fixture *f, size_t head_len)
     struct buf body = BUF_EMPTY;
     size_t at = head_len;
     for (bool is_done = false; !is_done;) {
-        assert_true(loopback_receive_bytes(&f->client, &f->loop, at + 1));
-        char *bytes = f->client.received.ptr + at;
+        assert_true(loopback_receive_bytes(f->client, &f->loop, at + 1));
+        char *bytes = f->client->received.ptr + at;
         size_t data_len;
         size_t used;
-        enum chunked_result result = chunked_decode(&decoder, bytes, f->client.received.len - at, &data_len, &used);
+        enum chunked_result result = chunked_decode(&decoder, bytes, f->client->received.len - at, &data_len, &used);
         assert_int_not_equal(result, CHUNKED_BAD);
         buf_append(&body, slice_of(bytes, data_len));
         at += used;
@@ -267,8 +270,8 @@ static void receive_body(struct admin_fixture *f, const struct h1_response *resp
     }
     assert_int_not_equal(resp->content_length, H1_NO_LENGTH);
     size_t len = (size_t)resp->content_length;
-    assert_true(loopback_receive_bytes(&f->client, &f->loop, head_len + len));
-    f->body = arena_dup(&f->arena, slice_of(f->client.received.ptr + head_len, len));
+    assert_true(loopback_receive_bytes(f->client, &f->loop, head_len + len));
+    f->body = arena_dup(&f->arena, slice_of(f->client->received.ptr + head_len, len));
 }
 
 void admin_fixture_receive(struct admin_fixture *f, bool is_head)
@@ -277,9 +280,9 @@ void admin_fixture_receive(struct admin_fixture *f, bool is_head)
     struct h1_field fields[H1_FIELDS_MAX];
     struct h1_response resp = {.fields = fields};
     arena_reset(&f->arena);
-    assert_true(loopback_receive_text(&f->client, &f->loop, SLICE("\r\n\r\n")));
-    size_t head_len = slice_find(buf_slice(&f->client.received), SLICE("\r\n\r\n")) + 4;
-    f->head = arena_dup(&f->arena, slice_of(f->client.received.ptr, head_len));
+    assert_true(loopback_receive_text(f->client, &f->loop, SLICE("\r\n\r\n")));
+    size_t head_len = slice_find(buf_slice(&f->client->received), SLICE("\r\n\r\n")) + 4;
+    f->head = arena_dup(&f->arena, slice_of(f->client->received.ptr, head_len));
     assert_int_equal(h1_parse_response(&resp, f->head.ptr, head_len, &limits), H1_OK);
     f->status = resp.status;
     f->body = SLICE_EMPTY;

@@ -6,8 +6,9 @@
 #include "admin/admin.h"
 #include "base/buf.h"
 #include "config/config_fixture.h"
-#include "kit/loopback.h"
 #include "json/json_reader.h"
+
+struct loopback_client;
 
 struct admin_fixture {
     struct config_fixture *config;
@@ -20,7 +21,7 @@ struct admin_fixture {
     struct admin *admin;
     struct http_server *server;
     struct http_server *outside;
-    struct loopback_client client;
+    struct loopback_client *client; // owned
     uint16_t port;
     uint16_t outside_port;
 

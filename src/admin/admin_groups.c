@@ -162,7 +162,7 @@ void admin_groups_add(struct admin_exchange *x)
     }
     enum key_store_refusal refusal = key_store_add_group(admin_store(x), &group);
     if (refusal != KEY_STORE_OK) {
-        refuse(x, refusal);
+        refuse(x, refusal == KEY_STORE_DEFAULT_GROUP ? KEY_STORE_EXISTS : refusal);
         return;
     }
     x->id = group.id;

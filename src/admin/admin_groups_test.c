@@ -29,7 +29,7 @@ static void what_is_wrong_with_a_group_is_told(void **state)
         {"{\"id\":\"a b\",\"name\":\"X\",\"priority\":1}", 400},
         {"{\"id\":\"a234567890123456789012345678901234567890123456789012345678901234x\",\"name\":\"X\",\"priority\":1}",
          400},
-        {"{\"id\":\"default\",\"name\":\"X\",\"priority\":1}", 400},
+        {"{\"id\":\"default\",\"name\":\"X\",\"priority\":1}", 409},
         {"{\"id\":7,\"name\":\"X\",\"priority\":1}", 400},
         {"{\"id\":\"x\",\"name\":\"X\",\"priority\":-1}", 400},
         {"{\"id\":\"x\",\"name\":\"X\",\"priority\":1.5}", 400},

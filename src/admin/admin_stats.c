@@ -11,13 +11,12 @@ struct totals {
     size_t n_cooling;
     size_t n_untested;
     uint64_t last_ticket;
-    int64_t last_index; // of the key that was picked last; -1: none was
+    int64_t last_index; // of the key that was picked last, or 0
 };
 
 static struct totals count(struct admin_exchange *x, int64_t now_ms)
 {
-    struct totals totals = {.last_index = -1};
-    totals.n = key_store_n_keys(admin_store(x));
+    struct totals totals = {.n = key_store_n_keys(admin_store(x))};
     for (size_t i = 0; i < totals.n; i++) {
         const struct key_record *record = key_store_key(admin_store(x), i);
         const struct key_slot *slot = key_facts_slot(x->admin->options.table, record);

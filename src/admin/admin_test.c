@@ -224,7 +224,7 @@ static void stats_count_the_keys(void **state)
     assert_int_equal(admin_fixture_int(f, "data.cooling"), 0);
     assert_int_equal(admin_fixture_int(f, "data.untested"), 3);
     assert_int_equal(admin_fixture_int(f, "data.workers"), 1);
-    assert_int_equal(admin_fixture_int(f, "data.last_rotation_index"), -1);
+    assert_int_equal(admin_fixture_int(f, "data.last_rotation_index"), 0);
     assert_string_equal(admin_fixture_text(f, "data.algorithm"), "round-robin");
     assert_string_equal(admin_fixture_text(f, "data.mode"), "solo");
     assert_string_equal(admin_fixture_text(f, "data.version"), DROID2API_VERSION);

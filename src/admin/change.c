@@ -44,7 +44,10 @@ static void on_commit(struct key_store_commit *commit, int r)
     struct change *change = CONTAINER_OF(commit, struct change, commit);
     struct admin_exchange *x = change->x;
     void (*on_durable)(struct admin_exchange *) = change->on_durable;
-    audit(buf_slice(&change->who), buf_slice(&change->what), r == 0 ? "done" : uv_strerror(r));
+    if (r != 0) {
+        buf_printf(&change->what, " (%s)", uv_strerror(r));
+    }
+    audit(buf_slice(&change->who), buf_slice(&change->what), r == 0 ? "done" : "not done");
     free_change(change);
     if (!x) {
         return;

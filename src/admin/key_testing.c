@@ -196,6 +196,7 @@ static void begin_stream(struct testing *testing)
     testing->is_stream = true;
     x->on_drain = on_drain;
     reply_write_headers(&headers, x->request_id, SLICE("text/event-stream"));
+    buf_append(&headers, SLICE("x-accel-buffering: no\r\n")); // a proxy in between must not gather events
     server_start(x->ex, 200, buf_slice(&headers), H1_NO_LENGTH);
     server_flush(x->ex);
     buf_deinit(&headers);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "admin/admin_fixture.h"
+#include "kit/loopback.h"
 
 #define KEY_LINE "x-admin-key: " ADMIN_FIXTURE_KEY "\r\n"
 #define STREAM_LINES KEY_LINE "accept: text/event-stream\r\n"
@@ -76,8 +77,8 @@ static void a_client_may_leave_its_test(void **state)
     snprintf(target, sizeof(target), "/admin/keys/%s/test", id);
     admin_fixture_send(f, "POST", target, KEY_LINE, SLICE_EMPTY);
     assert_true(loopback_until(&f->loop, waits, f));
-    loopback_close(&f->client);
-    loopback_connect(&f->client, f->port);
+    loopback_close(f->client);
+    loopback_connect(f->client, f->port);
     admin_fixture_ask(f, "GET", "/admin/stats", NULL);
     admin_fixture_release(f);
     admin_fixture_ask(f, "GET", "/admin/stats", NULL);
@@ -94,14 +95,14 @@ static void a_key_may_go_during_its_test(void **state)
     snprintf(target, sizeof(target), "/admin/keys/%s/test", id);
     admin_fixture_send(f, "POST", target, KEY_LINE, SLICE_EMPTY);
     assert_true(loopback_until(&f->loop, waits, f));
-    other = f->client;
-    loopback_connect(&f->client, f->port);
+    other = *f->client;
+    loopback_connect(f->client, f->port);
     snprintf(target, sizeof(target), "/admin/keys/%s", id);
     admin_fixture_ask(f, "DELETE", target, NULL);
     admin_fixture_expect(f, 200);
     admin_fixture_release(f);
-    loopback_close(&f->client);
-    f->client = other;
+    loopback_close(f->client);
+    *f->client = other;
     admin_fixture_receive(f, false);
     admin_fixture_expect(f, 200);
     assert_false(admin_fixture_bool(f, "data.success"));
@@ -217,10 +218,10 @@ static void the_head_of_a_stream_does_not_wait(void **state)
     add_keys(f, 2);
     f->outside_waits = true;
     admin_fixture_send(f, "POST", "/admin/keys/test-all", STREAM_LINES, SLICE_EMPTY);
-    assert_true(loopback_receive_text(&f->client, &f->loop, SLICE("text/event-stream")));
+    assert_true(loopback_receive_text(f->client, &f->loop, SLICE("text/event-stream")));
     assert_true(loopback_until(&f->loop, waits, f));
-    loopback_close(&f->client); // in the middle
-    loopback_connect(&f->client, f->port);
+    loopback_close(f->client); // in the middle
+    loopback_connect(f->client, f->port);
     f->outside_waits = false;
     admin_fixture_release(f);
     admin_fixture_ask(f, "GET", "/admin/stats", NULL);

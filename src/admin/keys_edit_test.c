@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "admin/admin_fixture.h"
+#include "kit/loopback.h"
 
 static void ask_of(struct admin_fixture *f, const char *method, const char *id, const char *what, const char *body)
 {
@@ -329,9 +330,9 @@ static void a_client_that_leaves_does_not_take_its_change_along(void **state)
     admin_fixture_add(f, "fk-early", "default");
     admin_fixture_send(f, "POST", "/admin/keys", "x-admin-key: " ADMIN_FIXTURE_KEY "\r\n",
                        SLICE("{\"key\":\"fk-late\"}"));
-    loopback_close(&f->client);
+    loopback_close(f->client);
     assert_true(loopback_until(&f->loop, has_two_keys, f));
-    loopback_connect(&f->client, f->port);
+    loopback_connect(f->client, f->port);
     admin_fixture_ask(f, "GET", "/admin/keys", NULL);
     assert_int_equal(admin_fixture_int(f, "data.pagination.total"), 2);
 }

@@ -11,6 +11,7 @@
 
 #include "admin/admin_fixture.h"
 #include "base/clock.h"
+#include "kit/loopback.h"
 
 static void fill(struct admin_fixture *f)
 {
@@ -88,8 +89,8 @@ static void a_slow_client_gets_all_that_stay(void **state)
         assert_int_equal(key_store_add(f->store, &draft, &record), KEY_STORE_OK);
     }
     admin_fixture_send(f, "GET", "/admin/keys/export", "x-admin-key: " ADMIN_FIXTURE_KEY "\r\n", SLICE_EMPTY);
-    assert_true(loopback_receive_bytes(&f->client, &f->loop, 1000));
-    assert_true(f->client.received.len < (size_t)N_KEYS * SECRET_LEN / 4 * 3);
+    assert_true(loopback_receive_bytes(f->client, &f->loop, 1000));
+    assert_true(f->client->received.len < (size_t)N_KEYS * SECRET_LEN / 4 * 3);
     // The last one has not been written yet, the first one has.
     const struct key_record *last = key_store_key(f->store, N_KEYS - 1);
     const struct key_record *first = key_store_key(f->store, 0);
@@ -118,9 +119,9 @@ static void a_client_that_leaves_ends_it(void **state)
         assert_int_equal(key_store_add(f->store, &draft, &record), KEY_STORE_OK);
     }
     admin_fixture_send(f, "GET", "/admin/keys/export", "x-admin-key: " ADMIN_FIXTURE_KEY "\r\n", SLICE_EMPTY);
-    assert_true(loopback_receive_bytes(&f->client, &f->loop, 1000));
-    loopback_close(&f->client);
-    loopback_connect(&f->client, f->port);
+    assert_true(loopback_receive_bytes(f->client, &f->loop, 1000));
+    loopback_close(f->client);
+    loopback_connect(f->client, f->port);
     admin_fixture_ask(f, "GET", "/admin/stats", NULL);
     assert_int_equal(admin_fixture_int(f, "data.total"), 50000);
 }

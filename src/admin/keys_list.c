@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A page of the keys: filtered, sorted, cut. The keys are looked at once, and sorted once where an order is asked for.
+// A page of the keys: filtered, sorted, cut. The keys are looked at once.
 #include <stdlib.h>
 
 #include "admin/key_facts.h"
@@ -7,6 +7,7 @@
 #include "admin/key_json.h"
 #include "admin/reply.h"
 #include "base/clock.h"
+#include "base/random.h"
 
 enum { LIMIT_DEFAULT = 10, LIMIT_MAX = 1000 };
 
@@ -132,6 +133,45 @@ static int compare(const void *a, const void *b)
     return c ? c : (left->index > right->index) - (left->index < right->index);
 }
 
+// Keys are put in order only as far as the page goes: of a hundred thousand texts that is most of the time.
+
+static void swap(struct sort_key *a, struct sort_key *b)
+{
+    struct sort_key kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+// Everything in front of place `at` comes before everything from there on; at most n.
+static void divide_at(struct sort_key *keys, size_t n, size_t at)
+{
+    size_t low = 0;
+    size_t high = n; // what is outside of low … high is where it belongs
+    while (high - low > 1 && at > low && at < high) {
+        size_t border = low;
+        swap(&keys[low + (size_t)(random_unit() * (double)(high - low))], &keys[high - 1]);
+        for (size_t i = low; i < high - 1; i++) {
+            if (compare(&keys[i], &keys[high - 1]) < 0) {
+                swap(&keys[i], &keys[border++]);
+            }
+        }
+        swap(&keys[border], &keys[high - 1]);
+        if (at <= border) {
+            high = border;
+        } else {
+            low = border + 1;
+        }
+    }
+}
+
+// Places `first` up to `last` (at most n) get what belongs there.
+static void sort_part(struct sort_key *keys, size_t n, size_t first, size_t last)
+{
+    divide_at(keys, n, first);
+    divide_at(keys + first, n - first, last - first);
+    qsort(keys + first, last - first, sizeof(*keys), compare);
+}
+
 // ---- choice ---------------------------------------------------------------------------------------------------------
 
 struct request {
@@ -193,7 +233,7 @@ static struct request read_request(struct query_reader *query)
     return request;
 }
 
-// Those that fit, sorted; how many.
+// Those that fit, in the order of the document; how many.
 static size_t choose(struct admin *admin, const struct request *request, struct sort_key *chosen)
 {
     const struct sorting sorting = {admin, request->view.now_ms};
@@ -210,21 +250,28 @@ static size_t choose(struct admin *admin, const struct request *request, struct 
         }
         n++;
     }
-    if (request->sort) {
-        qsort(chosen, n, sizeof(*chosen), compare);
-    }
     return n;
 }
 
 // ---- the answer -----------------------------------------------------------------------------------------------------
 
-static void write_page(struct admin_exchange *x, struct json_writer *w, const struct request *request,
-                       const struct sort_key *chosen, size_t n)
+static size_t least(size_t a, size_t b)
 {
-    size_t first = (size_t)(request->page - 1) * request->limit;
+    return a < b ? a : b;
+}
+
+static void write_page(struct admin_exchange *x, struct json_writer *w, const struct request *request,
+                       struct sort_key *chosen, size_t n)
+{
+    size_t first = least((size_t)(request->page - 1) * request->limit, n);
+    size_t last = least(first + request->limit, n);
+    if (request->sort) {
+        bool is_down = request->is_descending;
+        sort_part(chosen, n, is_down ? n - last : first, is_down ? n - first : last);
+    }
     json_key(w, SLICE("keys"));
     json_begin_array(w);
-    for (size_t i = first; i < n && i < first + request->limit; i++) {
+    for (size_t i = first; i < last; i++) {
         size_t at = request->is_descending ? n - 1 - i : i;
         key_json_write(x, w, key_store_key(admin_store(x), chosen[at].index), &request->view);
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "admin/admin_fixture.h"
+#include "base/map.h"
 
 // Eight keys whose order by each field is known: key n was used n times, …
 enum { N = 8 };
@@ -153,6 +154,53 @@ static void sorting(void **state)
     assert_int_equal(number_at(f, 2), 0);
 }
 
+// Whatever its size, a page has the piece of the whole that it should have.
+static void pages_of_a_sorted_list_make_up_the_whole(void **state)
+{
+    enum { N_MANY = 300 };
+    static const unsigned limits[] = {1, 7, 64, 299, 300, 1000};
+    struct admin_fixture *f = *state;
+    struct buf body = BUF_EMPTY;
+    buf_append(&body, SLICE("{\"keys\":\""));
+    for (unsigned i = 0; i < N_MANY; i++) {
+        buf_printf(&body, "fk-%u\\n", i);
+    }
+    buf_append(&body, SLICE("\"}"));
+    admin_fixture_ask_with(f, "POST", "/admin/keys/batch", "x-admin-key: " ADMIN_FIXTURE_KEY "\r\n", buf_slice(&body));
+    buf_deinit(&body);
+    for (unsigned i = 0; i < N_MANY; i++) { // with ties
+        key_of(&f->table, key_store_key(f->store, i)->slot)->usage_count = i * 7919 % 50;
+    }
+    for (size_t i = 0; i < 2 * sizeof(limits) / sizeof(*limits); i++) {
+        unsigned limit = limits[i / 2];
+        int64_t last = i % 2 ? INT64_MAX : -1;
+        size_t n = 0;
+        struct map seen;
+        struct arena ids;
+        map_init(&seen);
+        arena_init(&ids, 4096);
+        for (unsigned page = 1; page <= (N_MANY + limit - 1) / limit; page++) {
+            char target[128];
+            snprintf(target, sizeof(target), "/admin/keys?sort=usage_count&order=%s&limit=%u&page=%u",
+                     i % 2 ? "desc" : "asc", limit, page);
+            admin_fixture_ask(f, "GET", target, NULL);
+            size_t n_here = admin_fixture_count(f, "data.keys");
+            for (size_t at = 0; at < n_here; at++, n++) {
+                char path[64];
+                snprintf(path, sizeof(path), "data.keys.%zu.usage_count", at);
+                int64_t count = admin_fixture_int(f, path);
+                assert_true(i % 2 ? count <= last : count >= last);
+                last = count;
+                snprintf(path, sizeof(path), "data.keys.%zu.id", at);
+                assert_null(map_set(&seen, arena_dup(&ids, slice_from_cstr(admin_fixture_text(f, path))), f));
+            }
+        }
+        assert_int_equal(n, N_MANY);
+        map_deinit(&seen);
+        arena_deinit(&ids);
+    }
+}
+
 static void counters_are_told(void **state)
 {
     struct admin_fixture *f = *state;
@@ -186,6 +234,7 @@ int main(void)
         TEST(pages),
         TEST(notes_are_searched),
         TEST(sorting),
+        TEST(pages_of_a_sorted_list_make_up_the_whole),
         TEST(counters_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

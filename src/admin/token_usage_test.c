@@ -11,6 +11,7 @@
 
 #include "admin/admin_fixture.h"
 #include "base/clock.h"
+#include "kit/loopback.h"
 
 // What the provider says to both of its questions.
 static const char *const known =
@@ -125,8 +126,8 @@ static void a_client_may_leave_meanwhile(void **state)
     f->outside_body = known;
     admin_fixture_send(f, "POST", "/admin/token/sync", "x-admin-key: " ADMIN_FIXTURE_KEY "\r\n", SLICE_EMPTY);
     assert_true(loopback_until(&f->loop, waits, f));
-    loopback_close(&f->client);
-    loopback_connect(&f->client, f->port);
+    loopback_close(f->client);
+    loopback_connect(f->client, f->port);
     admin_fixture_ask(f, "GET", "/admin/stats", NULL);
     f->outside_waits = false;
     admin_fixture_release(f);

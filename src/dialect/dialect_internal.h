@@ -138,6 +138,12 @@ struct usage usage_of_seen(const struct usage_grammar *grammar, const struct usa
 
 enum { N_CONVERSATION_IDS = 2, N_SYSTEM_MEMBERS = 2, N_SEALS = 2 };
 
+// A quoted name to search a text for.
+struct seal_mark {
+    struct slice quoted;
+    uint8_t rare[2]; // offsets of two of its letters that are rare in texts
+};
+
 // Where a request says what tells its conversation from others, and what only its maker can read. Tables are shorter
 // where a name is empty.
 struct kinship_grammar {
@@ -145,10 +151,10 @@ struct kinship_grammar {
     struct slice ids[N_CONVERSATION_IDS];  // by which clients name a conversation, the better one first
     struct slice system[N_SYSTEM_MEMBERS]; // spellings
     struct slice messages;
-    struct slice content;        // of a message
-    bool may_lack_role;          // a message without a role is the user's
-    struct slice seals[N_SEALS]; // quoted names of members whose strings only their maker can read
-    struct slice sealed_type; // quoted; of objects whose member `data` is such a string; empty: there is no such thing
+    struct slice content;            // of a message
+    bool may_lack_role;              // a message without a role is the user's
+    struct seal_mark seals[N_SEALS]; // of members whose strings only their maker can read
+    struct seal_mark sealed_type;    // of objects whose member `data` is such a string
     // Takes such things out; see kinship_strip(). NULL: a request has none that anybody checks.
     size_t (*strip)(struct json_splice *splice);
 };

@@ -29,7 +29,7 @@ struct slice kinship_response_id(struct slice text, struct arena *arena);
 
 // ---- what is sealed
 
-enum { KINSHIP_SEALS_MAX = 4, KINSHIP_SEAL_LEN_MAX = 512 };
+enum { KINSHIP_SEALS_MAX = 4, KINSHIP_SEAL_LEN_MAX = 256 };
 
 // The last sealed things in a request's or an answer's body, or in the data of an event: in the arena, the last one
 // first, at most KINSHIP_SEALS_MAX; returns how many. The text need not be parsed or even be JSON. Each is given by its

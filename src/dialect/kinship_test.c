@@ -318,6 +318,34 @@ static void what_is_sealed_is_found(void **state)
     }
 }
 
+// Wherever it stands, among letters of its own name.
+static void a_seal_is_found_at_every_place(void **state)
+{
+    static const char *const NAMES[N_DIALECTS] = {
+        [DIALECT_ANTHROPIC] = "\"type\":\"redacted_thinking\",\"data\":\"" SEAL_A "\"",
+        [DIALECT_CHAT] = "\"thought_signature\":\"" SEAL_A "\"",
+        [DIALECT_RESPONSES] = "\"encrypted_content\":\"" SEAL_A "\"",
+        [DIALECT_GEMINI] = "\"thoughtSignature\":\"" SEAL_A "\"",
+    };
+    static const char FILLER[] = "_g\"nkuSyt_ighed";
+    for (size_t i = 0; i < (size_t)N_DIALECTS * 200 * 7; i++) {
+        struct slice seals[KINSHIP_SEALS_MAX];
+        struct buf buf = BUF_EMPTY;
+        enum dialect dialect = (enum dialect)(i % N_DIALECTS);
+        for (size_t k = 0; k < i / N_DIALECTS % 200; k++) {
+            buf_append_char(&buf, FILLER[(k * 7 + i) % (sizeof(FILLER) - 1)]);
+        }
+        buf_append(&buf, SLICE(","));
+        buf_append(&buf, slice_from_cstr(NAMES[dialect]));
+        for (size_t k = 0; k < i / N_DIALECTS / 200 * 23; k++) {
+            buf_append_char(&buf, FILLER[(k * 5 + i) % (sizeof(FILLER) - 1)]);
+        }
+        assert_int_equal(kinship_seals(dialect, buf_slice(&buf), &arena, seals), 1);
+        assert_slice(seals[0], SLICE(SEAL_A));
+        buf_deinit(&buf);
+    }
+}
+
 static void of_many_seals_the_last_are_told(void **state)
 {
     struct buf buf = BUF_EMPTY;
@@ -429,8 +457,8 @@ static const struct strip_case STRIPS[] = {
      "]}," RESULT "]}"},
     {DIALECT_ANTHROPIC, 2,
      "{" ENABLED ",\"context_management\":{\"edits\":[{\"type\":\"clear_thinking_20251015\",\"keep\":\"all\"},{"
-                 "\"type\":\"clear_tool_uses_20250919\"}]},\"messages\":[" HI
-     ",{\"role\":\"assistant\",\"content\":[" CALL "," THINKING "," REDACTED "]}," RESULT "]}",
+     "\"type\":\"clear_tool_uses_20250919\"}]},\"messages\":[" HI ",{\"role\":\"assistant\",\"content\":[" CALL
+     "," THINKING "," REDACTED "]}," RESULT "]}",
      "{\"thinking\":{\"type\":\"disabled\"},\"context_management\":{\"edits\":[{\"type\":\"clear_tool_uses_20250919\"}]"
      "},\"messages\":[" HI ",{\"role\":\"assistant\",\"content\":[" CALL "]}," RESULT "]}"},
     {DIALECT_ANTHROPIC, 1,
@@ -563,6 +591,7 @@ int main(void)
         TEST(answers_tell_their_ids),
         TEST(requests_tell_which_answer_they_go_on_from),
         TEST(what_is_sealed_is_found),
+        TEST(a_seal_is_found_at_every_place),
         TEST(of_many_seals_the_last_are_told),
         TEST(a_long_seal_is_told_by_its_end),
         TEST(hostile_texts_are_searched_once),

@@ -42,8 +42,8 @@
     X(X_ADMIN_KEY, "x-admin-key")                                                                                      \
     X(X_API_KEY, "x-api-key")                                                                                          \
     X(X_ASSISTANT_MESSAGE_ID, "x-assistant-message-id")                                                                \
-    X(X_DROID2API_EXPLAIN, "x-droid2api-explain")                                                                    \
-    X(X_DROID2API_KEY_TEST, "x-droid2api-key-test")                                                                      \
+    X(X_DROID2API_EXPLAIN, "x-droid2api-explain")                                                                      \
+    X(X_DROID2API_KEY_TEST, "x-droid2api-key-test")                                                                    \
     X(X_FORWARDED_FOR, "x-forwarded-for")                                                                              \
     X(X_GOOG_API_CLIENT, "x-goog-api-client")                                                                          \
     X(X_GOOG_API_KEY, "x-goog-api-key")                                                                                \

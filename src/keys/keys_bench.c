@@ -14,7 +14,7 @@
 
 #define NOW_MS INT64_C(1800014400000)
 
-enum { PICKS_OF_A_BATCH = 200, N_BATCHES = 501, N_TRIES = 200000, MODEL = 7 };
+enum { PICKS_OF_A_BATCH = 2000, N_BATCHES = 51, N_TRIES = 5000, MODEL = 7 };
 
 struct scene {
     struct key_table table;

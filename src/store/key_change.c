@@ -101,6 +101,7 @@ static struct stored_key *put_version(struct key_store *store, struct stored_key
     struct stored_key *after = stored_key_new(record, extra);
     after->status_wish = before->status_wish;
     after->written_status = before->written_status;
+    after->built_status = before->built_status;
     key_pool_replace(&store->pool, before, after);
     log_key(store, before, after);
     return after;

@@ -31,33 +31,31 @@ _Static_assert(KEY_SECRET_MAX == 512 && KEY_GROUP_ID_MAX == 64, "the texts above
 // ---- open and close
 
 struct checking {
-    struct slice problem; // arena
     struct arena *arena;
+    struct pool_document document; // the last one that was whole
+    struct slice problem;          // arena: of the first one that was not
 };
 
 static bool is_whole(void *arg, struct slice text)
 {
     struct checking *checking = arg;
-    struct pool_document document;
-    struct arena arena;
     struct slice problem;
-    arena_init(&arena, 4096);
-    int r = pool_document_parse(&document, &arena, text, &problem);
+    int r = pool_document_parse(&checking->document, checking->arena, text, &problem);
     if (r != 0 && !checking->problem.len) {
-        checking->problem = arena_dup(checking->arena, problem);
+        checking->problem = problem;
     }
-    arena_deinit(&arena);
     return r == 0;
 }
 
-// Reads the text of the document; "{}" when there is none. False, with an error: nothing can be read.
-static bool read_document(const char *folder, struct arena *arena, struct slice *text_r, bool *is_stale_r,
-                          struct buf *errors)
+// Reads the document; an empty one when there is none. False, with an error: nothing can be read.
+static bool read_document(const char *folder, struct arena *arena, struct pool_document *document_r,
+                          enum durable_state *state_r, struct buf *errors)
 {
     struct checking checking = {.arena = arena};
     enum durable_state state;
+    struct slice text;
     struct slice explained;
-    int r = durable_read(folder, KEY_STORE_FILE, UINT32_MAX, is_whole, &checking, arena, &state, text_r, &explained);
+    int r = durable_read(folder, KEY_STORE_FILE, UINT32_MAX, is_whole, &checking, arena, &state, &text, &explained);
     if (r < 0) {
         buf_printf(errors, "%s/" KEY_STORE_FILE " cannot be read: %s", folder, uv_strerror(r));
         return false;
@@ -70,9 +68,12 @@ static bool read_document(const char *folder, struct arena *arena, struct slice 
         log_error(KEY_STORE_LOG, "there is no good copy of %s/" KEY_STORE_FILE ": starting without any key", folder);
     }
     if (state == DURABLE_MISSING || state == DURABLE_LOST) {
-        *text_r = SLICE("{}");
+        bool is_good = is_whole(&checking, SLICE("{}"));
+        assert(is_good);
+        (void)is_good;
     }
-    *is_stale_r = state == DURABLE_RECOVERED;
+    *document_r = checking.document;
+    *state_r = state;
     return true;
 }
 
@@ -96,26 +97,22 @@ struct key_store *key_store_open(struct loop *loop, struct key_table *table, con
                                  struct buf *errors)
 {
     struct arena arena;
-    struct slice text;
-    struct slice problem;
     struct pool_document document;
-    bool is_stale;
+    enum durable_state state;
     arena_init(&arena, 4096);
     int r = text_file_make_folders(options->folder);
     (void)r; // what comes of it shows when there is something to write
     struct durable_stamp stamp = durable_stamp_of(options->folder, KEY_STORE_FILE);
-    if (!read_document(options->folder, &arena, &text, &is_stale, errors)) {
+    if (!read_document(options->folder, &arena, &document, &state, errors)) {
         arena_deinit(&arena);
         return NULL;
     }
     struct key_store *store = new_store(loop, table, options);
-    r = pool_document_parse(&document, &arena, text, &problem);
-    assert(r == 0);
     pool_load(store, &document);
     arena_deinit(&arena);
-    store->writer.is_stale = is_stale;
-    // A bad file that could not be renamed has another stamp than "missing", and is dealt with before it is replaced.
-    store->writer.item.known = is_stale ? (struct durable_stamp){0} : stamp;
+    store->writer.is_stale = state == DURABLE_RECOVERED;
+    // A bad file that could not be renamed is not ours, and dealt with before it is replaced.
+    store->writer.item.known = state == DURABLE_READ ? stamp : (struct durable_stamp){0};
     key_writer_init(store);
     key_writer_take_stock(store);
     log_info(KEY_STORE_LOG, "%s/" KEY_STORE_FILE ": %zu keys, %zu groups", options->folder, store->pool.by_id.n,

@@ -7,6 +7,15 @@
 // Failure modes: what is wrong with a change is said at once, and nothing has changed; when the document cannot be
 // written, all changes since the last good write are taken back and their commits fail. Not thread-safe: it lives on
 // the loop, only writing happens off it.
+//
+// Counters go into the document about once a second, without a commit; less often when writing would take more than
+// one part in twenty of the time. An operator may edit the file meanwhile: an edit that parses is in force within two
+// seconds, and keeps what was counted for keys that stay (told by their id, else their secret); one that does not parse
+// is left alone, and renamed before the next write. Entries that make no sense, or have the id or secret of another,
+// are not used but kept, in the members rejected_keys and rejected_groups of the document.
+//
+// What the document says of settings wins over the environment, and it says only what was set: see
+// key_settings_json.h.
 #pragma once
 
 #include "base/buf.h"
@@ -77,7 +86,8 @@ struct key_group_record {
 
 const struct key_record *key_store_find(const struct key_store *store, struct slice id);
 const struct key_record *key_store_find_secret(const struct key_store *store, struct slice secret);
-// In the order of the document: index 0 … n-1.
+// In the order of the document: index 0 … n-1. Who removes many keys gathers their ids first: an index that is asked
+// for between two removals costs O(n).
 size_t key_store_n_keys(const struct key_store *store);
 const struct key_record *key_store_key(const struct key_store *store, size_t index);
 size_t key_store_n_groups(const struct key_store *store); // without `default`
@@ -106,6 +116,7 @@ enum key_store_refusal key_store_remove(struct key_store *store, struct slice id
 enum key_store_refusal key_store_set_status(struct key_store *store, struct slice id, enum key_status status);
 
 enum key_store_refusal key_store_add_group(struct key_store *store, const struct key_group_record *group);
+// The one with this id; texts whose ptr is NULL stay as they are.
 enum key_store_refusal key_store_change_group(struct key_store *store, const struct key_group_record *group);
 // Its keys go to `default`; how many were there in *n_keys_r.
 enum key_store_refusal key_store_remove_group(struct key_store *store, struct slice id, size_t *n_keys_r);
@@ -120,7 +131,8 @@ struct key_store_commit {
     uint64_t _sequence;
 };
 // Calls back, never from inside, when every change up to now is durable and in the table: 0. Negative errno code: it
-// could not be written, and the changes are undone.
+// could not be written, and the changes are undone; -EAGAIN: because the file was edited by hand at the same time, and
+// the edit is in force now.
 void key_store_commit(struct key_store *store, struct key_store_commit *commit,
                       void (*fn)(struct key_store_commit *commit, int r));
 void key_store_forget(struct key_store_commit *commit);

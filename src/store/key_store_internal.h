@@ -26,7 +26,7 @@ enum {
     STORE_RETRY_LAST_MS = 60 * 1000,
     STORE_EDIT_GRACE_MS = 2000, // a broken file that is younger may still be in the making
     STORE_EDIT_AGAIN_MS = 500,
-    STORE_SLICE_KEYS = 2000, // that are turned into text without a look at other events
+    STORE_SLICE_KEYS = 1000, // that are turned into text without a look at other events
 };
 
 // ---- versions
@@ -50,6 +50,7 @@ struct stored_key {
     uint32_t rank;           // keys stand in the document in this order
     int8_t status_wish;      // of the operator, not yet in the table; or NO_STATUS_WISH
     uint8_t written_status;  // as the document has it
+    uint8_t built_status;    // as the text has it that is being written
     bool is_listed;          // in key_pool.keys
     bool is_removed;         // though it may still be listed
     char text[];

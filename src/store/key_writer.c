@@ -19,12 +19,6 @@ enum { NS_PER_MS = 1000000, KEY_TEXT_GUESS = 700 };
 
 static void on_worked(uv_work_t *work, int status);
 
-static struct key_store *store_of_timer(struct timer *timer, size_t offset)
-{
-    return (struct key_store *)(void *)((char *)timer - offset);
-}
-#define STORE_OF(timer, member) store_of_timer(timer, offsetof(struct key_store, writer.member))
-
 // ---- the text
 
 // Numbers that tell whether what is counted for a key has moved.
@@ -117,7 +111,7 @@ static void build_key(struct key_store *store, struct stored_key *stored, struct
     }
     store->writer.fingerprint = mix_state(store->writer.fingerprint, &key);
     drop_past_cooldowns(&key, now_ms);
-    stored->written_status = (uint8_t)key.status;
+    stored->built_status = (uint8_t)key.status;
     pool_document_add(&store->writer.text, &key, store->writer.at == 0);
 }
 
@@ -304,6 +298,13 @@ static void take_back(struct key_store *store, struct list *commits)
     store->writer.durable_sequence = store->sequence;
 }
 
+static void note_written_statuses(struct key_pool *pool)
+{
+    for (size_t i = 0; i < pool->n_listed; i++) {
+        pool->keys[i]->written_status = pool->keys[i]->built_status;
+    }
+}
+
 static void on_written(struct key_store *store, struct list *commits)
 {
     struct key_writer *w = &store->writer;
@@ -317,6 +318,7 @@ static void on_written(struct key_store *store, struct list *commits)
     w->durable_sequence = w->sequence;
     w->durable_fingerprint = w->fingerprint;
     w->next_ns = clock_monotonic_ns() + duration_ns * (STORE_BUSY_SHARE - 1);
+    note_written_statuses(&store->pool);
     take_commits(store, w->sequence, commits);
     key_log_publish(store, w->sequence);
 }
@@ -380,6 +382,9 @@ static void on_found(struct key_store *store, struct list *commits)
 {
     struct key_writer *w = &store->writer;
     struct file_work *item = &w->item;
+    if (item->is_write && item->finding == FILE_IS_OURS && item->explained.len) {
+        log_error(KEY_STORE_LOG, KEY_STORE_FILE " was no whole document (%.*s)", SLICE_ARG(item->explained));
+    }
     if (item->r < 0) {
         on_failed(store, item->r, commits);
         return;
@@ -396,9 +401,6 @@ static void on_found(struct key_store *store, struct list *commits)
     case FILE_IS_OURS: break;
     }
     if (item->is_write) {
-        if (item->explained.len) {
-            log_error(KEY_STORE_LOG, KEY_STORE_FILE " was no whole document (%.*s)", SLICE_ARG(item->explained));
-        }
         on_written(store, commits);
     }
 }
@@ -430,7 +432,7 @@ static void on_worked(uv_work_t *work, int status)
 
 static void on_again(struct timer *timer)
 {
-    struct key_store *store = STORE_OF(timer, again);
+    struct key_store *store = CONTAINER_OF(timer, struct key_store, writer.again);
     store->writer.is_on_hold = false;
     key_writer_poke(store);
 }
@@ -464,7 +466,7 @@ static bool may_have_moved(struct key_store *store)
 
 static void on_tick(struct timer *timer)
 {
-    struct key_store *store = STORE_OF(timer, tick);
+    struct key_store *store = CONTAINER_OF(timer, struct key_store, writer.tick);
     struct key_writer *w = &store->writer;
     timer_start(&store->loop->timers, timer, STORE_TICK_MS, on_tick);
     if (w->state != WRITER_IDLE) {
@@ -482,7 +484,7 @@ static void on_tick(struct timer *timer)
 
 static void on_ready(struct timer *timer)
 {
-    struct key_store *store = STORE_OF(timer, ready);
+    struct key_store *store = CONTAINER_OF(timer, struct key_store, writer.ready);
     struct list commits;
     list_move_all(&store->ready, &commits);
     call_back(&commits, 0);

@@ -66,7 +66,8 @@ struct document_key {
 };
 extern const struct document_key document_key_default;
 
-// An entry of `poolGroups`.
+// An entry of `poolGroups`. One without a priority comes behind those that have one.
+enum { DOCUMENT_NO_PRIORITY = INT32_MAX - 1 };
 struct document_group {
     struct slice id;
     struct slice name;
@@ -102,6 +103,9 @@ bool pool_document_next_key(const struct pool_document *document, const struct j
                             struct document_key *key_r, struct slice *raw_r);
 bool pool_document_next_group(const struct pool_document *document, const struct json_node **at, struct arena *arena,
                               struct document_group *group_r, struct slice *raw_r);
+
+// There are not more of them: what to make room for.
+size_t pool_document_entries_max(const struct pool_document *document);
 
 // ---- writing
 

@@ -12,7 +12,11 @@ const struct document_key document_key_default = {.weight = 1, .allowance = -1};
 
 static uint64_t read_count(const struct json_doc *doc, const struct json_node *node)
 {
+    uint64_t plain;
     int64_t value;
+    if (json_is(node, JSON_NUMBER) && slice_to_u64(json_raw(doc, node), &plain)) {
+        return plain < INT64_MAX ? plain : 0; // nearly always
+    }
     return json_int64(doc, node, &value) && value > 0 ? (uint64_t)value : 0;
 }
 
@@ -279,6 +283,11 @@ static bool next_entry(const struct pool_document *document, const struct json_n
     return true;
 }
 
+size_t pool_document_entries_max(const struct pool_document *document)
+{
+    return document->_doc.n_nodes;
+}
+
 bool pool_document_next_key(const struct pool_document *document, const struct json_node **at, struct arena *arena,
                             struct document_key *key_r, struct slice *raw_r)
 {
@@ -312,9 +321,9 @@ static int32_t read_priority(const struct json_doc *doc, const struct json_node 
 {
     int64_t value;
     if (!json_int64(doc, node, &value)) {
-        return INT32_MAX - 1;
+        return DOCUMENT_NO_PRIORITY;
     }
-    return value < INT32_MIN ? INT32_MIN : value > INT32_MAX - 1 ? INT32_MAX - 1 : (int32_t)value;
+    return value < INT32_MIN ? INT32_MIN : value > DOCUMENT_NO_PRIORITY ? DOCUMENT_NO_PRIORITY : (int32_t)value;
 }
 
 bool pool_document_next_group(const struct pool_document *document, const struct json_node **at, struct arena *arena,

@@ -1,53 +1,73 @@
 // SPDX-License-Identifier: MIT
+// A large pool is written once a second, so an entry is put together by hand: names and punctuation are pieces of text.
 #include "base/clock.h"
 #include "store/pool_document.h"
 #include "json/json_writer.h"
 
-// A time, or null for never.
-static void write_time(struct json_writer *w, struct slice name, int64_t ms)
+static inline void put(struct buf *out, struct slice text)
 {
-    char text[CLOCK_ISO8601_SIZE];
-    json_key(w, name);
-    if (ms) {
-        clock_format_iso8601(text, ms);
-        json_write_string(w, slice_of(text, CLOCK_ISO8601_SIZE - 1));
-    } else {
-        json_write_null(w);
-    }
+    buf_append(out, text);
 }
 
-static void write_text(struct json_writer *w, struct slice name, struct slice text)
+static void put_quoted(struct buf *out, struct slice text)
 {
-    json_key(w, name);
+    buf_append_char(out, '"');
+    json_escape(out, text);
+    buf_append_char(out, '"');
+}
+
+// `name` is what stands before the value, here and below: `,"name":`.
+static void put_string(struct buf *out, struct slice name, struct slice text)
+{
+    put(out, name);
+    put_quoted(out, text);
+}
+
+static void put_string_or_null(struct buf *out, struct slice name, struct slice text)
+{
+    put(out, name);
     if (text.len) {
-        json_write_string(w, text);
+        put_quoted(out, text);
     } else {
-        json_write_null(w);
+        put(out, SLICE("null"));
     }
 }
 
-static void write_count(struct json_writer *w, struct slice name, uint64_t value)
+static void put_count(struct buf *out, struct slice name, uint64_t value)
 {
-    json_member_int(w, name, value < INT64_MAX ? (int64_t)value : INT64_MAX);
+    put(out, name);
+    buf_append_u64(out, value < INT64_MAX ? value : INT64_MAX);
+}
+
+// A time, or null for never.
+static void put_time(struct buf *out, struct slice name, int64_t ms)
+{
+    put(out, name);
+    if (ms) {
+        char *at = buf_reserve(out, CLOCK_ISO8601_SIZE + 1);
+        *at = '"';
+        clock_format_iso8601(at + 1, ms);
+        at[CLOCK_ISO8601_SIZE] = '"';
+        out->len += CLOCK_ISO8601_SIZE + 1;
+    } else {
+        put(out, SLICE("null"));
+    }
 }
 
 // A number that is not negative, with up to four decimals: much quicker than the shortest text of a double.
-static void write_decimal(struct json_writer *w, struct slice name, double value)
+static void put_decimal(struct buf *out, struct slice name, double value)
 {
     const double biggest = 1e12;
     uint64_t parts = value > 0 ? (uint64_t)((value < biggest ? value : biggest) * 10000 + 0.5) : 0;
-    char text[32];
-    size_t len = format_u64(text, parts / 10000);
+    put_count(out, name, parts / 10000);
     uint64_t decimals = parts % 10000;
     if (decimals) {
-        text[len++] = '.';
+        buf_append_char(out, '.');
         for (uint64_t unit = 1000; decimals; unit /= 10) {
-            text[len++] = (char)('0' + decimals / unit);
+            buf_append_char(out, (char)('0' + decimals / unit));
             decimals %= unit;
         }
     }
-    json_key(w, name);
-    json_write_raw(w, slice_of(text, len));
 }
 
 static void append_rest(struct buf *out, struct slice rest)
@@ -73,84 +93,73 @@ static const struct slice test_results[] = {
 };
 
 // The names of the guide, all of them.
-static void write_guide_members(struct json_writer *w, const struct document_key *key)
+static void put_guide_members(struct buf *out, const struct document_key *key)
 {
     double n_requests = (double)key->total_requests;
-    json_member_string(w, SLICE("id"), key->id);
-    json_member_string(w, SLICE("key"), key->secret);
-    json_member_string(w, SLICE("status"), statuses[key->status]);
-    json_member_string(w, SLICE("provider"), key->provider);
-    json_member_string(w, SLICE("poolGroup"), key->group);
-    write_time(w, SLICE("created_at"), key->created_ms);
-    write_time(w, SLICE("last_used_at"), key->last_used_ms);
-    write_count(w, SLICE("usage_count"), key->usage_count);
-    write_count(w, SLICE("total_requests"), key->total_requests);
-    write_count(w, SLICE("success_requests"), key->success_requests);
-    write_count(w, SLICE("error_count"), key->error_count);
-    write_decimal(w, SLICE("success_rate"), n_requests > 0 ? (double)key->success_requests / n_requests : 0);
-    write_decimal(w, SLICE("weight_score"), key->weight_score);
-    write_text(w, SLICE("last_error"), key->last_error);
-    write_time(w, SLICE("last_test_at"), key->last_test_ms);
-    json_member_string(w, SLICE("last_test_result"), test_results[key->test_result]);
-    write_time(w, SLICE("banned_at"), key->banned_ms);
-    write_text(w, SLICE("banned_reason"), key->banned_reason);
-    json_member_string(w, SLICE("notes"), key->notes);
+    put_string(out, SLICE("\"id\":"), key->id);
+    put_string(out, SLICE(",\"key\":"), key->secret);
+    put_string(out, SLICE(",\"status\":"), statuses[key->status]);
+    put_string(out, SLICE(",\"provider\":"), key->provider);
+    put_string(out, SLICE(",\"poolGroup\":"), key->group);
+    put_time(out, SLICE(",\"created_at\":"), key->created_ms);
+    put_time(out, SLICE(",\"last_used_at\":"), key->last_used_ms);
+    put_count(out, SLICE(",\"usage_count\":"), key->usage_count);
+    put_count(out, SLICE(",\"total_requests\":"), key->total_requests);
+    put_count(out, SLICE(",\"success_requests\":"), key->success_requests);
+    put_count(out, SLICE(",\"error_count\":"), key->error_count);
+    put_decimal(out, SLICE(",\"success_rate\":"), n_requests > 0 ? (double)key->success_requests / n_requests : 0);
+    put_decimal(out, SLICE(",\"weight_score\":"), key->weight_score);
+    put_string_or_null(out, SLICE(",\"last_error\":"), key->last_error);
+    put_time(out, SLICE(",\"last_test_at\":"), key->last_test_ms);
+    put_string(out, SLICE(",\"last_test_result\":"), test_results[key->test_result]);
+    put_time(out, SLICE(",\"banned_at\":"), key->banned_ms);
+    put_string_or_null(out, SLICE(",\"banned_reason\":"), key->banned_reason);
+    put_string(out, SLICE(",\"notes\":"), key->notes);
 }
 
-static void write_cooldowns(struct json_writer *w, const struct document_key *key)
+static void put_weight(struct buf *out, double weight)
 {
-    bool has_any = false;
+    struct json_writer w;
+    put(out, SLICE(",\"weight\":"));
+    json_writer_init(&w, out);
+    json_write_double(&w, weight);
+}
+
+static void put_cooldowns(struct buf *out, const struct document_key *key)
+{
+    struct slice before = SLICE(",\"model_cooldowns\":[{\"model\":");
+    const struct slice first = before;
     for (size_t i = 0; i < KEY_MODEL_COOLDOWNS; i++) {
         const struct document_cooldown *cooldown = &key->cooldowns[i];
-        if (!cooldown->model) {
-            continue;
+        if (cooldown->model) {
+            put_count(out, before, cooldown->model);
+            put_time(out, SLICE(",\"until\":"), cooldown->until_ms);
+            put_count(out, SLICE(",\"n\":"), cooldown->n);
+            before = SLICE("},{\"model\":");
         }
-        if (!has_any) {
-            json_key(w, SLICE("model_cooldowns"));
-            json_begin_array(w);
-            has_any = true;
-        }
-        json_begin_object(w);
-        json_member_int(w, SLICE("model"), cooldown->model);
-        write_time(w, SLICE("until"), cooldown->until_ms);
-        json_member_int(w, SLICE("n"), cooldown->n);
-        json_end_object(w);
     }
-    if (has_any) {
-        json_end_array(w);
-    }
+    put(out, before.ptr == first.ptr ? SLICE_EMPTY : SLICE("}]"));
 }
 
-static void write_window(struct json_writer *w, const struct document_key *key)
+static void put_window(struct buf *out, const struct document_key *key)
 {
-    bool has_any = false;
+    struct slice before = SLICE(",\"window\":[[");
+    const struct slice first = before;
     for (size_t i = 0; i < KEY_WINDOW_BUCKETS; i++) {
-        if (!key->window[i].period || !key->window[i].tokens) {
-            continue;
+        if (key->window[i].period && key->window[i].tokens) {
+            put_count(out, before, key->window[i].period);
+            put_count(out, SLICE(","), key->window[i].tokens);
+            before = SLICE("],[");
         }
-        if (!has_any) {
-            json_key(w, SLICE("window"));
-            json_begin_array(w);
-            has_any = true;
-        }
-        json_begin_array(w);
-        json_write_int(w, key->window[i].period);
-        json_write_int(w, key->window[i].tokens);
-        json_end_array(w);
     }
-    if (has_any) {
-        json_end_array(w);
-    }
+    put(out, before.ptr == first.ptr ? SLICE_EMPTY : SLICE("]]"));
 }
 
-static void write_quota(struct json_writer *w, const struct document_key *key)
+static void put_quota(struct buf *out, const struct document_key *key)
 {
     const int64_t day_ms = 24LL * 3600 * 1000;
     char day[CLOCK_ISO8601_SIZE];
     char month[] = "0000-00";
-    if (!key->day_tokens && !key->month_tokens) {
-        return;
-    }
     clock_format_iso8601(day, key->day * day_ms);
     uint32_t year = key->month / 12 % 10000;
     for (int i = 3; i >= 0; i--, year /= 10) {
@@ -158,69 +167,64 @@ static void write_quota(struct json_writer *w, const struct document_key *key)
     }
     month[5] = (char)('0' + (key->month % 12 + 1) / 10);
     month[6] = (char)('0' + (key->month % 12 + 1) % 10);
-    json_key(w, SLICE("quota"));
-    json_begin_object(w);
-    json_member_string(w, SLICE("day"), slice_of(day, 10));
-    write_count(w, SLICE("day_tokens"), key->day_tokens);
-    json_member_string(w, SLICE("month"), slice_of(month, 7));
-    write_count(w, SLICE("month_tokens"), key->month_tokens);
-    json_end_object(w);
+    put_string(out, SLICE(",\"quota\":{\"day\":"), slice_of(day, 10));
+    put_count(out, SLICE(",\"day_tokens\":"), key->day_tokens);
+    put_string(out, SLICE(",\"month\":"), slice_of(month, 7));
+    put_count(out, SLICE(",\"month_tokens\":"), key->month_tokens);
+    buf_append_char(out, '}');
 }
 
-static void write_tokens(struct json_writer *w, const struct document_key *key)
+static void put_balance(struct buf *out, const struct document_key *key)
+{
+    put_count(out, SLICE(",\"balance\":{\"allowance\":"), (uint64_t)key->allowance);
+    put_count(out, SLICE(",\"used\":"), key->used > 0 ? (uint64_t)key->used : 0);
+    put_count(out, SLICE(",\"tokens_at_sync\":"), key->tokens_at_sync);
+    put_time(out, SLICE(",\"synced_at\":"), key->synced_ms);
+    buf_append_char(out, '}');
+}
+
+static void put_usage_members(struct buf *out, const struct document_key *key)
 {
     if (key->input_tokens || key->output_tokens) {
-        json_key(w, SLICE("tokens"));
-        json_begin_object(w);
-        write_count(w, SLICE("input"), key->input_tokens);
-        write_count(w, SLICE("output"), key->output_tokens);
-        json_end_object(w);
+        put_count(out, SLICE(",\"tokens\":{\"input\":"), key->input_tokens);
+        put_count(out, SLICE(",\"output\":"), key->output_tokens);
+        buf_append_char(out, '}');
     }
-}
-
-static void write_balance(struct json_writer *w, const struct document_key *key)
-{
+    if (key->day_tokens || key->month_tokens) {
+        put_quota(out, key);
+    }
+    put_window(out, key);
     if (key->allowance >= 0) {
-        json_key(w, SLICE("balance"));
-        json_begin_object(w);
-        json_member_int(w, SLICE("allowance"), key->allowance);
-        json_member_int(w, SLICE("used"), key->used);
-        write_count(w, SLICE("tokens_at_sync"), key->tokens_at_sync);
-        write_time(w, SLICE("synced_at"), key->synced_ms);
-        json_end_object(w);
+        put_balance(out, key);
     }
 }
 
 // Ours: only those that say something.
-static void write_own_members(struct json_writer *w, const struct document_key *key)
+static void put_own_members(struct buf *out, const struct document_key *key)
 {
-    if (key->weight != 1) {
-        json_key(w, SLICE("weight"));
-        json_write_double(w, key->weight);
+    if (key->weight < 1 || key->weight > 1) {
+        put_weight(out, key->weight);
     }
     if (key->proxy.len) {
-        json_member_string(w, SLICE("proxy"), key->proxy);
+        put_string(out, SLICE(",\"proxy\":"), key->proxy);
     }
     if (key->max_inflight) {
-        json_member_int(w, SLICE("maxInflight"), key->max_inflight);
+        put_count(out, SLICE(",\"maxInflight\":"), key->max_inflight);
     }
     if (key->cooldown_until_ms) {
-        write_time(w, SLICE("cooldown_until"), key->cooldown_until_ms);
+        put_time(out, SLICE(",\"cooldown_until\":"), key->cooldown_until_ms);
     }
     if (key->cooldown_n) {
-        json_member_int(w, SLICE("cooldown_count"), key->cooldown_n);
+        put_count(out, SLICE(",\"cooldown_count\":"), key->cooldown_n);
     }
-    write_cooldowns(w, key);
+    put_cooldowns(out, key);
     if (key->errors_in_row) {
-        json_member_int(w, SLICE("errors_in_row"), key->errors_in_row);
+        put_count(out, SLICE(",\"errors_in_row\":"), key->errors_in_row);
     }
     if (key->last_error_ms) {
-        write_time(w, SLICE("last_error_at"), key->last_error_ms);
+        put_time(out, SLICE(",\"last_error_at\":"), key->last_error_ms);
     }
-    write_tokens(w, key);
-    write_quota(w, key);
-    write_window(w, key);
-    write_balance(w, key);
+    put_usage_members(out, key);
 }
 
 void pool_document_begin(struct buf *out)
@@ -230,14 +234,11 @@ void pool_document_begin(struct buf *out)
 
 void pool_document_add(struct buf *out, const struct document_key *key, bool is_first)
 {
-    struct json_writer w;
-    buf_append(out, is_first ? SLICE("\n") : SLICE(",\n"));
-    json_writer_init(&w, out);
-    json_begin_object(&w);
-    write_guide_members(&w, key);
-    write_own_members(&w, key);
+    put(out, is_first ? SLICE("\n{") : SLICE(",\n{"));
+    put_guide_members(out, key);
+    put_own_members(out, key);
     append_rest(out, key->rest);
-    json_end_object(&w);
+    buf_append_char(out, '}');
 }
 
 // ---- what stands behind
@@ -250,7 +251,9 @@ static void append_group(struct buf *out, const struct document_group *group, bo
     json_begin_object(&w);
     json_member_string(&w, SLICE("id"), group->id);
     json_member_string(&w, SLICE("name"), group->name);
-    json_member_int(&w, SLICE("priority"), group->priority);
+    if (group->priority != DOCUMENT_NO_PRIORITY) {
+        json_member_int(&w, SLICE("priority"), group->priority);
+    }
     if (group->description.len) {
         json_member_string(&w, SLICE("description"), group->description);
     }

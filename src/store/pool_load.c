@@ -196,6 +196,8 @@ static void begin(struct loading *loading, struct key_store *store, const struct
 {
     *loading = (struct loading){.store = store};
     key_pool_init(&loading->pool);
+    text_index_reserve(&loading->pool.by_id, pool_document_entries_max(document));
+    text_index_reserve(&loading->pool.by_secret, pool_document_entries_max(document));
     arena_init(&loading->arena, ENTRY_ARENA_SIZE);
     buf_append(&loading->rejected_keys, document->rejected_keys);
     buf_append(&loading->rejected_groups, document->rejected_groups);

@@ -114,6 +114,6 @@ const struct kinship_grammar gemini_kinship = {
     .messages = SLICE_INIT("contents"),
     .content = SLICE_INIT("parts"),
     .may_lack_role = true,
-    .seals = {SLICE_INIT("\"thoughtSignature\""), SLICE_INIT("\"thought_signature\"")},
+    .seals = {{SLICE_INIT("\"thoughtSignature\""), {8, 5}}, {SLICE_INIT("\"thought_signature\""), {8, 5}}},
     .strip = strip,
 };
