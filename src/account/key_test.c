@@ -213,7 +213,7 @@ static bool ask(struct key_test *test, const struct config_model *model)
     key_table_settings(tester->table, &settings);
     buf_append(&headers, SLICE("content-type: application/json\r\n" KEY_TEST_HEADER ": "));
     append_hex(&headers, key_table_token(tester->table));
-    buf_printf(&headers, " %.*s\r\n", SLICE_ARG(test->id));
+    buf_printf(&headers, " %u %u\r\n", test->slot, test->identity);
     if (model->type == MODEL_ANTHROPIC) {
         buf_append(&headers, SLICE("anthropic-version: 2023-06-01\r\n"));
     }

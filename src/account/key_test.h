@@ -44,5 +44,6 @@ struct key_test_run *key_tester_run(struct key_tester *tester, const struct slic
 // No more callbacks: what runs, runs to its end, what does not yet will not. The handle is void, as it is in on_end.
 void key_test_run_forget(struct key_test_run *run);
 
-// The header by which the gateway knows a test: the token of the table in hex digits, a space, the key's id.
+// The header by which the gateway knows a test: the token of the table in hex digits, the key's slot and identity in
+// decimal, with spaces between.
 #define KEY_TEST_HEADER "x-droid2api-key-test"

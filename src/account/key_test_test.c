@@ -209,7 +209,8 @@ static void what_is_asked(void **state)
     for (size_t i = 0; i < token.len; i++) {
         buf_printf(&header, "%02x", (unsigned char)token.ptr[i]);
     }
-    buf_printf(&header, " %.*s\n", SLICE_ARG(f->ids[0]));
+    const struct key_record *record = key_store_find(f->account.store, f->ids[0]);
+    buf_printf(&header, " %u %u\n", record->slot, key_of(&f->account.table, record->slot)->identity);
     assert_true(slice_find(buf_slice(&f->account.heads), buf_slice(&header)) != SLICE_NOT_FOUND);
     assert_true(slice_find(buf_slice(&f->account.heads), SLICE("sk-ant-")) == SLICE_NOT_FOUND);
     buf_deinit(&header);

@@ -138,14 +138,21 @@ static void on_store_closed(void *arg)
     keeper->on_closed(keeper->arg);
 }
 
+// A refresh that is under way ends first: the token that it brings is in no other place.
+static void on_tokens_drained(void *arg)
+{
+    struct keeper *keeper = arg;
+    token_source_close(keeper->tokens);
+    key_store_close(keeper->store, on_store_closed, keeper);
+}
+
 void keeper_close(struct keeper *keeper, void (*on_closed)(void *arg), void *arg)
 {
     keeper->on_closed = on_closed;
     keeper->arg = arg;
     key_tester_close(keeper->tester);
     balance_sync_close(keeper->balances);
-    token_source_close(keeper->tokens);
-    key_store_close(keeper->store, on_store_closed, keeper);
+    token_source_drain(keeper->tokens, on_tokens_drained, keeper);
 }
 
 void keeper_free(struct keeper *keeper)
