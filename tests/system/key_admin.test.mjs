@@ -154,7 +154,7 @@ test('what is refused changes nothing', async (t) => {
     ['PATCH', `/keys/${id}/pool`, { poolGroup: 'nowhere' }, 400], ['PUT', `/keys/${id}`, { weight: 0 }, 400],
     ['PUT', `/keys/${id}`, { weight: 'heavy' }, 400], ['GET', '/keys/key_0_nobody', undefined, 404],
     ['DELETE', '/keys/key_0_nobody', undefined, 404], ['PATCH', '/keys/key_0_nobody/toggle', undefined, 404],
-    ['POST', '/pool-groups', { id: 'Upper', name: 'x', priority: 1 }, 400], ['POST', '/pool-groups', { id: 'default', name: 'x', priority: 1 }, 400],
+    ['POST', '/pool-groups', { id: 'Upper', name: 'x', priority: 1 }, 400], ['POST', '/pool-groups', { id: 'default', name: 'x', priority: 1 }, 409],
     ['DELETE', '/pool-groups/default', undefined, 400], ['DELETE', '/pool-groups/nowhere', undefined, 404],
     ['PUT', '/config', { algorithm: 'best' }, 400], ['PUT', '/config', { retry: { max: -1 } }, 400],
     ['PUT', '/config', { autoBan: { errorThreshold: 'many' } }, 400], ['GET', '/nothing', undefined, 404], ['PUT', '/keys', {}, 405],

@@ -129,7 +129,7 @@ test('previous_response_id goes to the key that made the response', async (t) =>
       await respond(stack, { input: 'More', previous_response_id: 'resp_of_another_time' });
     }));
   await t.test('and over a stream', () =>
-    withPool(keys, {}, async (stack) => {
+    withPool(keys, on, async (stack) => {
       const { key, response } = await respond(stack, { input: 'Hello', stream: true });
       const created = JSON.parse(response.events.find(({ event }) => event === 'response.created').data);
       for (let i = 0; i < 5; i++) {
@@ -139,7 +139,7 @@ test('previous_response_id goes to the key that made the response', async (t) =>
 });
 
 test('thoughts go back to the key that had them', () =>
-  withPool(keys.map((key) => `${key}~kind=reasoning`), {}, async (stack) => {
+  withPool(keys.map((key) => `${key}~kind=reasoning`), on, async (stack) => {
     const body = { model: 'm-claude', max_tokens: 4000, thinking: { type: 'enabled', budget_tokens: 2000 } };
     const send = (messages, model = 'm-claude') => keyOf(stack, modelRequest('anthropic', { body: JSON.stringify({ ...body, model, messages }) }));
     const { key, response } = await send([{ role: 'user', content: 'Think' }]);
