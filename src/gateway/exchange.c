@@ -358,6 +358,11 @@ void exchange_fail(struct exchange *x, enum fault fault, struct slice message)
 
 void exchange_fail_with(struct exchange *x, const struct neutral_error *error)
 {
+    exchange_fail_as(x, error, fault_status_in(error->fault, x->route.dialect));
+}
+
+void exchange_fail_as(struct exchange *x, const struct neutral_error *error, unsigned status)
+{
     struct buf body = BUF_EMPTY;
     x->fault = error->fault;
     x->retry_after_s = error->retry_after_s;
@@ -365,7 +370,7 @@ void exchange_fail_with(struct exchange *x, const struct neutral_error *error)
         x->detail = arena_cstr(exchange_arena(x), error->message);
     }
     fault_write_error_body(error, x->route.dialect, x->request_id, &body);
-    exchange_respond(x, fault_status_in(error->fault, x->route.dialect), SLICE("application/json"), buf_slice(&body));
+    exchange_respond(x, status, SLICE("application/json"), buf_slice(&body));
     buf_deinit(&body);
 }
 

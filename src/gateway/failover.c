@@ -100,12 +100,11 @@ static void tell_client(struct exchange *x, enum blame blame)
         return;
     }
     error.retry_after_s = wait_s > 0 ? wait_s : error.retry_after_s;
-    if (held->resp.status == 402) {
-        error.fault = FAULT_BILLING; // whatever its text makes of it
-    }
+    // A refusal keeps its status: it says what the operator has to see to.
+    unsigned status = held->resp.status <= 403 ? held->resp.status : fault_status_in(error.fault, x->route.dialect);
     struct buf body = held->body; // that `error` points into
     x->held = NULL;
-    exchange_fail_with(x, &error);
+    exchange_fail_as(x, &error, status);
     buf_deinit(&body);
 }
 

@@ -118,6 +118,8 @@ void exchange_fail(struct exchange *x, enum fault fault, struct slice message);
 struct neutral_error;
 // The same for what an upstream said, or a translation refused, in words of the client's dialect; only before the head.
 void exchange_fail_with(struct exchange *x, const struct neutral_error *error);
+// With a status that is not the usual one of that fault in the client's dialect.
+void exchange_fail_as(struct exchange *x, const struct neutral_error *error, unsigned status);
 // Answers with a whole response of our own.
 void exchange_respond(struct exchange *x, unsigned status, struct slice content_type, struct slice body);
 // Header lines that every answer to this request carries.
