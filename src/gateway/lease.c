@@ -10,6 +10,7 @@
 #include "gateway/conversion.h"
 #include "keys/affinity.h"
 #include "keys/consequences.h"
+#include "keys/quota_warning.h"
 
 // ---- what a request tells of itself ---------------------------------------------------------------------------------
 
@@ -329,6 +330,30 @@ static enum attempt_event event_at_end(const struct exchange *x, bool client_has
     return x->upstream_status ? ATTEMPT_BROKE : ATTEMPT_NO_ANSWER;
 }
 
+static void warn_of_quota(const struct exchange *x, uint64_t tokens, int64_t now_ms)
+{
+    const struct key_settings *settings = key_selector_settings(x->gateway->selector);
+    const struct key_slot *slot = key_of(x->gateway->keys, x->lease->key.lease.slot);
+    enum quota_period period = quota_crossed(slot, settings, tokens, now_ms);
+    if (period != QUOTA_NONE) {
+        log_warn("keys", "%.*s has used %.0f %% of its limit for the %s", SLICE_ARG(x->lease->key.id),
+                 settings->warning_ratio * 100, period == QUOTA_DAY ? "day" : "month");
+    }
+}
+
+static void count_tokens(struct exchange *x)
+{
+    struct usage usage = exchange_usage(x);
+    uint64_t input = usage.input > 0 ? (uint64_t)usage.input : 0;
+    uint64_t output = usage.output > 0 ? (uint64_t)usage.output : 0;
+    int64_t now_ms = clock_wall_ms();
+    if (input || output) {
+        key_apply_usage(x->gateway->keys, key_selector_settings(x->gateway->selector), x->lease->key.lease, input,
+                        output, now_ms);
+        warn_of_quota(x, input + output, now_ms);
+    }
+}
+
 void lease_end(struct exchange *x, bool client_has_left)
 {
     if (!x->lease) {
@@ -340,14 +365,9 @@ void lease_end(struct exchange *x, bool client_has_left)
     if (!lease_is_out(x)) {
         return;
     }
-    struct usage usage = exchange_usage(x);
     struct attempt_evidence evidence = {
         .event = event_at_end(x, client_has_left), .status = x->upstream_status, .retry_after_ms = -1};
-    if (usage.input > 0 || usage.output > 0) {
-        key_apply_usage(x->gateway->keys, key_selector_settings(x->gateway->selector), x->lease->key.lease,
-                        usage.input > 0 ? (uint64_t)usage.input : 0, usage.output > 0 ? (uint64_t)usage.output : 0,
-                        clock_wall_ms());
-    }
+    count_tokens(x);
     lease_settle(x, &evidence);
 }
 

@@ -299,6 +299,7 @@ bool pool_document_next_key(const struct pool_document *document, const struct j
     struct rest rest = {BUF_EMPTY};
     size_t next = 0;
     bool has_total = false;
+    bool has_success = false;
     const struct json_node *name;
     const struct json_node *value = NULL;
     while (json_next_member(&doc, json_root(&doc), &name, &value)) {
@@ -306,12 +307,16 @@ bool pool_document_next_key(const struct pool_document *document, const struct j
         if (member) {
             read_member(&doc, value, member, arena, key_r);
             has_total |= member->field == FIELD(total_requests);
+            has_success |= member->field == FIELD(success_requests);
         } else {
             keep_member(&rest, &doc, name, value);
         }
     }
     if (!has_total) {
         key_r->total_requests = key_r->usage_count; // all that older programs counted
+    }
+    if (!has_success && key_r->total_requests > key_r->error_count) {
+        key_r->success_requests = key_r->total_requests - key_r->error_count; // else it would seem to have failed always
     }
     key_r->rest = take_rest(&rest, arena);
     return true;

@@ -99,6 +99,9 @@ static void an_older_document_counted_uses_only(void **state)
     (void)state;
     assert_int_equal(read_key("{\"usage_count\":5}").total_requests, 5);
     assert_int_equal(read_key("{\"total_requests\":4,\"usage_count\":5}").total_requests, 4);
+    assert_int_equal(read_key("{\"usage_count\":5,\"error_count\":2}").success_requests, 3);
+    assert_int_equal(read_key("{\"usage_count\":5,\"error_count\":6}").success_requests, 0);
+    assert_int_equal(read_key("{\"usage_count\":5,\"success_requests\":1}").success_requests, 1);
 }
 
 static void an_empty_pool(void **state)
