@@ -161,10 +161,11 @@ export async function prepareNginx(dir, upstreamPort, descriptors) {
   return { command: ['nginx', '-p', dir, '-e', join(dir, 'error.log'), '-c', path], options: { cwd: dir }, ports };
 }
 
+// Of a provider that is not asked for balances: nothing else than the requests may be measured.
 function writeKeys(folder, n) {
   const keys = Array.from({ length: n }, (_, i) => ({
     id: `key_1700000000000_${String(i).padStart(9, '0')}`,
-    key: `bench-key-with-a-usual-length-${String(i).padStart(8, '0')}`,
+    key: `sk-bench-key-of-a-usual-length-${String(i).padStart(8, '0')}`,
     status: 'active',
     poolGroup: 'default',
     notes: `key ${i}`,

@@ -161,6 +161,18 @@ static struct slice find_id(const struct kinship_grammar *grammar, const struct 
     return SLICE_EMPTY;
 }
 
+// Not through printf: this comes with every request.
+static struct slice digest_text(uint64_t hash, struct arena *arena)
+{
+    static const struct slice PREFIX = SLICE_INIT("first words ");
+    char *text = arena_text(arena, PREFIX.len + 16);
+    memcpy(text, PREFIX.ptr, PREFIX.len);
+    for (size_t i = 0; i < 16; i++) {
+        text[PREFIX.len + i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
+    }
+    return slice_of(text, PREFIX.len + 16);
+}
+
 struct slice kinship_conversation(enum dialect dialect, const struct json_doc *doc, struct arena *arena)
 {
     const struct kinship_grammar *grammar = dialect_spoke(dialect)->kinship;
@@ -175,7 +187,7 @@ struct slice kinship_conversation(enum dialect dialect, const struct json_doc *d
     if (!add_messages(&hash, grammar, doc, arena)) {
         return SLICE_EMPTY;
     }
-    return arena_printf(arena, "first words %016llx", (unsigned long long)hash);
+    return digest_text(hash, arena);
 }
 
 // ---- answers that the provider keeps

@@ -47,6 +47,12 @@ static bool find_owner(struct exchange *x, enum affinity_kind kind, struct slice
     return affinity_find(x->gateway->keys, kind, affinity_tag(kind, text), clock_wall_ms(), &x->lease->owner);
 }
 
+// Where there has never been another key, it need not be known what this one's own is.
+static bool has_choice(const struct exchange *x)
+{
+    return key_table_end(x->gateway->keys) > 1;
+}
+
 // What the request brings along that was made by one key, as far as that is remembered.
 static void look_for_owner(struct exchange *x)
 {
@@ -175,7 +181,7 @@ static enum lease_result take_from_pool(struct exchange *x)
 {
     struct lease *lease = lease_of(x);
     lease->model = key_model_tag(upstream_model_name(x->upstream));
-    if (!lease->only.identity) {
+    if (!lease->only.identity && has_choice(x)) {
         lease->conversation = key_selector_settings(x->gateway->selector)->has_affinity ? conversation_of(x) : 0;
         look_for_owner(x);
     }
@@ -387,7 +393,7 @@ static void own(struct exchange *x, enum affinity_kind kind, struct slice text)
 void lease_note_answer(struct exchange *x, struct slice text)
 {
     struct slice seals[KINSHIP_SEALS_MAX];
-    if (!lease_is_out(x)) {
+    if (!lease_is_out(x) || !has_choice(x)) {
         return;
     }
     if (x->upstream->dialect == DIALECT_RESPONSES && !x->lease->has_response_id) {
