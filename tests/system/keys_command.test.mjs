@@ -174,6 +174,8 @@ test('tests go through the running gateway', async (t) => {
       assert.equal(code, 1);
       assert.match(stdout, /\n2 tested: 1 good, 1 failed, of which 0 are banned now\n$/);
       assert.equal(stdout.trimEnd().split('\n').length, 3);
+      assert.match(stdout, /^key_\S+ good \(status 200, /m);
+      assert.match(stdout, /^key_\S+ FAILED \(status 401, /m);
     });
   });
   await t.test('none runs', () =>

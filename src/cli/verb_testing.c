@@ -73,7 +73,7 @@ static void put_summary(struct test_run *run, const struct json_doc *doc, const 
     }
 }
 
-// Progress tells of one key, the last event counts them.
+// Progress tells of one key ({"progress", "key"}), the last event counts them, in the envelope of the admin API.
 static void on_event(void *arg, struct slice data)
 {
     struct test_run *run = arg;
@@ -82,12 +82,12 @@ static void on_event(void *arg, struct slice data)
     arena_init(&arena, 1024);
     if (json_parse(&doc, &arena, data, NULL) == 0) {
         const struct json_node *root = json_root(&doc);
-        const struct json_node *wrapped = json_get(&doc, root, SLICE("data"));
-        struct slice id = json_string(&doc, json_get(&doc, root, SLICE("id")), &arena);
-        if (!id.len) {
-            put_summary(run, &doc, wrapped ? wrapped : root);
-        } else if (!run->command->options->is_json) {
-            put_outcome(run->command, id, &doc, root);
+        const struct json_node *summary = json_get(&doc, root, SLICE("data"));
+        const struct json_node *key = json_get(&doc, root, SLICE("key"));
+        if (summary) {
+            put_summary(run, &doc, summary);
+        } else if (key && !run->command->options->is_json) {
+            put_outcome(run->command, json_string(&doc, json_get(&doc, key, SLICE("id")), &arena), &doc, key);
         }
         command_flush(run->command);
     }
