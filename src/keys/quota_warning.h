@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// When to warn an operator that a key comes near its limit: once for each period, by whoever counts the tokens that cross
-// the line.
+// When to warn an operator that a key comes near its limit: once for each period, by whoever counts the tokens that
+// cross the line.
 #pragma once
 
 #include "keys/key_table.h"

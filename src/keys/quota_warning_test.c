@@ -23,9 +23,9 @@ static void the_line_is_crossed_once(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {0, 79, 100, 0, 0.8, QUOTA_NONE},    {0, 80, 100, 0, 0.8, QUOTA_DAY},       {79, 1, 100, 0, 0.8, QUOTA_DAY},
-        {80, 1, 100, 0, 0.8, QUOTA_NONE},    {0, 500, 100, 0, 0.8, QUOTA_DAY},      {0, 80, 0, 100, 0.8, QUOTA_MONTH},
-        {79, 1, 100, 100, 0.8, QUOTA_MONTH}, {79, 1, 0, 0, 0.8, QUOTA_NONE},        {0, 80, 100, 0, 0, QUOTA_NONE},
+        {0, 79, 100, 0, 0.8, QUOTA_NONE},    {0, 80, 100, 0, 0.8, QUOTA_DAY},        {79, 1, 100, 0, 0.8, QUOTA_DAY},
+        {80, 1, 100, 0, 0.8, QUOTA_NONE},    {0, 500, 100, 0, 0.8, QUOTA_DAY},       {0, 80, 0, 100, 0.8, QUOTA_MONTH},
+        {79, 1, 100, 100, 0.8, QUOTA_MONTH}, {79, 1, 0, 0, 0.8, QUOTA_NONE},         {0, 80, 100, 0, 0, QUOTA_NONE},
         {10, 0, 100, 0, 0.1, QUOTA_NONE},    {0, 1, UINT64_MAX, 0, 0.5, QUOTA_NONE},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
