@@ -316,7 +316,8 @@ bool pool_document_next_key(const struct pool_document *document, const struct j
         key_r->total_requests = key_r->usage_count; // all that older programs counted
     }
     if (!has_success && key_r->total_requests > key_r->error_count) {
-        key_r->success_requests = key_r->total_requests - key_r->error_count; // else it would seem to have failed always
+        // Else it would seem to have failed always.
+        key_r->success_requests = key_r->total_requests - key_r->error_count;
     }
     key_r->rest = take_rest(&rest, arena);
     return true;
