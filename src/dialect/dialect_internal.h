@@ -136,9 +136,10 @@ struct usage usage_of_seen(const struct usage_grammar *grammar, const struct usa
 
 // ---- what belongs together
 
-enum { N_CONVERSATION_IDS = 2, N_SYSTEM_MEMBERS = 2, N_SEALS = 2 };
+enum { N_CONVERSATION_IDS = 2, N_SYSTEM_MEMBERS = 2 };
 
-// A quoted name to search a text for.
+// A quoted name to search a text for, or what several names end with: behind a string that is no name there is no
+// colon.
 struct seal_mark {
     struct slice quoted;
     uint8_t rare[2]; // offsets of two of its letters that are rare in texts
@@ -151,10 +152,10 @@ struct kinship_grammar {
     struct slice ids[N_CONVERSATION_IDS];  // by which clients name a conversation, the better one first
     struct slice system[N_SYSTEM_MEMBERS]; // spellings
     struct slice messages;
-    struct slice content;            // of a message
-    bool may_lack_role;              // a message without a role is the user's
-    struct seal_mark seals[N_SEALS]; // of members whose strings only their maker can read
-    struct seal_mark sealed_type;    // of objects whose member `data` is such a string
+    struct slice content;         // of a message
+    bool may_lack_role;           // a message without a role is the user's
+    struct seal_mark seal;        // of members whose strings only their maker can read
+    struct seal_mark sealed_type; // of objects whose member `data` is such a string
     // Takes such things out; see kinship_strip(). NULL: a request has none that anybody checks.
     size_t (*strip)(struct json_splice *splice);
 };

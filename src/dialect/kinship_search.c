@@ -294,9 +294,7 @@ size_t kinship_seals(enum dialect dialect, struct slice text, struct arena *aren
 {
     const struct kinship_grammar *grammar = dialect_spoke(dialect)->kinship;
     struct seals seals = {.n = 0};
-    for (size_t i = 0; i < N_SEALS && grammar->seals[i].quoted.len; i++) {
-        find_members(&seals, text, &grammar->seals[i]);
-    }
+    find_members(&seals, text, &grammar->seal);
     if (grammar->sealed_type.quoted.len) {
         find_sealed_objects(&seals, text, &grammar->sealed_type);
     }

@@ -260,6 +260,9 @@ struct seal_case {
 };
 
 static const struct seal_case SEALS[] = {
+    // A string that ends like the name, and is none.
+    {DIALECT_CHAT, "{\"text\":\"my signature\",\"x\":\"" SEAL_A "\",\"y\":[\"signature\",\"" SEAL_A "\"]}", {NULL}},
+    {DIALECT_GEMINI, "{\"text\":\"my thoughtSignature\",\"x\":\"" SEAL_A "\"}", {NULL}},
     {DIALECT_ANTHROPIC, "", {NULL}},
     {DIALECT_ANTHROPIC, "{\"type\":\"thinking\",\"thinking\":\"t\",\"signature\":\"" SEAL_A "\"}", {SEAL_A}},
     {DIALECT_ANTHROPIC, "{ \"signature\" : \"" SEAL_A "\" , \"type\" : \"thinking\" }", {SEAL_A}},

@@ -123,7 +123,7 @@ const struct kinship_grammar anthropic_kinship = {
     .system = {SLICE_INIT("system")},
     .messages = SLICE_INIT("messages"),
     .content = SLICE_INIT("content"),
-    .seals = {{SLICE_INIT("\"signature\""), {3, 7}}},
+    .seal = {SLICE_INIT("\"signature\""), {3, 7}},
     .sealed_type = {SLICE_INIT("\"redacted_thinking\""), {9, 14}},
     .strip = strip,
 };

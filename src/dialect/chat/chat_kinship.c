@@ -7,5 +7,5 @@ const struct kinship_grammar chat_kinship = {
     .ids = {SLICE_INIT("prompt_cache_key"), SLICE_INIT("user")},
     .messages = SLICE_INIT("messages"),
     .content = SLICE_INIT("content"),
-    .seals = {{SLICE_INIT("\"thought_signature\""), {8, 5}}, {SLICE_INIT("\"signature\""), {3, 7}}},
+    .seal = {SLICE_INIT("signature\""), {2, 6}}, // "thought_signature", too
 };

@@ -114,6 +114,6 @@ const struct kinship_grammar gemini_kinship = {
     .messages = SLICE_INIT("contents"),
     .content = SLICE_INIT("parts"),
     .may_lack_role = true,
-    .seals = {{SLICE_INIT("\"thoughtSignature\""), {8, 5}}, {SLICE_INIT("\"thought_signature\""), {8, 5}}},
+    .seal = {SLICE_INIT("ignature\""), {1, 5}}, // of "thoughtSignature" and "thought_signature"
     .strip = strip,
 };

@@ -53,6 +53,6 @@ const struct kinship_grammar responses_kinship = {
     .system = {SLICE_INIT("instructions")},
     .messages = SLICE_INIT("input"),
     .content = SLICE_INIT("content"),
-    .seals = {{SLICE_INIT("\"encrypted_content\""), {10, 5}}},
+    .seal = {SLICE_INIT("\"encrypted_content\""), {10, 5}},
     .strip = strip,
 };
