@@ -2,6 +2,7 @@
 // What is read from the tape; kinship_search.c has what is searched for in raw text.
 #include "dialect/kinship.h"
 
+#include "base/hex.h"
 #include "dialect/dialect_internal.h"
 
 enum {
@@ -165,12 +166,10 @@ static struct slice find_id(const struct kinship_grammar *grammar, const struct 
 static struct slice digest_text(uint64_t hash, struct arena *arena)
 {
     static const struct slice PREFIX = SLICE_INIT("first words ");
-    char *text = arena_text(arena, PREFIX.len + 16);
+    char *text = arena_text(arena, PREFIX.len + HEX_U64_LEN);
     memcpy(text, PREFIX.ptr, PREFIX.len);
-    for (size_t i = 0; i < 16; i++) {
-        text[PREFIX.len + i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
-    }
-    return slice_of(text, PREFIX.len + 16);
+    hex_write_u64(text + PREFIX.len, hash);
+    return slice_of(text, PREFIX.len + HEX_U64_LEN);
 }
 
 struct slice kinship_conversation(enum dialect dialect, const struct json_doc *doc, struct arena *arena)

@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "base/fnv.h"
+#include "base/hex.h"
 
 struct kind_row {
     struct slice code; // in the wrapper
@@ -25,7 +26,7 @@ static const struct kind_row KINDS[] = {
 #define MARK "gw1."
 #define MARK_IN_BASE64 "Z3cxL" // what any base64 of it begins with
 
-enum { CHECKSUM_LEN = 16 };
+enum { CHECKSUM_LEN = HEX_U64_LEN };
 
 enum opaque_issuer opaque_issuer(enum opaque_kind kind)
 {
@@ -36,10 +37,7 @@ enum opaque_issuer opaque_issuer(enum opaque_kind kind)
 // It is to notice damage, not an attacker.
 static void checksum(struct slice text, char out[CHECKSUM_LEN])
 {
-    uint64_t hash = fnv_add(FNV_START, text);
-    for (int i = 0; i < CHECKSUM_LEN; i++) {
-        out[i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
-    }
+    hex_write_u64(out, fnv_add(FNV_START, text));
 }
 
 // A dot within an item id would end it, so that one is written "%2E", and the sign itself "%25".
