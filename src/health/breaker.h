@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// Is it worth trying? One breaker for each thing on the way that can be down as a whole: an endpoint, a proxy. Kept in
+// memory that all processes share, so that what one has learnt all know, and one of them tries for all. No clock and
+// no I/O.
+//
+//   closed ──(BREAKER_THRESHOLD failures in a row)──▶ open ──(BREAKER_OPEN_MS)──▶ half open: one probe
+//     ▲                                                ▲                              │
+//     └──────────────── success ◀──────────────────────┼───────── failure ◀───────────┘
+//
+// An outage is often over as suddenly as it began, and a probe is only a request that had to be tried somewhere, so the
+// wait does not grow.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "base/mem.h"
+#include "shm/region.h"
+
+enum {
+    BREAKERS_MAX = 1024,
+    BREAKER_THRESHOLD = 5,
+    BREAKER_OPEN_MS = 750,
+    BREAKER_PROBE_MS = 60 * 1000, // a probe of which nothing was heard for so long is given up: its process died
+};
+
+struct breaker; // in shared memory
+
+struct breaker_table {
+    struct shm_region _region;
+    struct breaker *_breakers;
+};
+
+// 0 or a negative errno code.
+MUST_USE int breaker_table_create(struct breaker_table *table);
+void breaker_table_close(struct breaker_table *table);
+
+// The breaker of that name ("endpoint main", "proxy eu"); the same in all processes. Never NULL: when the table is
+// full, names share breakers.
+struct breaker *breaker_find(struct breaker_table *table, struct slice name);
+
+enum breaker_answer {
+    BREAKER_GO,    // closed
+    BREAKER_PROBE, // it was open; this request finds out for all: say breaker_success(), _failure() or _abandon()
+    BREAKER_WAIT,  // open until *until_ms_r; or somebody finds out just now
+};
+enum breaker_answer breaker_ask(struct breaker *breaker, int64_t now_ms, int64_t *until_ms_r);
+// The same without taking the probe: BREAKER_PROBE means that one could be made.
+enum breaker_answer breaker_look(const struct breaker *breaker, int64_t now_ms, int64_t *until_ms_r);
+
+void breaker_success(struct breaker *breaker);
+void breaker_failure(struct breaker *breaker, int64_t now_ms);
+// Nothing was learnt: the next one may probe.
+void breaker_abandon(struct breaker *breaker);
+// It has asked for a rest: open until then, whatever was counted. Clamped to an hour.
+void breaker_rest(struct breaker *breaker, int64_t now_ms, int64_t until_ms);

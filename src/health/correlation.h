@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// When many keys fail alike at once, it is not the keys: it is our address, a proxy, or the provider. The detector
+// remembers, for each endpoint, which keys were tried in the last CORRELATION_WINDOW_MS and how they failed. In shared
+// memory; no clock and no I/O. What is noted by several processes at once may be lost now and then: it is a suspicion,
+// and costs nothing but a later one.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "base/mem.h"
+#include "shm/region.h"
+
+enum {
+    CORRELATION_WINDOW_MS = 10 * 1000,
+    CORRELATION_KEYS_MIN = 3,   // so many keys, and at least half of those that were tried
+    CORRELATION_KEYS = 32,      // that are remembered of an endpoint
+    CORRELATION_ENDPOINTS = 256,
+};
+
+struct correlation; // of one endpoint, in shared memory
+
+struct correlation_table {
+    struct shm_region _region;
+    struct correlation *_entries;
+};
+
+// 0 or a negative errno code.
+MUST_USE int correlation_table_create(struct correlation_table *table);
+void correlation_table_close(struct correlation_table *table);
+
+// Never NULL: when the table is full, endpoints share an entry.
+struct correlation *correlation_find(struct correlation_table *table, struct slice endpoint);
+
+// A key as the caller knows it: whatever makes it unique. Never 0.
+struct correlated_keys {
+    uint64_t keys[CORRELATION_KEYS];
+    size_t n;
+};
+
+// `kind` tells one way of failing from another (never 0). True: it is correlated. Then *others_r has the other keys
+// that have failed in this way within the window, each told once: what was done to them should be undone.
+bool correlation_failure(struct correlation *correlation, uint64_t key, uint32_t kind, int64_t now_ms,
+                         struct correlated_keys *others_r);
+// A key that works. Costs one load where nothing has failed of late.
+void correlation_success(struct correlation *correlation, uint64_t key, int64_t now_ms);
