@@ -308,24 +308,24 @@ static void tell(const struct exchange *x, enum blame blame, const struct key_co
 
 enum blame lease_settle(struct exchange *x, const struct attempt_evidence *evidence)
 {
-    enum blame blame = blame_of(evidence);
+    struct verdict verdict = blame_judge(evidence, NULL);
     if (!lease_is_out(x)) {
-        return blame;
+        return verdict.blame;
     }
     struct gateway *gateway = x->gateway;
     struct key_lease key = x->lease->key.lease;
     bool is_done = evidence->event == ATTEMPT_COMPLETE; // most are; no other key is looked for then
-    x->lease->consequence = key_apply(gateway->keys, key_selector_settings(gateway->selector), key, blame, evidence,
+    x->lease->consequence = key_apply(gateway->keys, key_selector_settings(gateway->selector), key, &verdict, evidence,
                                       x->lease->model, clock_wall_ms(), is_done ? 0 : random_unit());
     if (x->lease->only.identity) {
-        key_apply_test(gateway->keys, key, evidence, true, clock_wall_ms());
+        key_apply_test(gateway->keys, key, &verdict, evidence, true, clock_wall_ms());
     }
-    tell(x, blame, &x->lease->consequence);
+    tell(x, verdict.blame, &x->lease->consequence);
     if (!is_done) {
         note_tried(x, key);
     }
     key_lease_return(gateway->keys, &x->lease->key.lease);
-    return blame;
+    return verdict.blame;
 }
 
 static enum attempt_event event_at_end(const struct exchange *x, bool client_has_left)
