@@ -122,7 +122,7 @@ static enum key_test_result verdict(const struct web_answer *answer, enum key_te
     if (answer->status >= 200 && answer->status < 300) {
         return KEY_TEST_SUCCESS;
     }
-    enum blame blame = blame_of(&evidence);
+    enum blame blame = blame_judge(&evidence, NULL).blame;
     return blame == BLAME_KEY_CREDIT || blame == BLAME_KEY_REFUSED ? KEY_TEST_FAILED : before;
 }
 

@@ -10,6 +10,7 @@
 #include "gateway/held.h"
 #include "gateway/lease.h"
 #include "gateway/wait_line.h"
+#include "keys/blame_event.h"
 
 // ---- the trail ------------------------------------------------------------------------------------------------------
 
@@ -133,16 +134,17 @@ static bool try_again(struct exchange *x, const struct attempt_failure *failure,
         .status = failure->status,
         .text = failure->text,
         .retry_after_ms = failure->asked_ms > 0 ? failure->asked_ms : -1,
+        .was_silent = failure->was_silent,
     };
     lease_count_tokens(x);
-    enum blame blame = lease_settle(x, &evidence);
-    *blame_r = blame;
-    way_is_bad(x, blame, evidence.retry_after_ms);
-    note_attempt(x, blame);
+    struct verdict verdict = lease_settle(x, &evidence);
+    *blame_r = verdict.blame;
+    way_is_bad(x, verdict.blame, evidence.retry_after_ms);
+    note_attempt(x, verdict.blame);
     struct retry_facts facts = facts_of(x);
-    facts.blame = blame;
-    facts.was_silent = failure->was_silent;
-    facts.is_context_length = failure->fault == FAULT_CONTEXT_LENGTH;
+    facts.blame = verdict.blame;
+    facts.was_silent = verdict.spends_route;
+    facts.is_context_length = verdict.is_context_length;
     facts.asked_ms = evidence.retry_after_ms;
     uint32_t delay_ms = 0;
     return !is_test(x) && go_on(x, next_step(x, &facts, &delay_ms), delay_ms);
@@ -153,8 +155,7 @@ static bool try_again(struct exchange *x, const struct attempt_failure *failure,
 // Too late for anything else: the client has some of it.
 static void break_off(struct exchange *x, const struct attempt_failure *failure)
 {
-    enum blame blame = blame_of(&(struct attempt_evidence){.event = ATTEMPT_BROKE, .status = x->upstream_status});
-    way_is_bad(x, blame, -1);
+    way_is_bad(x, BLAME_ENDPOINT, -1);
     exchange_fail(x, failure->fault, failure->message);
 }
 

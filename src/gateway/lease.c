@@ -385,8 +385,7 @@ static void pardon(struct exchange *x, const struct correlated_keys *others)
 static enum blame check_correlation(struct exchange *x, struct key_lease key, enum blame blame, unsigned status)
 {
     struct correlated_keys others;
-    bool is_suspicious = blame == BLAME_KEY_MODEL || blame == BLAME_KEY_REFUSED;
-    if (!is_suspicious || x->lease->only.identity ||
+    if (!blame_may_be_shared(blame) || x->lease->only.identity ||
         !correlation_failure(x->upstream->correlation, number_of(key), (uint32_t)blame << 16 | status, clock_wall_ms(),
                              &others)) {
         return blame;
@@ -397,11 +396,11 @@ static enum blame check_correlation(struct exchange *x, struct key_lease key, en
     return BLAME_ADDRESS;
 }
 
-enum blame lease_settle(struct exchange *x, const struct attempt_evidence *evidence)
+struct verdict lease_settle(struct exchange *x, const struct attempt_evidence *evidence)
 {
-    enum blame blame = blame_of(evidence);
+    struct verdict verdict = blame_judge(evidence, &exchange_config(x)->failure_rules);
     if (!lease_is_out(x)) {
-        return blame;
+        return verdict;
     }
     struct gateway *gateway = x->gateway;
     struct key_lease key = x->lease->key.lease;
@@ -409,20 +408,19 @@ enum blame lease_settle(struct exchange *x, const struct attempt_evidence *evide
     if (is_done) {
         correlation_success(x->upstream->correlation, number_of(key), clock_wall_ms());
     } else {
-        blame = check_correlation(x, key, blame, evidence->status);
+        verdict.blame = check_correlation(x, key, verdict.blame, evidence->status);
     }
-    x->lease->consequence = key_apply(gateway->keys, key_selector_settings(gateway->selector), key, blame, evidence,
+    x->lease->consequence = key_apply(gateway->keys, key_selector_settings(gateway->selector), key, &verdict, evidence,
                                       x->lease->model, clock_wall_ms(), is_done ? 0 : random_unit());
     if (x->lease->only.identity) {
-        key_apply_test(gateway->keys, key, evidence, true, clock_wall_ms());
+        key_apply_test(gateway->keys, key, &verdict, evidence, true, clock_wall_ms());
     }
-    tell(x, blame, &x->lease->consequence);
+    tell(x, verdict.blame, &x->lease->consequence);
     if (!is_done) {
-        // The conversation stays with its key when the provider failed once.
-        note_tried(x, key, blame_wants_another_key(blame));
+        note_tried(x, key, blame_wants_another_key(verdict.blame));
     }
     key_lease_return(gateway->keys, &x->lease->key.lease);
-    return blame;
+    return verdict;
 }
 
 static enum attempt_event event_at_end(const struct exchange *x, bool client_has_left)

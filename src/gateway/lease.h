@@ -54,7 +54,7 @@ void lease_return(struct exchange *x);
 // After the last attempt: in how many seconds a key will be eligible again; -1: one is, or none will be by itself.
 int64_t lease_wait_s(struct exchange *x);
 // What became of an attempt: whose fault it was, and what follows for the key. Returns the key.
-enum blame lease_settle(struct exchange *x, const struct attempt_evidence *evidence);
+struct verdict lease_settle(struct exchange *x, const struct attempt_evidence *evidence);
 static inline bool lease_is_out(const struct exchange *x)
 {
     return x->lease && x->lease->key.lease.identity;
