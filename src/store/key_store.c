@@ -14,7 +14,7 @@ const char *key_store_refusal_text(enum key_store_refusal refusal)
     case KEY_STORE_EXISTS: return "it exists already";
     case KEY_STORE_EMPTY: return "the key is empty";
     case KEY_STORE_TOO_LONG: return "the key is longer than 512 bytes";
-    case KEY_STORE_BAD_CHARACTER: return "the key has a space or a control character in it";
+    case KEY_STORE_BAD_CHARACTER: return "the key has a space or a control character in it, or is not UTF-8";
     case KEY_STORE_NO_SUCH_KEY: return "there is no such key";
     case KEY_STORE_NO_SUCH_GROUP: return "there is no such pool group";
     case KEY_STORE_BAD_GROUP_ID:

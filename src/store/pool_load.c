@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "store/key_settings_json.h"
 #include "store/key_store_internal.h"
+#include "json/utf8.h"
 
 enum { REJECTIONS_LOGGED = 10, ENTRY_ARENA_SIZE = 16 * 1024 };
 
@@ -36,7 +37,8 @@ const char *key_secret_problem(struct slice secret)
             return "has a key with a space or a control character in it";
         }
     }
-    return NULL;
+    // Nothing else can be written in JSON: it would be another key after a restart.
+    return utf8_valid_len(secret) < secret.len ? "has a key that is not UTF-8" : NULL;
 }
 
 struct slice key_new_id(const struct key_pool *pool, char out[KEY_ID_MAX])
