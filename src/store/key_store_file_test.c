@@ -9,9 +9,12 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -356,6 +359,53 @@ static void a_write_waits_for_an_edit_in_the_making(void **state)
     assert_true(document_has(f, "uno"));
 }
 
+struct editor {
+    int watch; // of the folder, for new files
+    const char *from;
+    const char *to;
+    bool has_edited;
+};
+
+// Puts its own document in place of the one that is just being replaced.
+static void *edit_when_it_is_written(void *arg)
+{
+    struct editor *editor = arg;
+    struct pollfd events = {.fd = editor->watch, .events = POLLIN};
+    editor->has_edited = poll(&events, 1, 10000) == 1 && rename(editor->from, editor->to) == 0;
+    return NULL;
+}
+
+static bool is_in_force(struct store_fixture *f)
+{
+    return key_store_find_secret(f->store, SLICE("edited"));
+}
+
+static void an_edit_while_it_is_written_counts(void **state)
+{
+    enum { N_KEYS = 3000 }; // so that writing takes longer than an edit
+    struct store_fixture *f = *state;
+    struct editor editor = {
+        .watch = inotify_init1(IN_CLOEXEC),
+        .from = arena_printf(&f->arena, "%s/edited.json", f->folder).ptr,
+        .to = arena_printf(&f->arena, "%s/" DOCUMENT, f->folder).ptr,
+    };
+    pthread_t thread;
+    open_with(f, TWO_KEYS);
+    store_fixture_write(f, "edited.json", SLICE("{\"keys\":[{\"id\":\"1\",\"key\":\"edited\"}]}"));
+    for (int i = 0; i < N_KEYS; i++) {
+        store_fixture_add(f, arena_printf(&f->arena, "key-%d", i).ptr, NULL);
+    }
+    assert_true(inotify_add_watch(editor.watch, f->folder, IN_CREATE) >= 0);
+    assert_int_equal(pthread_create(&thread, NULL, edit_when_it_is_written, &editor), 0);
+    int r = store_fixture_commit(f);
+    assert_true(r == -EAGAIN || r == 0); // 0: it was quicker than the edit
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(editor.has_edited);
+    store_fixture_run_until(f, is_in_force, 10000);
+    assert_int_equal(key_store_n_keys(f->store), 1);
+    close(editor.watch);
+}
+
 static bool is_there(struct store_fixture *f)
 {
     return document_has(f, "\"key\":\"two\"");
@@ -581,6 +631,7 @@ int main(void)
         TEST(a_ban_outlives_an_edit_of_something_else),
         TEST(a_broken_edit_is_left_alone_and_then_kept_aside),
         TEST(a_write_waits_for_an_edit_in_the_making),
+        TEST(an_edit_while_it_is_written_counts),
         TEST(a_removed_file_is_written_again),
         TEST(our_own_writes_are_no_edits),
         TEST(a_full_disk_undoes_changes_and_keeps_serving),
