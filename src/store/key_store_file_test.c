@@ -406,6 +406,18 @@ static void an_edit_while_it_is_written_counts(void **state)
     close(editor.watch);
 }
 
+static void an_edit_just_before_the_end_loses_no_counts(void **state)
+{
+    struct store_fixture *f = *state;
+    open_with(f, TWO_KEYS);
+    slot_of(f, "one")->usage_count = 9;
+    store_fixture_write(f, DOCUMENT, SLICE("{\"keys\":[{\"id\":\"1\",\"key\":\"one\",\"notes\":\"edited\"}]}"));
+    store_fixture_reopen(f);
+    assert_int_equal(key_store_n_keys(f->store), 1);
+    assert_slice(key_of_secret(f, "one")->notes, "edited");
+    assert_int_equal(slot_of(f, "one")->usage_count, 9);
+}
+
 static bool is_there(struct store_fixture *f)
 {
     return document_has(f, "\"key\":\"two\"");
@@ -632,6 +644,7 @@ int main(void)
         TEST(a_broken_edit_is_left_alone_and_then_kept_aside),
         TEST(a_write_waits_for_an_edit_in_the_making),
         TEST(an_edit_while_it_is_written_counts),
+        TEST(an_edit_just_before_the_end_loses_no_counts),
         TEST(a_removed_file_is_written_again),
         TEST(our_own_writes_are_no_edits),
         TEST(a_full_disk_undoes_changes_and_keeps_serving),

@@ -351,6 +351,7 @@ static void on_edited(struct key_store *store, struct list *commits)
     take_back(store, commits);
     pool_load_edited(store, &w->item.document);
     w->item.known = w->item.stamp;
+    w->is_last = false; // what was counted meanwhile is still to be written
     log_info(KEY_STORE_LOG, KEY_STORE_FILE " was edited by hand and is in force: %zu keys, %zu groups",
              store->pool.by_id.n, store->pool.groups->n);
 }
