@@ -292,8 +292,7 @@ static void change_group(struct key_table *table, uint32_t slot, uint16_t group,
     }
 }
 
-// Keys that name a group, by the index that it has now.
-static void regroup_keys(struct key_store *store)
+void key_publish_membership(struct key_store *store)
 {
     struct slice name = SLICE_EMPTY;
     uint16_t group = 0;
@@ -329,7 +328,7 @@ void key_publish_change(struct key_store *store, const struct change *change)
     case CHANGE_KEY: publish_key(store, change->key.before, change->key.after); break;
     case CHANGE_GROUPS:
         key_publish_groups(store->table, change->groups.after);
-        regroup_keys(store);
+        key_publish_membership(store);
         break;
     case CHANGE_RULES: key_table_set_settings(store->table, &change->rules.after->settings); break;
     }

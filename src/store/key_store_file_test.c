@@ -451,6 +451,39 @@ static void our_own_writes_are_no_edits(void **state)
     assert_false(store_fixture_logged(f, "edited"));
 }
 
+static bool has_group_g(struct store_fixture *f)
+{
+    return key_table_find_group(&f->table, SLICE("g")) != 0;
+}
+
+// The group is made, and while that is being written a key is moved there, which then cannot be written.
+static void a_move_that_fails_leaves_the_key_where_it_was(void **state)
+{
+    enum { N_KEYS = 1500 }; // more than what is turned into text in one round of the loop
+    struct store_fixture *f = *state;
+    struct key_store_commit commit;
+    const struct key_group_record group = {.id = SLICE("g"), .name = SLICE("G"), .priority = 1};
+    const struct key_draft draft = {.group = SLICE("g"), .max_inflight = -1};
+    const char *copy = arena_printf(&f->arena, "%s/" DOCUMENT ".bak", f->folder).ptr;
+    store_fixture_open(f);
+    for (int i = 0; i < N_KEYS; i++) {
+        store_fixture_add(f, arena_printf(&f->arena, "key-%d", i).ptr, NULL);
+    }
+    assert_int_equal(store_fixture_commit(f), 0);
+    assert_int_equal(key_store_add_group(f->store, &group), KEY_STORE_OK);
+    key_store_commit(f->store, &commit, NULL);
+    key_store_forget(&commit);
+    uv_run(&f->loop.uv, UV_RUN_NOWAIT);
+    assert_int_equal(key_store_change(f->store, key_of_secret(f, "key-0")->id, &draft), KEY_STORE_OK);
+    store_fixture_run_until(f, has_group_g, 10000);
+    unlink(copy);
+    assert_int_equal(mkdir(copy, 0700), 0); // no file can take its place
+    assert_int_equal(store_fixture_commit(f), -EISDIR);
+    assert_slice(key_of_secret(f, "key-0")->group, "default");
+    assert_int_equal(slot_of(f, "key-0")->group, 0);
+    assert_int_equal(rmdir(copy), 0);
+}
+
 // ---- disks
 
 enum { FAILED = 1, NO_MOUNTS = 99 };
@@ -647,6 +680,7 @@ int main(void)
         TEST(an_edit_just_before_the_end_loses_no_counts),
         TEST(a_removed_file_is_written_again),
         TEST(our_own_writes_are_no_edits),
+        TEST(a_move_that_fails_leaves_the_key_where_it_was),
         TEST(a_full_disk_undoes_changes_and_keeps_serving),
         TEST(a_read_only_disk_serves_what_can_be_read),
     };

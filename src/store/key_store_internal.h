@@ -251,6 +251,8 @@ void key_log_deinit(struct key_store *store);
 
 void key_publish_change(struct key_store *store, const struct change *change);
 void key_publish_groups(struct key_table *table, const struct pool_groups *groups);
+// Which group each current version is in, by the index that its name has now.
+void key_publish_membership(struct key_store *store);
 // Puts a key into the table and notes its slot; `state` (may be NULL) is what was counted for it. False: there is no
 // room.
 bool key_publish_new(struct key_store *store, struct stored_key *key, struct document_key *state);

@@ -294,7 +294,11 @@ static void call_back(struct list *commits, int r)
 static void take_back(struct key_store *store, struct list *commits)
 {
     take_commits(store, UINT64_MAX, commits);
-    key_log_undo(store);
+    if (store->log.n) {
+        key_log_undo(store);
+        // Groups that came before what is undone may have told the table already.
+        key_publish_membership(store);
+    }
     store->writer.durable_sequence = store->sequence;
 }
 
