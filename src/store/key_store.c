@@ -110,7 +110,7 @@ struct key_store *key_store_open(struct loop *loop, struct key_table *table, con
     struct key_store *store = new_store(loop, table, options);
     pool_load(store, &document);
     arena_deinit(&arena);
-    store->writer.is_stale = state == DURABLE_RECOVERED;
+    store->writer.is_stale |= state == DURABLE_RECOVERED;
     // A bad file that could not be renamed is not ours, and dealt with before it is replaced.
     store->writer.item.known = state == DURABLE_READ ? stamp : (struct durable_stamp){0};
     key_writer_init(store);

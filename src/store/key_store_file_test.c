@@ -189,6 +189,16 @@ static void entries_that_make_no_sense_are_kept_aside(void **state)
     "{\"keys\":[{\"id\":\"1\",\"key\":\"one\",\"poolGroup\":\"g\"},{\"id\":\"2\",\"key\":\"two\"}],"                   \
     "\"poolGroups\":[{\"id\":\"g\",\"name\":\"G\",\"priority\":1}],\"config\":{},\"stats\":{}}"
 
+static void a_key_without_an_id_gets_one_for_good(void **state)
+{
+    struct store_fixture *f = *state;
+    open_with(f, "{\"keys\":[{\"key\":\"one\"}]}");
+    struct slice id = arena_dup(&f->arena, key_of_secret(f, "one")->id);
+    assert_true(slice_starts_with(id, SLICE("key_")));
+    store_fixture_reopen(f);
+    assert_true(slice_eq(key_of_secret(f, "one")->id, id));
+}
+
 static void every_truncation_is_recovered_from_the_copy(void **state)
 {
     struct store_fixture *f = *state;
@@ -669,6 +679,7 @@ int main(void)
         TEST(a_document_of_the_node_project),
         TEST(a_long_error_is_kept_as_it_was),
         TEST(entries_that_make_no_sense_are_kept_aside),
+        TEST(a_key_without_an_id_gets_one_for_good),
         TEST(every_truncation_is_recovered_from_the_copy),
         TEST(garbage_without_a_copy_starts_an_empty_pool),
         TEST(a_file_that_cannot_be_read_is_an_error),

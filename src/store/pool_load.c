@@ -106,6 +106,7 @@ static struct key_record record_of(struct loading *loading, const struct documen
 {
     struct key_store *store = loading->store;
     struct slice provider = key->provider.len ? key->provider : key_provider_name(key_provider_of(key->secret));
+    store->writer.is_stale |= key->id.len == 0; // else it would have another one after a restart
     return (struct key_record){
         .id = key->id.len ? key->id : key_new_id(&loading->pool, id),
         .secret = key->secret,
