@@ -192,6 +192,14 @@ void key_publish_status(struct key_table *table, uint32_t slot, enum key_status 
     key_changed(table, slot);
 }
 
+void key_publish_ban(struct key_table *table, uint32_t slot, const struct document_key *ban)
+{
+    struct key_slot *key = key_of(table, slot);
+    key_publish_status(table, slot, KEY_BANNED);
+    SET(key->banned_ms, ban->banned_ms);
+    key_set_last_error(key, slot_error_of(ban), ban->last_error_ms);
+}
+
 // ---- notes
 
 bool key_publish_new(struct key_store *store, struct stored_key *key, struct document_key *state)

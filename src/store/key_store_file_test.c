@@ -321,6 +321,27 @@ static void a_ban_outlives_an_edit_of_something_else(void **state)
     assert_int_equal(slot_of(f, "three")->status, KEY_BANNED);
 }
 
+static bool is_one_banned(struct store_fixture *f)
+{
+    return slot_of(f, "one")->status == KEY_BANNED;
+}
+
+static void a_ban_by_hand_comes_with_its_time_and_reason(void **state)
+{
+    struct store_fixture *f = *state;
+    open_with(f, TWO_KEYS);
+    store_fixture_write(f, DOCUMENT,
+                        SLICE("{\"keys\":[{\"id\":\"1\",\"key\":\"one\",\"status\":\"banned\",\"banned_at\":"
+                              "\"2023-11-15T00:00:00.000Z\",\"banned_reason\":\"lent to others\"}]}"));
+    store_fixture_run_until(f, is_one_banned, 10000);
+    for (int restart = 0; restart < 2; restart++) {
+        assert_int_equal(slot_of(f, "one")->banned_ms, 1700006400000);
+        assert_slice(key_last_error(slot_of(f, "one"), &f->arena), "lent to others");
+        store_fixture_reopen(f);
+        assert_true(document_has(f, "\"banned_reason\":\"lent to others\""));
+    }
+}
+
 static bool is_broken_told(struct store_fixture *f)
 {
     return store_fixture_logged(f, "was edited by hand and is no whole document (line 1, column");
@@ -685,6 +706,7 @@ int main(void)
         TEST(a_file_that_cannot_be_read_is_an_error),
         TEST(an_edit_is_taken_over),
         TEST(a_ban_outlives_an_edit_of_something_else),
+        TEST(a_ban_by_hand_comes_with_its_time_and_reason),
         TEST(a_broken_edit_is_left_alone_and_then_kept_aside),
         TEST(a_write_waits_for_an_edit_in_the_making),
         TEST(an_edit_while_it_is_written_counts),

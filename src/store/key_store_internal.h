@@ -259,6 +259,8 @@ bool key_publish_new(struct key_store *store, struct stored_key *key, struct doc
 // Both versions have the slot.
 void key_publish_version(struct key_store *store, const struct stored_key *before, struct stored_key *after);
 void key_publish_status(struct key_table *table, uint32_t slot, enum key_status status);
+// The same for KEY_BANNED, with the time and the reason that an entry says.
+void key_publish_ban(struct key_table *table, uint32_t slot, const struct document_key *ban);
 // What an operator's status does to a key as the document has it.
 void key_wish_apply(struct document_key *key, enum key_status status);
 // Between a slot and an entry.

@@ -250,7 +250,7 @@ static struct stored_key *find_known(const struct loading *loading, const struct
     return known && known->record.slot != KEY_NO_SLOT ? known : NULL;
 }
 
-// Of what the file says of errors nothing counts: that is in the table.
+// Of what the file says of errors only the reason of a new ban counts: the others are in the table.
 static struct key_extra *extra_of(const struct document_key *key, const struct stored_key *known)
 {
     struct document_key said = document_key_default;
@@ -281,7 +281,10 @@ static void take_over(struct loading *loading, struct document_key *key)
     append(loading, version, key->status);
     key_publish_version(store, known, version);
     // A status that is other than ours was set by the operator, unless a rule has changed ours since it was written.
-    if (key->status != known->written_status) {
+    bool is_set = key->status != known->written_status;
+    if (is_set && key->status == KEY_BANNED) {
+        key_publish_ban(store->table, record.slot, key);
+    } else if (is_set) {
         key_publish_status(store->table, record.slot, key->status);
     }
     known->record.slot = KEY_NO_SLOT; // it has gone over
