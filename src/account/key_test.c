@@ -8,6 +8,7 @@
 #include "account/error_text.h"
 #include "account/key_test_ask.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "keys/blame.h"
@@ -187,13 +188,6 @@ static void on_answer(struct web_call *call, const struct web_answer *answer)
 
 // ---- asking ---------------------------------------------------------------------------------------------------------
 
-static void append_hex(struct buf *out, struct slice bytes)
-{
-    for (size_t i = 0; i < bytes.len; i++) {
-        buf_printf(out, "%02x", (unsigned char)bytes.ptr[i]);
-    }
-}
-
 static bool is_visible(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -208,11 +202,13 @@ static bool ask(struct key_test *test, const struct config_model *model)
 {
     struct key_tester *tester = test->run->tester;
     struct key_settings settings;
+    char token[2 * KEY_TOKEN_SIZE];
     struct buf headers = BUF_EMPTY;
     struct buf body = BUF_EMPTY;
     key_table_settings(tester->table, &settings);
     buf_append(&headers, SLICE("content-type: application/json\r\n" KEY_TEST_HEADER ": "));
-    append_hex(&headers, key_table_token(tester->table));
+    hex_write_bytes(token, key_table_token(tester->table).ptr, KEY_TOKEN_SIZE);
+    buf_append(&headers, slice_of(token, sizeof(token)));
     buf_printf(&headers, " %u %u\r\n", test->slot, test->identity);
     if (model->type == MODEL_ANTHROPIC) {
         buf_append(&headers, SLICE("anthropic-version: 2023-06-01\r\n"));

@@ -4,6 +4,7 @@
 
 #include "account/key_test.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "dialect/kinship.h"
@@ -77,12 +78,8 @@ static bool read_test(struct slice value, struct slice token, struct key_lease *
     struct slice slot = slice_split(&value, ' ');
     char hex[2 * KEY_TOKEN_SIZE];
     uint64_t numbers[2];
-    for (size_t i = 0; i < token.len; i++) {
-        static const char digits[] = "0123456789abcdef";
-        hex[2 * i] = digits[(unsigned char)token.ptr[i] >> 4];
-        hex[2 * i + 1] = digits[token.ptr[i] & 15];
-    }
-    bool is_ours = slice_eq_constant_time(given, slice_of(hex, 2 * token.len));
+    hex_write_bytes(hex, token.ptr, KEY_TOKEN_SIZE);
+    bool is_ours = slice_eq_constant_time(given, slice_of(hex, sizeof(hex)));
     if (!is_ours || !slice_to_u64(slot, &numbers[0]) || !slice_to_u64(value, &numbers[1]) ||
         numbers[0] >= KEY_SLOTS_MAX) {
         return false;
