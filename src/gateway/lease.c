@@ -18,17 +18,10 @@
 // Clients that name their session in a header do it in one of these.
 static bool is_session_header(const struct h1_field *field)
 {
-    static const struct slice names[] = {SLICE_INIT("x-claude-code-session-id"), SLICE_INIT("x-session-affinity"),
-                                         SLICE_INIT("session_id"), SLICE_INIT("session-id")};
-    if (field->id != HEADER_OTHER) {
-        return field->id == HEADER_X_SESSION_ID;
-    }
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (slice_eq_nocase(field->name, names[i])) {
-            return true;
-        }
-    }
-    return false;
+    static const uint64_t names = HEADER_BIT(HEADER_SESSION_DASH_ID) | HEADER_BIT(HEADER_SESSION_UNDERSCORE_ID) |
+                                  HEADER_BIT(HEADER_X_CLAUDE_CODE_SESSION_ID) | HEADER_BIT(HEADER_X_SESSION_AFFINITY) |
+                                  HEADER_BIT(HEADER_X_SESSION_ID);
+    return (HEADER_BIT(field->id) & names) != 0;
 }
 
 static uint64_t conversation_of(struct exchange *x)
