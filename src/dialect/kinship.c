@@ -2,7 +2,6 @@
 // What is read from the tape; kinship_search.c has what is searched for in raw text.
 #include "dialect/kinship.h"
 
-#include "base/hex.h"
 #include "dialect/dialect_internal.h"
 
 enum {
@@ -162,14 +161,13 @@ static struct slice find_id(const struct kinship_grammar *grammar, const struct 
     return SLICE_EMPTY;
 }
 
-// Not through printf: this comes with every request.
-static struct slice digest_text(uint64_t hash, struct arena *arena)
+// Bytes that no client's id is made of: a NUL cannot be in a header, and hardly in a string.
+static struct slice digest_name(uint64_t hash, struct arena *arena)
 {
-    static const struct slice PREFIX = SLICE_INIT("first words ");
-    char *text = arena_text(arena, PREFIX.len + HEX_U64_LEN);
-    memcpy(text, PREFIX.ptr, PREFIX.len);
-    hex_write_u64(text + PREFIX.len, hash);
-    return slice_of(text, PREFIX.len + HEX_U64_LEN);
+    char *name = arena_text(arena, 1 + sizeof(hash));
+    name[0] = '\0';
+    memcpy(name + 1, &hash, sizeof(hash));
+    return slice_of(name, 1 + sizeof(hash));
 }
 
 struct slice kinship_conversation(enum dialect dialect, const struct json_doc *doc, struct arena *arena)
@@ -186,7 +184,7 @@ struct slice kinship_conversation(enum dialect dialect, const struct json_doc *d
     if (!add_messages(&hash, grammar, doc, arena)) {
         return SLICE_EMPTY;
     }
-    return digest_text(hash, arena);
+    return digest_name(hash, arena);
 }
 
 // ---- answers that the provider keeps

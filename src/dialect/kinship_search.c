@@ -119,11 +119,12 @@ static bool is_at(struct slice text, const struct seal_mark *mark, size_t at)
 }
 
 // Of sixty-four places from `at` on the last one that has the mark.
-static size_t find_in_block(struct slice text, const struct seal_mark *mark, size_t at)
+static inline __attribute__((always_inline)) size_t find_in_block(struct slice text, const struct seal_mark *mark,
+                                                                  size_t at)
 {
     const char *names = mark->quoted.ptr;
-    uint64_t hits = block_equal(block_load(text.ptr + at + mark->rare[0]), (unsigned char)names[mark->rare[0]]) &
-                    block_equal(block_load(text.ptr + at + mark->rare[1]), (unsigned char)names[mark->rare[1]]);
+    uint64_t hits = block_both_equal(block_load(text.ptr + at + mark->rare[0]), (unsigned char)names[mark->rare[0]],
+                                     block_load(text.ptr + at + mark->rare[1]), (unsigned char)names[mark->rare[1]]);
     while (hits) {
         size_t bit = BLOCK_SIZE - 1 - (size_t)__builtin_clzll(hits);
         if (is_at(text, mark, at + bit)) {

@@ -304,13 +304,16 @@ enum blame lease_settle(struct exchange *x, const struct attempt_evidence *evide
     }
     struct gateway *gateway = x->gateway;
     struct key_lease key = x->lease->key.lease;
+    bool is_done = evidence->event == ATTEMPT_COMPLETE; // most are; no other key is looked for then
     x->lease->consequence = key_apply(gateway->keys, key_selector_settings(gateway->selector), key, blame, evidence,
-                                      x->lease->model, clock_wall_ms(), random_unit());
+                                      x->lease->model, clock_wall_ms(), is_done ? 0 : random_unit());
     if (x->lease->only.identity) {
         key_apply_test(gateway->keys, key, evidence, true, clock_wall_ms());
     }
     tell(x, blame, &x->lease->consequence);
-    note_tried(x, key);
+    if (!is_done) {
+        note_tried(x, key);
+    }
     key_lease_return(gateway->keys, &x->lease->key.lease);
     return blame;
 }

@@ -43,6 +43,19 @@ static inline uint64_t block_equal(struct block s, unsigned char c)
                       _mm_cmpeq_epi8(s.lanes[2], value), _mm_cmpeq_epi8(s.lanes[3], value));
 }
 
+// Where the bytes of one block equal one value and those of the other another one; quick when there is none.
+static inline uint64_t block_both_equal(struct block s, unsigned char c, struct block t, unsigned char d)
+{
+    __m128i first = _mm_set1_epi8((char)c);
+    __m128i second = _mm_set1_epi8((char)d);
+    __m128i hits[4];
+    for (int i = 0; i < 4; i++) {
+        hits[i] = _mm_and_si128(_mm_cmpeq_epi8(s.lanes[i], first), _mm_cmpeq_epi8(t.lanes[i], second));
+    }
+    __m128i any = _mm_or_si128(_mm_or_si128(hits[0], hits[1]), _mm_or_si128(hits[2], hits[3]));
+    return _mm_movemask_epi8(any) ? block_bits(hits[0], hits[1], hits[2], hits[3]) : 0;
+}
+
 static inline __m128i lane_at_most(__m128i lane, __m128i limit)
 {
     return _mm_cmpeq_epi8(_mm_min_epu8(lane, limit), lane);
@@ -84,6 +97,11 @@ static inline uint64_t block_equal(struct block s, unsigned char c)
         bits |= (uint64_t)(s.bytes[i] == c) << i;
     }
     return bits;
+}
+
+static inline uint64_t block_both_equal(struct block s, unsigned char c, struct block t, unsigned char d)
+{
+    return block_equal(s, c) & block_equal(t, d);
 }
 
 static inline uint64_t block_at_most(struct block s, unsigned char c)

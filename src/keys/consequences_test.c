@@ -45,11 +45,9 @@ static struct key_lease add_to(const char *id, uint16_t group)
         .id = slice_from_cstr(id), .secret = SLICE("fk-one-two-three"), .group = group, .weight = 1};
     int64_t slot = key_table_add(&table, &info, NULL, NULL);
     struct key_lease lease;
-    struct slice secret;
-    uint64_t proxy;
     assert_true(slot >= 0);
     uint32_t identity = atomic_load(&key_of(&table, (uint32_t)slot)->identity);
-    assert_true(key_lease_take(&table, (uint32_t)slot, identity, &arena, &lease, &secret, &proxy));
+    assert_true(key_lease_take(&table, (uint32_t)slot, identity, &arena, &lease, &info));
     return lease;
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "keys/draw.h"
 
-#include "shm/shared_words.h"
-
 enum {
     RETURNS_AT_ONCE = 32, // more that are due wait for the next picks, unless no other key is ready
     ASIDES_MAX = 4,       // of keys that cool for the model; more are worth a view of its own
@@ -23,16 +21,13 @@ static bool was_tried(const struct key_wish *wish, uint32_t slot, uint32_t ident
 static bool lease(struct key_draw *draw, uint32_t slot_index, uint32_t identity)
 {
     struct key_choice *choice = draw->choice;
-    if (!key_lease_take(draw->roster->table, slot_index, identity, draw->arena, &choice->lease, &choice->secret,
-                        &choice->proxy)) {
+    struct key_info info;
+    if (!key_lease_take(draw->roster->table, slot_index, identity, draw->arena, &choice->lease, &info)) {
         return false;
     }
-    // An id stays what it is as long as a lease is out, and is only ever written over with itself.
-    const struct key_slot *slot = key_of(draw->roster->table, slot_index);
-    size_t len = atomic_load_explicit(&slot->id_len, memory_order_acquire);
-    char *id = arena_text(draw->arena, len);
-    shared_words_read(id, slot->id, len);
-    choice->id = slice_of(id, len);
+    choice->id = info.id;
+    choice->secret = info.secret;
+    choice->proxy = info.proxy;
     return true;
 }
 

@@ -35,7 +35,7 @@ static void let_go(struct key_table *table, uint32_t slot)
 }
 
 bool key_lease_take(struct key_table *table, uint32_t slot, uint32_t identity, struct arena *arena,
-                    struct key_lease *lease_r, struct slice *secret_r, uint64_t *proxy_r)
+                    struct key_lease *lease_r, struct key_info *info_r)
 {
     struct key_copy copy;
     if (identity == 0 || slot >= key_table_end(table)) {
@@ -51,8 +51,7 @@ bool key_lease_take(struct key_table *table, uint32_t slot, uint32_t identity, s
         return false;
     }
     *lease_r = (struct key_lease){.slot = slot, .identity = identity};
-    *secret_r = arena_dup(arena, slice_of(copy.secret, copy.secret_len));
-    *proxy_r = copy.proxy;
+    *info_r = key_copy_info(&copy, arena);
     return true;
 }
 

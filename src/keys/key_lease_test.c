@@ -48,21 +48,19 @@ static uint32_t inflight_of(uint32_t slot)
 
 static bool take(struct key_table *from, uint32_t slot, uint32_t identity, struct key_lease *lease_r)
 {
-    struct slice secret;
-    uint64_t proxy;
-    return key_lease_take(from, slot, identity, &arena, lease_r, &secret, &proxy);
+    struct key_info info;
+    return key_lease_take(from, slot, identity, &arena, lease_r, &info);
 }
 
 static void a_lease_has_the_secret_and_counts(void **state)
 {
     struct key_lease leases[3];
-    struct slice secret;
-    uint64_t proxy;
+    struct key_info info;
     uint32_t slot = add(SLICE("key-one"), 42);
     for (uint32_t i = 0; i < 3; i++) {
-        assert_true(key_lease_take(&table, slot, identity_of(slot), &arena, &leases[i], &secret, &proxy));
-        assert_true(slice_eq(secret, SLICE("key-one")));
-        assert_true(proxy == 42);
+        assert_true(key_lease_take(&table, slot, identity_of(slot), &arena, &leases[i], &info));
+        assert_true(slice_eq(info.secret, SLICE("key-one")));
+        assert_true(info.proxy == 42);
         assert_int_equal(leases[i].slot, slot);
         assert_int_equal(leases[i].identity, identity_of(slot));
         assert_int_equal(inflight_of(slot), i + 1);
@@ -95,12 +93,11 @@ static void who_names_another_key_gets_none(void **state)
 static void a_lease_outlives_its_key(void **state)
 {
     struct key_lease lease;
-    struct slice secret;
-    uint64_t proxy;
+    struct key_info info;
     uint32_t slot = add(SLICE("key-one"), 0);
-    assert_true(key_lease_take(&table, slot, identity_of(slot), &arena, &lease, &secret, &proxy));
+    assert_true(key_lease_take(&table, slot, identity_of(slot), &arena, &lease, &info));
     key_table_remove(&table, slot);
-    assert_true(slice_eq(secret, SLICE("key-one")));
+    assert_true(slice_eq(info.secret, SLICE("key-one")));
     assert_false(key_table_set_status(&table, slot, KEY_ACTIVE, KEY_BANNED)); // an attempt fails meanwhile
     key_set_last_error(key_of(&table, slot), SLICE("it broke"), 5);
     assert_true(add(SLICE("key-two"), 0) != slot);

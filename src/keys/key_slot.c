@@ -121,20 +121,25 @@ bool key_slot_copy(const struct key_table *table, uint32_t slot, struct key_copy
     return false;
 }
 
+struct key_info key_copy_info(const struct key_copy *copy, struct arena *arena)
+{
+    return (struct key_info){
+        .id = arena_dup(arena, slice_of(copy->id, copy->id_len)),
+        .secret = arena_dup(arena, slice_of(copy->secret, copy->secret_len)),
+        .provider = copy->provider,
+        .group = copy->group,
+        .weight = copy->weight,
+        .max_inflight = copy->max_inflight,
+        .proxy = copy->proxy,
+    };
+}
+
 bool key_read(const struct key_table *table, uint32_t slot, struct arena *arena, struct key_info *info_r)
 {
     struct key_copy copy;
     if (slot >= key_table_end(table) || !key_slot_copy(table, slot, &copy)) {
         return false;
     }
-    *info_r = (struct key_info){
-        .id = arena_dup(arena, slice_of(copy.id, copy.id_len)),
-        .secret = arena_dup(arena, slice_of(copy.secret, copy.secret_len)),
-        .provider = copy.provider,
-        .group = copy.group,
-        .weight = copy.weight,
-        .max_inflight = copy.max_inflight,
-        .proxy = copy.proxy,
-    };
+    *info_r = key_copy_info(&copy, arena);
     return true;
 }

@@ -228,10 +228,10 @@ struct key_lease {
     uint32_t identity; // 0: no lease
 };
 
-// Counts a request in flight on the key and copies its secret. False: it is not there any more. Each lease goes back
+// Counts a request in flight on the key and copies what it is. False: it is not there any more. Each lease goes back
 // exactly once, which clears it.
 MUST_USE bool key_lease_take(struct key_table *table, uint32_t slot, uint32_t identity, struct arena *arena,
-                             struct key_lease *lease_r, struct slice *secret_r, uint64_t *proxy_r);
+                             struct key_lease *lease_r, struct key_info *info_r);
 void key_lease_return(struct key_table *table, struct key_lease *lease);
 
 static inline struct key_slot *key_of(const struct key_table *table, uint32_t slot)

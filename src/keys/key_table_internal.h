@@ -92,6 +92,7 @@ struct key_copy {
 };
 // False: no key is there, or its writer died.
 bool key_slot_copy(const struct key_table *table, uint32_t slot, struct key_copy *copy_r);
+struct key_info key_copy_info(const struct key_copy *copy, struct arena *arena); // in the arena
 
 // ---- the text of the last error (key_error.c)
 

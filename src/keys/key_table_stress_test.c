@@ -167,9 +167,7 @@ static void user_step(struct user *user)
 {
     struct key_table *table = user->table;
     struct key_lease lease;
-    struct slice secret;
     struct key_info info;
-    uint64_t proxy;
     uint32_t end = key_table_end(table);
     uint32_t slot = end ? draw(end) : 0;
     uint32_t identity = atomic_load(&key_of(table, slot)->identity);
@@ -179,9 +177,9 @@ static void user_step(struct user *user)
     if (key_read(table, slot, &user->arena, &info) && !is_of(&info, (uint32_t)info.proxy)) {
         user->complaint = "a copy of two moments";
     }
-    if (key_lease_take(table, slot, identity, &user->arena, &lease, &secret, &proxy)) {
+    if (key_lease_take(table, slot, identity, &user->arena, &lease, &info)) {
         user->n_leases++;
-        if (proxy != identity || !secret_is_of(secret, identity)) {
+        if (info.proxy != identity || !secret_is_of(info.secret, identity)) {
             user->complaint = "the secret of another key";
         }
         user_use(user, lease);

@@ -292,10 +292,9 @@ static void each_structural_change_has_its_own_generation(void **state)
 static void a_slot_with_a_lease_is_not_given_away(void **state)
 {
     struct key_lease lease;
-    struct slice secret;
-    uint64_t proxy;
+    struct key_info info;
     uint32_t slot = add("one", SLICE("key-one"));
-    assert_true(key_lease_take(&table, slot, identity_of(slot), &arena, &lease, &secret, &proxy));
+    assert_true(key_lease_take(&table, slot, identity_of(slot), &arena, &lease, &info));
     key_table_remove(&table, slot);
     for (uint32_t i = 1; i < 10; i++) {
         assert_int_equal(add("more", SLICE("key-more")), slot + i);
@@ -308,14 +307,12 @@ static void a_full_table_takes_a_key_when_one_has_gone(void **state)
 {
     struct key_info info = info_of(SLICE("one"), SLICE("key-one"));
     struct key_lease leases[9];
-    struct slice secret;
-    uint64_t proxy;
     uint32_t first = KEY_SLOTS_MAX - 9;
     // As if all before were in use, without taking the memory.
     atomic_store(&table.shared->end, first);
     for (uint32_t i = 0; i < 9; i++) {
         assert_int_equal(key_table_add(&table, &info, NULL, NULL), first + i);
-        assert_true(key_lease_take(&table, first + i, identity_of(first + i), &arena, &leases[i], &secret, &proxy));
+        assert_true(key_lease_take(&table, first + i, identity_of(first + i), &arena, &leases[i], &info));
     }
     assert_int_equal(key_table_add(&table, &info, NULL, NULL), -ENOSPC);
     for (uint32_t i = 0; i < 9; i++) {
@@ -387,12 +384,10 @@ static void readers_do_not_wait_for_a_dead_writer(void **state)
 {
     struct key_info info;
     struct key_lease lease;
-    struct slice secret;
-    uint64_t proxy;
     uint32_t slot = add("one", SLICE("key-one"));
     die_in(slot);
     assert_false(key_read(&table, slot, &arena, &info));
-    assert_false(key_lease_take(&table, slot, identity_of(slot), &arena, &lease, &secret, &proxy));
+    assert_false(key_lease_take(&table, slot, identity_of(slot), &arena, &lease, &info));
     assert_int_equal(atomic_load(&key_of(&table, slot)->inflight), 0);
 }
 
@@ -401,14 +396,12 @@ static void the_next_keeper_repairs_what_was_half_done(void **state)
     struct key_table next;
     struct key_info info;
     struct key_lease lease;
-    struct slice secret;
-    uint64_t proxy;
     for (int i = 0; i < 6; i++) {
         add("some", SLICE("key-some"));
     }
     die_in(0);
     key_table_remove(&table, 1); // done, but only its keeper knew that the slot is free
-    assert_true(key_lease_take(&table, 2, identity_of(2), &arena, &lease, &secret, &proxy));
+    assert_true(key_lease_take(&table, 2, identity_of(2), &arena, &lease, &info));
     key_table_remove(&table, 2);                             // … and that this one is not
     atomic_store(&key_of(&table, 3)->status, KEY_NO_STATUS); // killed while removing …
     atomic_fetch_sub(&table.shared->n_usable, 1);            //
@@ -441,14 +434,13 @@ static void the_next_keeper_repairs_what_was_half_done(void **state)
 static void who_is_alone_counts_again(void **state)
 {
     struct key_lease lease;
-    struct slice secret;
-    uint64_t proxy;
+    struct key_info info;
     uint32_t slot = add("one", SLICE("key-one"));
     add("two", SLICE("key-two"));
     key_table_remove(&table, add("three", SLICE("key-three")));
-    assert_true(key_lease_take(&table, slot, identity_of(slot), &arena, &lease, &secret, &proxy));
+    assert_true(key_lease_take(&table, slot, identity_of(slot), &arena, &lease, &info));
     key_table_hold_as(&table, 3);
-    assert_true(key_lease_take(&table, slot, identity_of(slot), &arena, &lease, &secret, &proxy));
+    assert_true(key_lease_take(&table, slot, identity_of(slot), &arena, &lease, &info));
     atomic_store(&table.shared->n_usable, 9);
     key_table_forget_all_leases(&table);
     assert_int_equal(atomic_load(&key_of(&table, slot)->inflight), 0);

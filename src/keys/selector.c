@@ -123,7 +123,11 @@ static bool draw_bound(struct key_draw *draw, uint64_t conversation)
     }
     bool is_overrun =
         key_is_overrun(roster, &roster->tiers[place.tier], key_of(roster->table, key.slot), draw->dice, now_ms);
-    return (is_overrun && draw_elsewhere(draw, key, &place)) || draw_known(draw, key, &place);
+    if (is_overrun && draw_elsewhere(draw, key, &place)) {
+        affinity_put(roster->table, conversation, draw->choice->lease, now_ms);
+        return true;
+    }
+    return draw_known(draw, key, &place);
 }
 
 static bool draw_key(struct key_draw *draw)
@@ -133,7 +137,11 @@ static bool draw_key(struct key_draw *draw)
         return key_draw_any(draw, wish->only.slot, wish->only.identity);
     }
     uint64_t conversation = draw->roster->settings.has_affinity ? wish->conversation : 0;
-    if (!draw_owner(draw) && !draw_bound(draw, conversation) && !draw_best(draw, end_of_tiers(draw->roster))) {
+    bool is_owner = draw_owner(draw);
+    if (!is_owner && draw_bound(draw, conversation)) {
+        return true;
+    }
+    if (!is_owner && !draw_best(draw, end_of_tiers(draw->roster))) {
         return false;
     }
     if (conversation) {

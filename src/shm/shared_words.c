@@ -41,8 +41,13 @@ void shared_words_read(void *to, const void *shared, size_t len)
 {
     assert((uintptr_t)shared % WORD == 0);
     const struct word *from = shared;
-    for (size_t at = 0; at < len; at += WORD) {
+    size_t at = 0;
+    for (; len - at >= WORD; at += WORD) {
         uint64_t value = __atomic_load_n(&from[at / WORD].value, __ATOMIC_ACQUIRE);
-        memcpy((char *)to + at, &value, least(len - at, WORD));
+        memcpy((char *)to + at, &value, WORD); // of a fixed size: one instruction
+    }
+    if (at < len) {
+        uint64_t value = __atomic_load_n(&from[at / WORD].value, __ATOMIC_ACQUIRE);
+        memcpy((char *)to + at, &value, len - at);
     }
 }
