@@ -231,6 +231,9 @@ static bool pass_on(struct exchange *x, bool last)
         translation_finish(conversion->translation, &conversion->out);
         last = true;
     }
+    if (last) {
+        lease_end(x, false);
+    }
     if (last && !conversion->client_streams) {
         exchange_respond(x, 200, SLICE("application/json"), buf_slice(&conversion->out));
         return false;

@@ -264,6 +264,7 @@ static void relay_last(struct exchange *x, struct slice piece)
     feed_tap(x, piece, x->n_body_bytes == piece.len);
     bool is_within_event = finish_events(x);
     if (!is_cut(x)) {
+        lease_end(x, false);
         server_write(x->ex, piece, true);
         return;
     }
