@@ -187,7 +187,7 @@ static bool travels(const struct upstream *upstream, const struct h1_field *fiel
 {
     static const uint64_t known = HEADER_BIT(HEADER_ACCEPT) | HEADER_BIT(HEADER_ANTHROPIC_VERSION) |
                                   HEADER_BIT(HEADER_TRACEPARENT) | HEADER_BIT(HEADER_TRACESTATE) |
-                                  HEADER_BIT(HEADER_X_GOOG_API_CLIENT);
+                                  HEADER_BIT(HEADER_X_CLAUDE_CODE_SESSION_ID) | HEADER_BIT(HEADER_X_GOOG_API_CLIENT);
     static const struct slice prefixes[] = {SLICE_INIT("x-stainless-"), SLICE_INIT("openai-"), SLICE_INIT("anthropic-"),
                                             SLICE_INIT("x-claude-code-")};
     if (field->id != HEADER_OTHER) {

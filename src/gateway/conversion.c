@@ -262,6 +262,7 @@ static bool pass_on(struct exchange *x, bool last)
     if (last) {
         way_is_good(x);
         gate_open(x);
+        lease_end(x, false);
     }
     if (last && !conversion->client_streams) {
         exchange_respond(x, 200, SLICE("application/json"), buf_slice(&conversion->out));

@@ -4,6 +4,7 @@
 
 #include "account/key_test.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "dialect/kinship.h"
@@ -18,17 +19,10 @@
 // Clients that name their session in a header do it in one of these.
 static bool is_session_header(const struct h1_field *field)
 {
-    static const struct slice names[] = {SLICE_INIT("x-claude-code-session-id"), SLICE_INIT("x-session-affinity"),
-                                         SLICE_INIT("session_id"), SLICE_INIT("session-id")};
-    if (field->id != HEADER_OTHER) {
-        return field->id == HEADER_X_SESSION_ID;
-    }
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (slice_eq_nocase(field->name, names[i])) {
-            return true;
-        }
-    }
-    return false;
+    static const uint64_t names = HEADER_BIT(HEADER_SESSION_DASH_ID) | HEADER_BIT(HEADER_SESSION_UNDERSCORE_ID) |
+                                  HEADER_BIT(HEADER_X_CLAUDE_CODE_SESSION_ID) | HEADER_BIT(HEADER_X_SESSION_AFFINITY) |
+                                  HEADER_BIT(HEADER_X_SESSION_ID);
+    return (HEADER_BIT(field->id) & names) != 0;
 }
 
 static uint64_t conversation_of(struct exchange *x)
@@ -78,12 +72,8 @@ static bool read_test(struct slice value, struct slice token, struct key_lease *
     struct slice slot = slice_split(&value, ' ');
     char hex[2 * KEY_TOKEN_SIZE];
     uint64_t numbers[2];
-    for (size_t i = 0; i < token.len; i++) {
-        static const char digits[] = "0123456789abcdef";
-        hex[2 * i] = digits[(unsigned char)token.ptr[i] >> 4];
-        hex[2 * i + 1] = digits[token.ptr[i] & 15];
-    }
-    bool is_ours = slice_eq_constant_time(given, slice_of(hex, 2 * token.len));
+    hex_write_bytes(hex, token.ptr, KEY_TOKEN_SIZE);
+    bool is_ours = slice_eq_constant_time(given, slice_of(hex, sizeof(hex)));
     if (!is_ours || !slice_to_u64(slot, &numbers[0]) || !slice_to_u64(value, &numbers[1]) ||
         numbers[0] >= KEY_SLOTS_MAX) {
         return false;

@@ -61,7 +61,9 @@ static inline bool lease_is_out(const struct exchange *x)
 }
 // What the answer has cost so far is the key's.
 void lease_count_tokens(struct exchange *x);
-// At the end of the exchange, whatever it was.
+// At the end of the exchange, whatever it was; once more does no harm. A good answer ends it before its own end leaves,
+// so that a client who has all of it finds in the table what it did to the key: a test of a key looks there, from
+// another process.
 void lease_end(struct exchange *x, bool client_has_left);
 
 // The status of an answer: a token that is refused is not used for long.

@@ -211,6 +211,14 @@ bool relay_begin(struct exchange *x, const struct h1_response *resp)
     return true;
 }
 
+// All of a good answer is here, and its end is about to leave.
+static void end_well(struct exchange *x)
+{
+    way_is_good(x);
+    lease_end(x, false);
+    gate_open(x);
+}
+
 // ---- the body: events -----------------------------------------------------------------------------------------------
 
 // One feed of events, on their way to the client. What is dropped splits it.
@@ -402,8 +410,7 @@ static void end_events(struct exchange *x)
         fail_cut(x);
         return;
     }
-    way_is_good(x);
-    gate_open(x);
+    end_well(x);
     pass_on(x, SLICE_EMPTY, true);
 }
 
@@ -458,7 +465,7 @@ static void end_whole(struct exchange *x, struct slice whole, struct slice piece
         lease_note_answer(x, whole);
         note_content(x, true);
     }
-    gate_open(x);
+    end_well(x);
     gate_write(x, piece, true);
 }
 
@@ -479,6 +486,7 @@ static void end_released(struct exchange *x, struct slice piece)
         fail_cut(x);
         return;
     }
+    end_well(x);
     gate_write(x, piece, true);
 }
 
