@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "gateway/gateway_internal.h"
 #include "keys/selector.h"

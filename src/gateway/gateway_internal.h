@@ -75,7 +75,7 @@ struct exchange {
     unsigned n_attempts;
     bool call_is_running;
     const struct way *way;        // borrowed: of the attempt
-    bool probes;                  // others wait for what becomes of it
+    unsigned probes;              // bits (way.c): others wait for what becomes of it
     struct retry_state retry;
     struct timer pause;           // runs before an attempt that must wait
     uint64_t pause_began_ns;

@@ -367,7 +367,7 @@ static void pardon(struct exchange *x, const struct correlated_keys *others)
     int64_t now_ms = clock_wall_ms();
     for (size_t i = 0; i < others->n; i++) {
         struct key_lease key = {(uint32_t)others->keys[i], (uint32_t)(others->keys[i] >> 32)};
-        key_pardon(x->gateway->keys, key, x->lease->model, now_ms);
+        key_pardon(x->gateway->keys, key, x->lease->model, CORRELATION_WINDOW_MS, now_ms);
     }
 }
 
