@@ -49,6 +49,7 @@ struct gateway *gateway_new(struct loop *loop, const struct gateway_options *opt
     gateway->started_wall_ms = clock_wall_ms();
     gateway->started_ns = clock_monotonic_ns();
     gateway->metrics = metrics_new();
+    gateway->recent = recent_new(RECENT_REQUESTS);
     gateway->client = http_client_new(loop, &http_client_limits_default);
     gateway->routing = routing_new(config, gateway->client, gateway->metrics);
     gateway->server = http_server_new(loop, &limits, &gateway_handler, gateway);
@@ -94,6 +95,7 @@ void gateway_free(struct gateway *gateway)
     http_client_free(gateway->client);
     routing_unref(gateway->routing);
     metrics_free(gateway->metrics);
+    recent_free(gateway->recent);
     key_selector_free(gateway->selector);
     mem_free(gateway);
 }
@@ -101,4 +103,9 @@ void gateway_free(struct gateway *gateway)
 size_t gateway_n_inflight(const struct gateway *gateway)
 {
     return gateway->n_inflight;
+}
+
+struct recent *gateway_recent(struct gateway *gateway)
+{
+    return gateway->recent;
 }

@@ -9,6 +9,7 @@
 #include "gateway/access.h"
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
+#include "gateway/recent.h"
 #include "gateway/route.h"
 #include "gateway/upstream.h"
 #include "http/client.h"
@@ -27,6 +28,7 @@ struct gateway {
     struct http_client *client; // owned
     struct routing *routing;    // ref: of new requests
     struct metrics *metrics;    // owned
+    struct recent *recent;      // owned
     uint64_t (*log_dropped)(void);
     int64_t started_wall_ms;
     uint64_t started_ns;
