@@ -100,8 +100,23 @@ static struct slice text_at(const struct recent_record *record, uint16_t place)
     return slice_of(record->texts + place + 1, (unsigned char)record->texts[place]);
 }
 
-// Names come again and again in a trail: each is there once.
+// 0 where there is no room.
 static uint16_t put(struct recent_record *record, struct slice text, size_t max)
+{
+    size_t room = TEXTS_MAX - record->texts_len;
+    struct slice kept = cut(cut(text, max), room ? room - 1 : 0);
+    uint16_t place = record->texts_len;
+    if (kept.len == 0) {
+        return 0;
+    }
+    record->texts[place] = (char)kept.len;
+    memcpy(record->texts + place + 1, kept.ptr, kept.len);
+    record->texts_len = (uint16_t)(place + 1 + kept.len);
+    return place;
+}
+
+// The same for names that come again and again, as in a trail: each is there once.
+static uint16_t put_once(struct recent_record *record, struct slice text, size_t max)
 {
     struct slice kept = cut(text, max);
     for (size_t at = 0; at < record->texts_len; at += 1 + (unsigned char)record->texts[at]) {
@@ -109,16 +124,7 @@ static uint16_t put(struct recent_record *record, struct slice text, size_t max)
             return (uint16_t)at;
         }
     }
-    size_t room = TEXTS_MAX - record->texts_len;
-    kept = cut(kept, room ? room - 1 : 0);
-    if (kept.len == 0) {
-        return 0;
-    }
-    uint16_t place = record->texts_len;
-    record->texts[place] = (char)kept.len;
-    memcpy(record->texts + place + 1, kept.ptr, kept.len);
-    record->texts_len = (uint16_t)(place + 1 + kept.len);
-    return place;
+    return put(record, kept, max);
 }
 
 // ---- adding ---------------------------------------------------------------------------------------------------------
@@ -149,9 +155,9 @@ static struct recent_step step_of(struct recent_record *record, const struct tra
         .began_ms = entry->began_ms,
         .took_ms = entry->took_ms,
         .status = (uint16_t)entry->status,
-        .endpoint = put(record, entry->endpoint, RECENT_ENDPOINT_MAX),
-        .model = put(record, entry->model, RECENT_MODEL_MAX),
-        .key = put(record, entry->key, RECENT_KEY_MAX),
+        .endpoint = put_once(record, entry->endpoint, RECENT_ENDPOINT_MAX),
+        .model = put_once(record, entry->model, RECENT_MODEL_MAX),
+        .key = put_once(record, entry->key, RECENT_KEY_MAX),
     };
 }
 
