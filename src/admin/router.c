@@ -108,8 +108,8 @@ struct router_match router_find(struct arena *arena, struct slice path, enum htt
 
 bool router_is_missing_part(struct slice path)
 {
-    static const struct slice parts[] = {SLICE_INIT("/admin/stats/"), SLICE_INIT("/admin/logs"), SLICE_INIT("/admin/audit"),
-                                         SLICE_INIT("/admin/models")};
+    static const struct slice parts[] = {SLICE_INIT("/admin/stats/"), SLICE_INIT("/admin/logs"),
+                                         SLICE_INIT("/admin/audit"), SLICE_INIT("/admin/models")};
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
         if (slice_starts_with(path, parts[i])) {
             return true;
