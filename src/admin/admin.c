@@ -52,6 +52,11 @@ void admin_set_config(struct admin *admin, struct config *config)
     }
 }
 
+void admin_set_requests(struct admin *admin, const struct admin_requests *requests)
+{
+    admin->requests = *requests;
+}
+
 void admin_free(struct admin *admin)
 {
     change_forget_all(admin);

@@ -11,6 +11,7 @@
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
 #include "gateway/retry.h"
+#include "gateway/recent.h"
 #include "gateway/route.h"
 #include "gateway/trail.h"
 #include "gateway/upstream.h"
@@ -33,6 +34,7 @@ struct gateway {
     struct http_client *client; // owned
     struct routing *routing;    // ref: of new requests
     struct metrics *metrics;    // owned
+    struct recent *recent;      // owned
     uint64_t (*log_dropped)(void);
     int64_t started_wall_ms;
     uint64_t started_ns;
