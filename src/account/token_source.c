@@ -219,9 +219,8 @@ static void look(struct token_source *source)
 
 // ---- who waits ------------------------------------------------------------------------------------------------------
 
-static void become_idle(struct token_source *source)
+static void use_idleness(struct token_source *source)
 {
-    source->state = TOKEN_IDLE;
     if (source->has_new_config && !source->is_unsaved) {
         look(source);
     }
@@ -251,9 +250,10 @@ static void end_refresh(struct token_source *source)
     int64_t now_ms = clock_wall_ms();
     timer_start(&source->loop->timers, &source->tick, TOKEN_RETRY_MS, on_tick);
     source->is_doubted = false;
+    source->state = TOKEN_IDLE; // who asks again when it is woken has its answer: this refresh is over
     wake_all(source, now_ms);
-    if (source->state != TOKEN_CLOSED) {
-        become_idle(source);
+    if (source->state == TOKEN_IDLE) {
+        use_idleness(source);
     }
 }
 
