@@ -20,16 +20,6 @@ enum { REQUEST_ID_MAX = 128 };
 
 // ---- the object -----------------------------------------------------------------------------------------------------
 
-static void warn_of_weak_key(const struct config *config)
-{
-    if (admin_key_is_weak(config->admin_access_key)) {
-        log_warn("admin",
-                 "ADMIN_ACCESS_KEY is weak: it is well known or shorter than %d characters, and whoever guesses "
-                 "it owns all keys. Set a long random one.",
-                 ADMIN_KEY_STRONG_LEN);
-    }
-}
-
 struct admin *admin_new(const struct admin_options *options)
 {
     struct admin *admin = mem_zalloc(sizeof(*admin));
@@ -37,19 +27,14 @@ struct admin *admin_new(const struct admin_options *options)
     admin->config = config_ref(options->config);
     admin->guard = admin_guard_new();
     list_init(&admin->changes);
-    warn_of_weak_key(admin->config);
     return admin;
 }
 
 void admin_set_config(struct admin *admin, struct config *config)
 {
-    bool is_new_key = !slice_eq(config->admin_access_key, admin->config->admin_access_key);
     config_ref(config);
     config_unref(admin->config);
     admin->config = config;
-    if (is_new_key) {
-        warn_of_weak_key(config);
-    }
 }
 
 void admin_free(struct admin *admin)
