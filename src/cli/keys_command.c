@@ -156,10 +156,11 @@ bool command_read_file(const char *path, struct buf *text)
 
 void command_flush(struct command *command)
 {
-    if (command->out.len) {
-        fwrite(command->out.ptr, 1, command->out.len, stdout);
+    size_t n = command->out.len ? fwrite(command->out.ptr, 1, command->out.len, stdout) : 0;
+    if ((n != command->out.len || fflush(stdout) != 0) && !command->has_lost_output) {
+        command->has_lost_output = true;
+        fprintf(stderr, "droid2api: cannot write to standard output: %s\n", strerror(errno));
     }
-    fflush(stdout);
     buf_clear(&command->out);
 }
 
@@ -213,6 +214,9 @@ static int run_linked(const struct keys_options *options)
     arena_init(&command.arena, 4096);
     int status = run_verb(&command);
     command_flush(&command);
+    if (command.has_lost_output && status == EXIT_DONE) {
+        status = EXIT_REFUSED;
+    }
     buf_deinit(&command.out);
     arena_deinit(&command.arena);
     admin_link_close(command.link);

@@ -174,6 +174,17 @@ test('without one, the admin key of the gateway is not needed, wherever it is', 
     assert.match(await expectKeys(directory, ['list'], {}), /1 key\n$/);
   }));
 
+test('output that cannot be written is no success', () =>
+  withFolder(['fk-one'], async (directory) => {
+    for (const args of [['export'], ['list'], ['list', '--json']]) {
+      const { code, stderr } = await runKeys(directory, args, { stdout: '/dev/full' });
+      assert.equal(code, 1, args.join(' '));
+      assert.match(stderr, /^droid2api: cannot write/);
+    }
+    const { code } = await runKeys(directory, ['export', '--output', '/dev/full']);
+    assert.equal(code, 1);
+  }));
+
 test('many commands at once wait for each other', () =>
   withFolder(null, async (directory) => {
     const results = await Promise.all(Array.from({ length: 8 }, (_, i) => runKeys(directory, ['add', `fk-at-once-${i}`])));
