@@ -35,7 +35,7 @@ struct fixture {
     unsigned n_woken;
     struct slice got; // by the latest that was woken; arena
     bool was_in_file; // what it got, when it was woken
-    bool asks_again; // in its callback
+    bool asks_again;  // in its callback
     bool is_drained;
 };
 
