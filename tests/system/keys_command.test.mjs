@@ -202,6 +202,8 @@ test('tests go through the running gateway', async (t) => {
       const bad = await runKeys(directory, ['test', keys[1]], { env });
       assert.equal(bad.code, 1);
       assert.match(bad.stdout, /FAILED \(status 401/);
+      const uses = (await jsonOf(directory, ['list'], { env })).map(({ usage_count }) => usage_count);
+      assert.deepEqual(uses, [1, 1], 'each test is one use, failed or not');
     });
     await t.test('all', async () => {
       const { code, stdout } = await runKeys(directory, ['test', '--all'], { env });
