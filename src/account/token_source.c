@@ -96,7 +96,7 @@ static bool serves_on(const struct token_source *source, int64_t now_ms)
 static bool may_ask(const struct token_source *source, int64_t now_ms)
 {
     int64_t since_ms = now_ms - source->asked_ms;
-    return source->state == TOKEN_IDLE && !source->is_unsaved && source->tokens.refresh_token.len &&
+    return source->state == TOKEN_IDLE && source->tokens.refresh_token.len &&
            (source->asked_ms == 0 || since_ms < 0 || since_ms >= TOKEN_RETRY_MS - TOKEN_RETRY_MS / 20);
 }
 
@@ -369,7 +369,11 @@ static void on_answer(struct web_call *call, const struct web_answer *web)
         save(source, &tokens);
     } else {
         note_failure(source, answer.result, answer.reason);
-        end_refresh(source);
+        if (source->is_unsaved) {
+            save(source, &source->tokens);
+        } else {
+            end_refresh(source);
+        }
     }
     arena_deinit(&arena);
 }
@@ -397,10 +401,11 @@ static void ask(struct token_source *source, int64_t now_ms)
 
 void token_source_tick(struct token_source *source, int64_t now_ms)
 {
+    if (is_due(source, now_ms)) {
+        ask(source, now_ms);
+    }
     if (source->state == TOKEN_IDLE && source->is_unsaved) {
         save(source, &source->tokens);
-    } else if (is_due(source, now_ms)) {
-        ask(source, now_ms);
     }
 }
 

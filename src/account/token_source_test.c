@@ -564,6 +564,31 @@ static void what_cannot_be_written_serves_and_is_written_later(void **state)
     assert_int_equal(f->account.n_requests, 1);
 }
 
+// A read-only folder is no reason to let the token end: what is in the file is of no use any more anyway.
+static void what_cannot_be_written_is_refreshed_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    int64_t now_ms = clock_wall_ms();
+    signal(SIGXFSZ, SIG_IGN);
+    f->config.refresh_key = SLICE("rt-1");
+    set_file_limit(0);
+    open_source(f);
+    assert_comes(f, "tok-2");
+    drain(f);
+    token_source_tick(f->source, now_ms + TOKEN_REFRESH_MS + TOKEN_RETRY_MS);
+    assert_true(account_until_requests(&f->account, 2));
+    drain(f);
+    assert_ready(f, "tok-3");
+    // While refreshing fails writing is tried, too.
+    f->fails = 503;
+    set_file_limit(RLIM_INFINITY);
+    token_source_tick(f->source, now_ms + 2 * TOKEN_REFRESH_MS + TOKEN_RETRY_MS);
+    assert_true(account_until_requests(&f->account, 3));
+    drain(f);
+    assert_true(slice_eq(file(f).refresh_token, SLICE("rt-3")));
+    assert_ready(f, "tok-3");
+}
+
 static void draining_waits_for_the_answer_and_its_file(void **state)
 {
     struct fixture *f = *state;
@@ -656,6 +681,7 @@ int main(void)
         TEST(without_any_token_a_failure_is_nothing),
         TEST(an_endpoint_that_is_not_there),
         TEST(what_cannot_be_written_serves_and_is_written_later),
+        TEST(what_cannot_be_written_is_refreshed_all_the_same),
         TEST(draining_waits_for_the_answer_and_its_file),
         TEST(closing_forgets_who_waits),
         TEST(who_forgets_is_not_called),
