@@ -192,17 +192,6 @@ static bool has_balance(const struct key_record *record)
     return slice_eq(record->provider, key_provider_name(KEY_FACTORY));
 }
 
-// What cannot be in a header cannot be asked with.
-static bool can_be_sent(struct slice secret)
-{
-    for (size_t i = 0; i < secret.len; i++) {
-        if (secret.ptr[i] <= ' ' || secret.ptr[i] > '~') {
-            return false;
-        }
-    }
-    return secret.len > 0;
-}
-
 static void start_query(struct balance_run *run, const struct key_record *record)
 {
     struct balance_sync *sync = run->sync;
@@ -254,7 +243,7 @@ static void begin_next(struct balance_run *run)
     if (is_answered(run, id)) {
         return;
     }
-    if (record && record->slot != KEY_NO_SLOT && has_balance(record) && can_be_sent(record->secret)) {
+    if (record && record->slot != KEY_NO_SLOT && has_balance(record) && slice_is_visible(record->secret)) {
         start_query(run, record);
     } else {
         note_failed(run, id);

@@ -52,7 +52,8 @@ static bool lock_folder(struct keeper *keeper, struct buf *errors)
     } else if (keeper->lock < 0) {
         buf_printf(errors, "the data folder %s cannot be used: %s", keeper->folder, strerror(-keeper->lock));
     } else {
-        struct slice lines = arena_printf(&arena, "pid %d\naddress %s\n", (int)getpid(), keeper->url ? keeper->url : "");
+        struct slice lines =
+            arena_printf(&arena, "pid %d\naddress %s\n", (int)getpid(), keeper->url ? keeper->url : "");
         int r = data_lock_describe(keeper->lock, lines);
         if (r < 0) {
             log_warn("store", "%s/.lock cannot be written: %s", keeper->folder, strerror(-r));
