@@ -34,7 +34,6 @@ struct gateway {
     bool is_draining;
 };
 
-
 // One request and its response, from the complete head to the end. Lives in the arena of its server_exchange.
 struct exchange {
     struct gateway *gateway;    // borrowed
