@@ -44,8 +44,3 @@ void admin_free(struct admin *admin); // after the last exchange has ended, and 
 // For exchanges of these paths: pass on every event of them, with `admin` as argument.
 bool admin_serves(struct slice path); // "/admin", "/admin/…"
 extern const struct http_server_handler admin_handler;
-
-// Can it be guessed: is it shorter than ADMIN_KEY_STRONG_LEN, of few different characters, or one of the well-known
-// ones? The empty key is not weak: it opens nothing.
-enum { ADMIN_KEY_STRONG_LEN = 16 };
-bool admin_key_is_weak(struct slice key);

@@ -42,8 +42,6 @@ struct gateway {
     bool is_draining;
 };
 
-enum { REQUEST_ID_MAX = 128 };
-
 // One request and its response, from the complete head to the end. Lives in the arena of its server_exchange.
 struct exchange {
     struct gateway *gateway;    // borrowed

@@ -268,19 +268,9 @@ static void run(struct solo *solo, int fd)
     loop_run(&solo->loop);
 }
 
-static bool has_strong_key_if_asked(const struct config *config)
-{
-    bool is_refused = config->requires_strong_admin_key && config->has_weak_admin_key;
-    if (is_refused) {
-        fprintf(stderr, "droid2api: ADMIN_ACCESS_KEY is weak, and ADMIN_REQUIRE_STRONG_KEY is set. Use at least 16 "
-                        "characters that nobody can guess.\n");
-    }
-    return !is_refused;
-}
-
 int solo_run_take(struct config *config, const struct config_sources *sources)
 {
-    int fd = has_strong_key_if_asked(config) ? listen_or_explain(config) : -1;
+    int fd = listen_or_explain(config);
     if (fd < 0) {
         config_unref(config);
         return 1;
