@@ -123,7 +123,7 @@ static int tear_down(void **state)
     account_fixture_run_out(&f->account);
     key_prober_free(f->prober);
     key_tester_free(f->tester);
-    assert_false(account_logged(&f->account, "sk-"));
+    assert_false(account_logged(&f->account, "and-some-more"));
     account_fixture_deinit(&f->account);
     mem_free(f);
     return 0;
@@ -144,6 +144,16 @@ static void add_banned(struct fixture *f, size_t n, int64_t ago_ms)
                                          KEY_ACTIVE, KEY_BANNED));
         atomic_store(&slot->banned_ms, wall_ms() - ago_ms + (int64_t)i);
     }
+}
+
+static size_t n_probes_told(struct fixture *f)
+{
+    struct slice log = buf_slice(&f->account.log);
+    size_t n = 0;
+    while (log.len) {
+        n += slice_find(slice_split(&log, '\n'), SLICE("its probe")) != SLICE_NOT_FOUND;
+    }
+    return n;
 }
 
 static bool all_are_back(void *arg)
@@ -176,7 +186,7 @@ static void a_key_comes_back_when_its_time_has_come(void **state)
     assert_int_equal(atomic_load(&slot_of(f, 0)->banned_ms), 0);
     account_turn(&f->account, QUIET_MS);
     assert_int_equal(f->account.n_requests, 1);
-    assert_int_equal(account_log_lines(&f->account), 1);
+    assert_int_equal(n_probes_told(f), 1);
 }
 
 static void a_failure_starts_the_wait_anew(void **state)
@@ -251,9 +261,12 @@ static void more_than_are_remembered_all_come_back_the_oldest_first(void **state
     assert_true(account_until(&f->account, all_are_back, f));
     account_turn(&f->account, QUIET_MS);
     assert_int_equal(f->account.n_requests, KEYS);
+    assert_int_equal(n_probes_told(f), KEYS);
     struct slice log = buf_slice(&f->account.log);
     for (size_t i = 0; i < KEYS; i++) {
-        assert_true(slice_find(slice_split(&log, '\n'), f->ids[i]) != SLICE_NOT_FOUND);
+        size_t at = slice_find(log, f->ids[i]);
+        assert_true(at != SLICE_NOT_FOUND);
+        log = slice_after(log, at);
     }
 }
 
@@ -267,7 +280,7 @@ static void a_test_that_cannot_be_made_is_a_failure(void **state)
     start(f);
     assert_true(account_until(&f->account, says_that_it_failed, f));
     account_turn(&f->account, QUIET_MS);
-    assert_int_equal(account_log_lines(&f->account), 2);
+    assert_int_equal(n_probes_told(f), 2);
     assert_int_equal(f->account.n_requests, 0);
 }
 
@@ -283,7 +296,7 @@ static void closed_while_a_probe_runs(void **state)
     answer(&f->account, f->account.held);
     account_turn(&f->account, QUIET_MS);
     assert_int_equal(f->account.n_requests, 1);
-    assert_int_equal(account_log_lines(&f->account), 0);
+    assert_int_equal(n_probes_told(f), 0);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)

@@ -169,7 +169,7 @@ static void no_two_processes_take_the_same_key(void **state)
         size_t n = 0;
         for (; read(pipes[0], &taken, sizeof(taken)) == sizeof(taken); n++) {
             for (int i = 0; i < KEYS; i++) {
-                n_taken[i] += slots[i] == taken;
+                n_taken[i] = (uint8_t)(n_taken[i] + (slots[i] == taken));
             }
         }
         close(pipes[0]);
