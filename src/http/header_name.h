@@ -30,6 +30,7 @@
     X(PROXY_AUTHORIZATION, "proxy-authorization")                                                                      \
     X(PROXY_CONNECTION, "proxy-connection")                                                                            \
     X(RETRY_AFTER, "retry-after")                                                                                      \
+    X(RETRY_AFTER_MS, "retry-after-ms")                                                                                \
     X(SERVER, "server")                                                                                                \
     X(SET_COOKIE, "set-cookie")                                                                                        \
     X(TE, "te")                                                                                                        \
