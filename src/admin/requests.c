@@ -2,7 +2,7 @@
 // The last model requests, and what was tried for one of them.
 #include "admin/query.h"
 #include "admin/reply.h"
-#include "store/iso8601.h"
+#include "base/iso8601.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000, STATUS_MIN = 100, STATUS_MAX = 599 };
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "gateway/held.h"
 
+#include "dialect/retry_delay.h"
+#include "http/retry_hint.h"
+
 static struct h1_response copy_head(struct arena *arena, const struct h1_response *resp)
 {
     struct h1_response copy = *resp;
@@ -38,10 +41,9 @@ struct slice held_text(const struct held *held)
     return is_plain ? buf_slice(&held->body) : SLICE_EMPTY;
 }
 
+// A header says it, or Google's body.
 int64_t held_asked_ms(const struct held *held, int64_t now_wall_ms)
 {
-    uint64_t seconds;
-    (void)now_wall_ms;
-    struct slice value = held_field(held, HEADER_RETRY_AFTER);
-    return slice_to_u64(value, &seconds) && seconds < INT32_MAX ? (int64_t)seconds * 1000 : -1;
+    int64_t ms = retry_hint_ms(held->resp.fields, held->resp.n_fields, now_wall_ms);
+    return ms >= 0 ? ms : retry_delay_in_body(held_text(held));
 }

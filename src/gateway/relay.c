@@ -258,7 +258,8 @@ static bool is_bad_event(struct slice data)
     static const struct json_options options = {.record_depth = 1};
     struct arena scratch;
     struct json_doc doc;
-    if (data.len == 0 || (data.ptr[0] != '{' && data.ptr[0] != '[')) {
+    bool means_json = data.len && (data.ptr[0] == '{' || data.ptr[0] == '[');
+    if (!means_json || slice_eq(slice_trim(data), SLICE("[DONE]"))) {
         return false;
     }
     arena_init(&scratch, 1024);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "config/config_fixture.h"
+#include "gateway/gate.h"
 #include "gateway/gateway.h"
 #include "http/sse_parser.h"
 #include "kit/loopback.h"
@@ -247,7 +248,8 @@ static void an_error_event_is_no_part_of_an_event_that_was_cut(void **state)
         ask_chat(f);
         take_request(f);
         snprintf(text, sizeof(text),
-                 "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n" CONTENT "%s", ends[i]);
+                 "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n" CONTENT "%s",
+                 ends[i]);
         answer(f, text);
         loopback_close(&f->upstream);
         assert_true(loopback_receive_end(&f->client, &f->loop));
@@ -320,7 +322,7 @@ static void a_stream_to_an_old_client_ends_with_the_connection(void **state)
     static const struct {
         const char *body;
         bool is_complete;
-    } rows[] = {{"data: [DONE]\n\n", true}, {"data: {}\n\n", false}};
+    } rows[] = {{"data: [DONE]\n\n", true}, {CONTENT, false}};
     struct fixture *f = *state;
     start(f, NULL);
     for (size_t i = 0; i < 2; i++) {
@@ -427,8 +429,8 @@ static void reach(struct fixture *f, enum phase phase)
     if (phase == PHASE_HEAD) {
         return;
     }
-    answer(f, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {}\n\n");
-    assert_true(client_sees(f, "data: {}"));
+    answer(f, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" CONTENT);
+    assert_true(client_sees(f, CONTENT));
     if (phase == PHASE_PAUSED) {
         static char noise[65536];
         memset(noise, ':', sizeof(noise));
@@ -452,7 +454,8 @@ static void start_with_nowhere(struct fixture *f)
              "{\"endpoint\": [{\"name\": \"e\", \"base_url\": \"http://127.0.0.1:%u/v1\"},"
              " {\"name\": \"n\", \"base_url\": \"http://nowhere.invalid/v1\"}],"
              " \"models\": [{\"id\": \"chat\", \"type\": \"common\", \"endpoint\": \"e\"},"
-             " {\"id\": \"nowhere\", \"type\": \"common\", \"endpoint\": \"n\"}]}",
+             " {\"id\": \"nowhere\", \"type\": \"common\", \"endpoint\": \"n\"}],"
+             " \"key_pool\": {\"retry\": {\"enabled\": false}}}",
              f->upstream_port);
     config_fixture_write("data/config.json", json);
     start(f, NULL);
