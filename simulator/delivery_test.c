@@ -224,6 +224,7 @@ static const struct fault_row {
     {"m~reset=0", true, ENDING_RST, 0, SLICE_INIT("")},
     {"m~reset=7", true, ENDING_RST, 7, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~garbage=1", true, ENDING_FIN, 0, SLICE_INIT("\x16\x03\x01")},
+    {"m~junk=3", true, ENDING_COMPLETE, 24, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~badevent=3", true, ENDING_COMPLETE, 23, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~nodone=1", true, ENDING_COMPLETE, 22, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~pace=1", true, ENDING_COMPLETE, 23, SLICE_INIT("HTTP/1.1 200 OK\r\n")},

@@ -106,6 +106,8 @@ static const struct directive directives[] = {
      "must be end or a number of events or bytes"},
     {SLICE_INIT("reset"), VALUE_NUMBER, true, FIELD(reset), SCRIPT_NONE, 0, BYTES_MAX, NULL,
      "must be a number of events or bytes"},
+    {SLICE_INIT("junk"), VALUE_NUMBER, true, FIELD(junk), 0, 1, EVENTS_MAX, NULL,
+     "must be the number of an event, from 1"},
     {SLICE_INIT("badevent"), VALUE_NUMBER, true, FIELD(badevent), 0, 1, EVENTS_MAX, NULL,
      "must be the number of an event, from 1"},
     {SLICE_INIT("error"), VALUE_NUMBER, true, FIELD(error), SCRIPT_NONE, 0, EVENTS_MAX, NULL,
@@ -264,9 +266,10 @@ int script_check(const struct script *script, struct script_error *error_r)
         *error_r = (struct script_error){SLICE("tokens, size"), "together over 64 MB: use giant"};
     } else if (script->gzip && script->stamp) {
         *error_r = (struct script_error){SLICE("gzip, stamp"), "do not go together"};
-    } else if (script->giant && (script->gzip || script->stamp || script->badevent || script_is_raw(script))) {
-        *error_r =
-            (struct script_error){SLICE("giant"), "goes with none of gzip, stamp, badevent, split, close, http10"};
+    } else if (script->giant &&
+               (script->gzip || script->stamp || script->junk || script->badevent || script_is_raw(script))) {
+        *error_r = (struct script_error){SLICE("giant"),
+                                         "goes with none of gzip, stamp, junk, badevent, split, close, http10"};
     } else if (script->giant && (has_fault_point || script->pace_ms || script->error != SCRIPT_NONE)) {
         *error_r = (struct script_error){SLICE("giant"), "goes with none of pace, hang, cut, reset, error"};
     } else {

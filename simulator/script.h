@@ -51,6 +51,7 @@ struct script {
     int64_t stall_ms;    // how long `hang` lasts, then comes FIN; 0: for ever
     int64_t cut;   // FIN after so many events (bytes of a JSON answer); SCRIPT_NONE, SCRIPT_CUT_END: after all events
     int64_t reset; // the same with RST; 0: before the head
+    int64_t junk;  // this event, counted from 1, is one more, and no JSON; 0: none
     int64_t badevent;   // this event, counted from 1, is broken; 0: none
     int64_t error;      // an error event after so many events; SCRIPT_NONE
     int64_t giant;      // bytes of text; 0: no giant answer
@@ -100,8 +101,8 @@ MUST_USE int script_check(const struct script *script, struct script_error *erro
 // The texts live only as long as the request: they are void from here on.
 void script_drop_texts(struct script *script);
 
-// Takes the fault part out: status, body, why, retry-after, hang, stall, cut, reset, garbage, badevent, error, nodone,
-// head and first.
+// Takes the fault part out: status, body, why, retry-after, hang, stall, cut, reset, garbage, junk, badevent, error,
+// nodone, head and first.
 void script_heal(struct script *script);
 
 // Bytes must be composed by hand: what the HTTP library would rightly never send.

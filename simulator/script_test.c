@@ -186,10 +186,11 @@ static void test_healing_takes_only_the_faults(void **state)
     arena_init(&arena, 256);
     script_init(&script);
     assert_int_equal(
-        apply(&script, &arena,
-              "m~tokens=5~pace=7~kind=tool~status=500~body=x~retry-after=1~hang=1~stall=5~cut=1~reset=1~badevent=1"
-              "~garbage=1~nodone=1~head=1~first=1~fail=3~why=quota",
-              &error),
+        apply(
+            &script, &arena,
+            "m~tokens=5~pace=7~kind=tool~status=500~body=x~retry-after=1~hang=1~stall=5~cut=1~reset=1~junk=1~badevent=1"
+            "~garbage=1~nodone=1~head=1~first=1~fail=3~why=quota",
+            &error),
         0);
     script_heal(&script);
     struct script healthy;
