@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "base/slice.h"
 #include "config/cidr.h"
+#include "keys/blame_rules.h"
 #include "keys/key_settings.h"
 
 enum model_type { MODEL_ANTHROPIC, MODEL_OPENAI, MODEL_COMMON, MODEL_GOOGLE }; // responses = openai, chat = common
@@ -36,6 +37,14 @@ struct config_timeouts {
     uint32_t idle_ms;
     uint32_t total_ms;
 };
+
+// How much of a streamed answer is kept before the client gets any: until `ms` have passed (-1: the whole of it) or
+// `events` have come, whichever is first. Either is off at 0. Per model over per endpoint over global.
+struct config_hold_back {
+    int32_t ms;
+    uint32_t events;
+};
+enum { HOLD_BACK_MS_MAX = 60 * 60 * 1000, HOLD_BACK_EVENTS_MAX = 10000 };
 
 // One header line of an endpoint's configuration; value.ptr NULL removes the default header of that name.
 struct config_header {
@@ -67,8 +76,10 @@ struct config_endpoint {
     bool is_factory; // one of Factory's: its headers are added
     struct config_header *headers;
     size_t n_headers;
-    const struct config_proxy *proxy; // NULL: `proxies` in turn, or none
-    struct config_timeouts timeouts;  // resolved
+    const struct config_proxy *proxy;  // NULL: `proxies` in turn, or none
+    struct config_timeouts timeouts;   // resolved
+    struct config_hold_back hold_back; // resolved
+    bool asks_usage;                   // Chat streams are asked for their usage, whether or not the client asks
     bool _has_auth;
     // By type: itself, or a copy of it whose path and auth suit models of another type; NULL until one needs it.
     const struct config_endpoint *_for_type[N_MODEL_TYPES];
@@ -84,7 +95,11 @@ struct config_model {
     struct slice upstream_model;            // empty: the id
     const struct config_endpoint *endpoint; // of the model's own type; not always an element of config->endpoints
     struct config_timeouts timeouts;        // resolved
+    struct config_hold_back hold_back;      // resolved
+    const struct config_model **fallbacks;  // in the order in which they are tried; never itself
+    size_t n_fallbacks;
 };
+enum { FALLBACKS_MAX = 8 }; // of a model
 
 // Balances of keys: which, where and how often they are asked for.
 struct config_balance_sync {
@@ -131,7 +146,10 @@ struct config {
 
     // traffic
     struct config_timeouts timeouts;
+    struct config_hold_back hold_back;
     uint32_t stream_keepalive_ms; // 0: off
+    uint32_t pool_wait_ms;        // for a key to come back; 0: not at all
+    uint32_t pool_queue_max;      // requests that may wait so at once
     uint32_t reasoning_budget[3]; // low, medium, high
     struct slice system_prompt;   // empty: none
     struct slice user_agent;
@@ -145,6 +163,7 @@ struct config {
     struct config_balance_sync balance_sync;
     struct slice key_test_model; // empty: one that suits the key
     uint32_t retention_days;
+    struct blame_rules failure_rules;
 
     struct config_model *models;
     size_t n_models;

@@ -6,6 +6,7 @@
 
 #include "config/config_defaults.h"
 #include "config/endpoints.h"
+#include "config/failure_rules.h"
 #include "config/json_place.h"
 #include "config/models.h"
 #include "config/settings.h"
@@ -20,10 +21,9 @@ static const struct {
     enum json_type type;
     const char *expected;
 } sections[] = {
-    {"models", JSON_ARRAY, "an array of models"},
-    {"endpoint", JSON_ARRAY, "an array of endpoints"},
-    {"proxies", JSON_ARRAY, "an array of proxies"},
-    {"model_redirects", JSON_OBJECT, "an object of model ids"},
+    {"models", JSON_ARRAY, "an array of models"},       {"endpoint", JSON_ARRAY, "an array of endpoints"},
+    {"proxies", JSON_ARRAY, "an array of proxies"},     {"model_redirects", JSON_OBJECT, "an object of model ids"},
+    {"failure_rules", JSON_ARRAY, "an array of rules"},
 };
 enum { N_SECTIONS = sizeof(sections) / sizeof(*sections) };
 
@@ -152,17 +152,25 @@ static bool find_section_place(const struct json_file *file, const struct json_f
 static void read_sections(struct config *config, const struct json_file *file, const struct json_file *builtin)
 {
     struct json_place section;
+    struct json_place models;
     if (find_section_place(file, builtin, "proxies", &section)) {
         proxies_read(config, &section);
     }
     if (find_section_place(file, builtin, "endpoint", &section)) {
         endpoints_read(config, &section);
     }
-    if (find_section_place(file, builtin, "models", &section)) {
-        models_read(config, &section, section.file == builtin);
+    bool has_models = find_section_place(file, builtin, "models", &models);
+    if (has_models) {
+        models_read(config, &models, models.file == builtin);
     }
     if (find_section_place(file, builtin, "model_redirects", &section)) {
         redirects_read(config, &section);
+    }
+    if (has_models) {
+        fallbacks_read(config, &models);
+    }
+    if (find_section_place(file, builtin, "failure_rules", &section)) {
+        failure_rules_read(config, &section);
     }
 }
 

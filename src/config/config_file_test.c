@@ -319,7 +319,6 @@ static void warnings(void **state)
          "data/config.json:1:34: key_pool.retry.retry is unknown and ignored\n"
          "data/config.json:1:72: balance_sync.url is unknown and ignored\n"},
         {"{\"models\": [{\"id\": \"a\", \"type\": \"openai\", \"fallbacks\": [], \"hold_back\": null, \"x\": 1}]}",
-         "data/config.json:1:56: models[0].fallbacks is set but not supported by this version yet\n"
          "data/config.json:1:84: models[0].x is unknown and ignored\n"},
         {"{\"endpoint\": [{\"name\": \"openai\", \"base_url\": \"https://h\", \"url\": 1, \"timeouts\": {\"idle\": "
          "1}}],"

@@ -16,6 +16,15 @@ static const struct member_rule timeout_members[] = {
     TIMEOUT(connect_ms), TIMEOUT(header_ms), TIMEOUT(first_token_ms), TIMEOUT(idle_ms), TIMEOUT(total_ms),
 };
 
+static const struct member_rule hold_back_members[] = {
+    {.name = "ms",
+     .rule = {.type = VALUE_I32, .min = -1, .max = HOLD_BACK_MS_MAX},
+     .field = offsetof(struct config_hold_back, ms)},
+    {.name = "events",
+     .rule = {.type = VALUE_U32, .max = HOLD_BACK_EVENTS_MAX},
+     .field = offsetof(struct config_hold_back, events)},
+};
+
 // What an endpoint's object says, before it is put together. `proxy` is a name.
 struct draft {
     struct slice name;
@@ -24,6 +33,7 @@ struct draft {
     enum model_type type;
     enum auth_style auth;
     bool is_factory;
+    bool asks_usage;
 };
 
 static const struct value_rule url_rule = {.type = VALUE_URL};
@@ -37,6 +47,8 @@ static const struct member_rule members[] = {
     {.name = "headers", .is_by_hand = true},
     {.name = "proxy", .rule = {.type = VALUE_LINE}, FIELD(proxy)},
     {.name = "timeouts", .is_by_hand = true},
+    {.name = "hold_back", .is_by_hand = true},
+    {.name = "asks_usage", .rule = {.type = VALUE_BOOL}, FIELD(asks_usage)},
     {.name = "factory", .rule = {.type = VALUE_BOOL}, FIELD(is_factory)},
 };
 
@@ -45,6 +57,20 @@ void timeouts_read(const struct json_place *object, struct config_timeouts *time
     struct json_place member;
     if (json_place_member(object, SLICE("timeouts"), &member) && json_place_expect(&member, JSON_OBJECT, "an object")) {
         json_place_read_members(&member, timeout_members, sizeof(timeout_members) / sizeof(*timeout_members), timeouts);
+    }
+}
+
+void hold_back_read(const struct json_place *object, struct config_hold_back *hold_back)
+{
+    struct json_place member;
+    if (!json_place_member(object, SLICE("hold_back"), &member)) {
+        return;
+    }
+    if (json_is(member.node, JSON_NUMBER)) {
+        json_place_read(&member, &hold_back_members[0].rule, &hold_back->ms);
+    } else if (json_place_expect(&member, JSON_OBJECT, "an object with ms and events, or a number of milliseconds")) {
+        json_place_read_members(&member, hold_back_members, sizeof(hold_back_members) / sizeof(*hold_back_members),
+                                hold_back);
     }
 }
 
@@ -242,7 +268,7 @@ static void check_name(const struct config *config, const struct json_place *obj
 static void read_endpoint(struct config *config, const struct json_place *object, size_t index)
 {
     struct config_endpoint *endpoint = &config->endpoints[index];
-    struct draft draft = {0};
+    struct draft draft = {.asks_usage = true};
     struct json_place given;
     json_place_read_members(object, members, sizeof(members) / sizeof(*members), &draft);
     endpoint->name = draft.name;
@@ -256,6 +282,9 @@ static void read_endpoint(struct config *config, const struct json_place *object
         json_place_member(object, SLICE("factory"), &given) ? draft.is_factory : is_factory_host(endpoint->host);
     endpoint->timeouts = config->timeouts;
     timeouts_read(object, &endpoint->timeouts);
+    endpoint->hold_back = config->hold_back;
+    hold_back_read(object, &endpoint->hold_back);
+    endpoint->asks_usage = draft.asks_usage;
     read_headers(object, endpoint);
     find_proxy(config, object, endpoint, draft.proxy);
     find_type(object, endpoint, &draft);

@@ -19,5 +19,7 @@ const struct config_endpoint *endpoint_for_type(struct config *config, struct co
 
 // Reads a `timeouts` member, where `object` has one, over the values in `timeouts`.
 void timeouts_read(const struct json_place *object, struct config_timeouts *timeouts);
+// The same of a `hold_back` member: an object, or a number of milliseconds.
+void hold_back_read(const struct json_place *object, struct config_hold_back *hold_back);
 
 extern const char *const model_type_names[]; // in the order of the enum; ends with NULL

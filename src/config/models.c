@@ -17,8 +17,8 @@ static const struct member_rule members[] = {
     {.name = "upstream_model", .rule = {.type = VALUE_LINE}, FIELD(upstream_model)},
     {.name = "endpoint", .is_by_hand = true},
     {.name = "timeouts", .is_by_hand = true},
-    {.name = "fallbacks", .is_later = true},
-    {.name = "hold_back", .is_later = true},
+    {.name = "hold_back", .is_by_hand = true},
+    {.name = "fallbacks", .is_by_hand = true},
 };
 
 // What is being read.
@@ -84,6 +84,8 @@ static bool read_model(const struct reading *reading, const struct json_place *o
     model->name = model->name.len > 0 ? model->name : model->id;
     model->timeouts = model->endpoint ? model->endpoint->timeouts : reading->config->timeouts;
     timeouts_read(object, &model->timeouts);
+    model->hold_back = model->endpoint ? model->endpoint->hold_back : reading->config->hold_back;
+    hold_back_read(object, &model->hold_back);
     const struct config_model *same = map_find(&reading->config->_models_by_id, model->id);
     if (same) {
         json_place_error(object, "has the id of another model, \"%.*s\"; each id may be there once",
@@ -150,6 +152,69 @@ void redirects_read(struct config *config, const struct json_place *section)
     for (struct json_place redirect = {0}; json_place_next_member(section, &from, &redirect);) {
         if (!json_is(redirect.node, JSON_NULL)) {
             read_redirect(config, section, &redirect, from);
+        }
+    }
+}
+
+// What is wrong with a fallback of a model that has some already; NULL: nothing.
+static const char *fallback_fault(const struct config_model *model, const struct config_model *fallback)
+{
+    if (!fallback) {
+        return "it may be the id of another model, or redirected to one";
+    }
+    if (fallback == model) {
+        return "it is the model itself";
+    }
+    for (size_t i = 0; i < model->n_fallbacks; i++) {
+        if (model->fallbacks[i] == fallback) {
+            return "it is there twice";
+        }
+    }
+    return NULL;
+}
+
+static void read_fallbacks(struct config *config, const struct json_place *list, struct config_model *model,
+                           bool knows_all)
+{
+    size_t n = json_place_count(list);
+    if (n > FALLBACKS_MAX) {
+        json_place_error(list, "has %zu models; it may have %d", n, FALLBACKS_MAX);
+        return;
+    }
+    model->fallbacks = arena_zalloc(&config->_arena, n * sizeof(struct config_model *));
+    size_t index = 0;
+    for (struct json_place element = {0}; json_place_next_element(list, &index, &element);) {
+        struct slice id = SLICE_EMPTY;
+        if (!json_place_read(&element, &line_rule, &id)) {
+            continue;
+        }
+        const struct config_model *fallback = config_find_model(config, id);
+        const char *fault = fallback_fault(model, fallback);
+        if (!fault) {
+            model->fallbacks[model->n_fallbacks++] = fallback;
+        } else if (fallback || knows_all) {
+            json_place_error_value(&element, &line_rule, slice_from_cstr(fault));
+        }
+    }
+}
+
+void fallbacks_read(struct config *config, const struct json_place *section)
+{
+    // Otherwise the one that is missing may well be one with an error.
+    bool knows_all = config->n_models == json_place_count(section);
+    size_t index = 0;
+    for (struct json_place element = {0}; json_place_next_element(section, &index, &element);) {
+        struct json_place id;
+        struct json_place list;
+        if (!json_is(element.node, JSON_OBJECT) || !json_place_member(&element, SLICE("fallbacks"), &list) ||
+            !json_place_expect(&list, JSON_ARRAY, "an array of model ids") ||
+            !json_place_member(&element, SLICE("id"), &id) || !json_is(id.node, JSON_STRING)) {
+            continue;
+        }
+        struct slice name = json_string(&id.file->doc, id.node, id.file->arena);
+        struct config_model *model = map_find(&config->_models_by_id, name);
+        if (model && !model->fallbacks) { // otherwise two have that id, which has been said
+            read_fallbacks(config, &list, model, knows_all);
         }
     }
 }

@@ -13,3 +13,6 @@ void models_read(struct config *config, const struct json_place *section, bool i
 
 // Needs the models.
 void redirects_read(struct config *config, const struct json_place *section);
+
+// The `fallbacks` of each model; `section` is that of the models. Needs the redirects, too.
+void fallbacks_read(struct config *config, const struct json_place *section);

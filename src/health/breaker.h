@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/slice.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "shm/region.h"
 
 enum {
@@ -23,6 +23,8 @@ enum {
     BREAKER_THRESHOLD = 5,
     BREAKER_OPEN_MS = 750,
     BREAKER_PROBE_MS = 60 * 1000, // a probe of which nothing was heard for so long is given up: its process died
+    BREAKER_REST_MAX_MS = 3600 * 1000,
+    BREAKER_SKEW_MS = 1000, // processes look at their clocks once a turn of their loops: so much may they differ
 };
 
 struct breaker; // in shared memory
@@ -36,22 +38,27 @@ struct breaker_table {
 MUST_USE int breaker_table_create(struct breaker_table *table);
 void breaker_table_close(struct breaker_table *table);
 
-// The breaker of that name ("endpoint main", "proxy eu"); the same in all processes. Never NULL: when the table is
-// full, names share breakers.
+// The breaker of that name ("endpoint main", "proxy eu"); the same in all processes, and to be kept until the table is
+// closed. Never NULL: when the table is full, names share breakers.
 struct breaker *breaker_find(struct breaker_table *table, struct slice name);
 
 enum breaker_answer {
     BREAKER_GO,    // closed
     BREAKER_PROBE, // it was open; this request finds out for all: say breaker_success(), _failure() or _abandon()
-    BREAKER_WAIT,  // open until *until_ms_r; or somebody finds out just now
+    BREAKER_WAIT,  // ask again at *until_ms_r. Somebody may be finding out just now: then that is soon, and a guess
 };
+// *until_ms_r is set with BREAKER_WAIT only. Clocks may jump: no wait is longer than it was meant to be, but for
+// BREAKER_SKEW_MS.
 enum breaker_answer breaker_ask(struct breaker *breaker, int64_t now_ms, int64_t *until_ms_r);
 // The same without taking the probe: BREAKER_PROBE means that one could be made.
 enum breaker_answer breaker_look(const struct breaker *breaker, int64_t now_ms, int64_t *until_ms_r);
 
+// Whoever succeeds, closes it, if it began before it opened: it works. Only a rest that was asked for stays.
 void breaker_success(struct breaker *breaker);
+// Does nothing while it is open; during a probe everybody's failure counts as that of the probe.
 void breaker_failure(struct breaker *breaker, int64_t now_ms);
-// Nothing was learnt: the next one may probe.
+// For the one with the probe. Nothing was learnt: the next one may probe.
 void breaker_abandon(struct breaker *breaker);
-// It has asked for a rest: open until then, whatever was counted. Clamped to an hour.
+// It has asked for a rest: open until then, whatever was counted, then a probe. Never longer than BREAKER_REST_MAX_MS,
+// and never shorter than the wait it is in.
 void breaker_rest(struct breaker *breaker, int64_t now_ms, int64_t until_ms);

@@ -9,14 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/slice.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "shm/region.h"
 
 enum {
     CORRELATION_WINDOW_MS = 10 * 1000,
-    CORRELATION_KEYS_MIN = 3,   // so many keys, and at least half of those that were tried
-    CORRELATION_KEYS = 32,      // that are remembered of an endpoint
+    CORRELATION_KEYS_MIN = 3, // so many keys, and at least half of those that were tried
+    CORRELATION_KEYS = 32,    // that are remembered of an endpoint
     CORRELATION_ENDPOINTS = 256,
 };
 
