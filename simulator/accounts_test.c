@@ -98,33 +98,41 @@ static void test_a_quota_is_used_up(void **state)
     assert_statuses(f, "c~quota=0", (unsigned[]){402}, 1);
 }
 
-static void test_what_keys_have_cost(void **state)
+static void assert_ledger(struct fixture *f, struct slice expected)
 {
-    struct fixture *f = *state;
     struct buf out = BUF_EMPTY;
-    assert_statuses(f, "a~tokens=5~quota=30", (unsigned[]){0, 0, 402}, 3);
     ledger_write(&f->accounts.ledger, &out);
-    assert_true(
-        slice_eq(buf_slice(&out), SLICE("{\"a~tokens=5~quota=30\":{\"requests\":3,\"served\":2,\"tokens\":30}}")));
-    buf_clear(&out);
-    accounts_forget(&f->accounts);
-    ledger_write(&f->accounts.ledger, &out);
-    assert_true(slice_eq(buf_slice(&out), SLICE("{}")));
+    assert_true(slice_eq(buf_slice(&out), expected));
     buf_deinit(&out);
 }
 
-static void assert_has(const struct answer *answer, const char *text)
+static void test_what_keys_have_cost(void **state)
 {
+    struct fixture *f = *state;
+    assert_statuses(f, "a~tokens=5~quota=30", (unsigned[]){0, 0, 402}, 3);
+    assert_ledger(f, SLICE("{\"a~tokens=5~quota=30\":{\"requests\":3,\"served\":2,\"tokens\":30}}"));
+    accounts_forget(&f->accounts);
+    assert_ledger(f, SLICE("{}"));
+}
+
+static void assert_answer_take(struct answer *answer, unsigned status, const char *text)
+{
+    assert_int_equal(answer->status, status);
     if (slice_find(buf_slice(&answer->bytes), slice_from_cstr(text)) == SLICE_NOT_FOUND) {
         fail_msg("%.*s has no %s", SLICE_ARG(buf_slice(&answer->bytes)), text);
     }
+    answer_unref(answer);
 }
 
-static struct answer *tell(struct fixture *f, enum ask_action action, const char *credential)
+// What is asked of an account itself, with its key or its refresh token.
+static void assert_told(struct fixture *f, enum ask_action action, const char *credential, unsigned status,
+                        const char *text)
 {
     struct ask ask = {.action = action, .provider = PROVIDER_CHAT, .credential = slice_from_cstr(credential)};
     struct script script = script_of(f, ask.credential);
-    return accounts_tell(&f->accounts, &f->arena, &ask, &script, 0);
+    struct answer *answer = action == ASK_TOKEN ? accounts_grant(&f->accounts, &f->arena, &ask, &script, 1000)
+                                                : accounts_tell(&f->accounts, &f->arena, &ask, &script, 1000);
+    assert_answer_take(answer, status, text);
 }
 
 static void test_balances(void **state)
@@ -145,23 +153,16 @@ static void test_balances(void **state)
         {"at-nobody-1", 401, "invalid_api_key"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        struct answer *answer = tell(*state, ASK_BALANCE, rows[i].credential);
-        assert_int_equal(answer->status, rows[i].status);
-        assert_has(answer, rows[i].text);
-        answer_unref(answer);
+        assert_told(*state, ASK_BALANCE, rows[i].credential, rows[i].status, rows[i].text);
     }
-    struct answer *answer = tell(*state, ASK_ORGANIZATION, "a");
-    assert_has(answer, "org_sim");
-    answer_unref(answer);
+    assert_told(*state, ASK_ORGANIZATION, "a", 200, "org_sim");
 }
 
 static void test_a_balance_grows_with_use(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(ask_model(f, "m", "a~tokens=5~used=100"), 0);
-    struct answer *answer = tell(f, ASK_BALANCE, "a~tokens=5~used=100");
-    assert_has(answer, "\"orgTotalTokensUsed\":115");
-    answer_unref(answer);
+    assert_told(f, ASK_BALANCE, "a~tokens=5~used=100", 200, "\"orgTotalTokensUsed\":115");
 }
 
 static void test_forms(void **state)
@@ -189,19 +190,9 @@ static void test_forms(void **state)
     assert_true(slice_eq(form.refresh_token, SLICE("a b+c~rotate=1")));
 }
 
-static struct answer *refresh(struct fixture *f, const char *refresh_token)
-{
-    struct ask ask = {.action = ASK_TOKEN, .provider = PROVIDER_CHAT, .credential = slice_from_cstr(refresh_token)};
-    struct script script = script_of(f, ask.credential);
-    return accounts_grant(&f->accounts, &f->arena, &ask, &script, 1000);
-}
-
 static void assert_refresh(struct fixture *f, const char *refresh_token, unsigned status, const char *text)
 {
-    struct answer *answer = refresh(f, refresh_token);
-    assert_int_equal(answer->status, status);
-    assert_has(answer, text);
-    answer_unref(answer);
+    assert_told(f, ASK_TOKEN, refresh_token, status, text);
 }
 
 static void test_a_refresh_token_serves_once(void **state)
@@ -280,28 +271,29 @@ static void test_what_errors_are_about(void **state)
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct script script = script_of(f, slice_from_cstr(rows[i].directives));
-        struct answer *answer = answer_error(rows[i].provider, rows[i].status, SLICE_EMPTY, &script);
-        assert_has(answer, rows[i].text);
-        answer_unref(answer);
+        assert_answer_take(answer_error(rows[i].provider, rows[i].status, SLICE_EMPTY, &script), rows[i].status,
+                           rows[i].text);
     }
 }
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_faults_come_and_go, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_plan_counts_whoever_asks, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_fault_of_one_model, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_quota_is_used_up, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_keys_have_cost, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_balances, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_balance_grows_with_use, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_forms, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_refresh_token_serves_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_refresh_token_that_stays, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_directives_of_refresh_tokens, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_access_tokens, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_errors_are_about, set_up, tear_down),
+        TEST(test_faults_come_and_go),
+        TEST(test_a_plan_counts_whoever_asks),
+        TEST(test_a_fault_of_one_model),
+        TEST(test_a_quota_is_used_up),
+        TEST(test_what_keys_have_cost),
+        TEST(test_balances),
+        TEST(test_a_balance_grows_with_use),
+        TEST(test_forms),
+        TEST(test_a_refresh_token_serves_once),
+        TEST(test_a_refresh_token_that_stays),
+        TEST(test_directives_of_refresh_tokens),
+        TEST(test_access_tokens),
+        TEST(test_what_errors_are_about),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,6 +43,17 @@ bool auth_document_read(struct slice text, struct arena *arena, struct auth_docu
     return true;
 }
 
+struct auth_document auth_document_dup(struct arena *arena, const struct auth_document *document)
+{
+    return (struct auth_document){
+        .refresh_token = arena_dup(arena, document->refresh_token),
+        .access_token = arena_dup(arena, document->access_token),
+        .source = arena_dup(arena, document->source),
+        .expires_ms = document->expires_ms,
+        .refreshed_ms = document->refreshed_ms,
+    };
+}
+
 // ---- writing --------------------------------------------------------------------------------------------------------
 
 // What is being edited.

@@ -19,6 +19,8 @@ struct auth_document {
 // False: the text is no JSON object. A token with characters that no header may have counts as none.
 bool auth_document_read(struct slice text, struct arena *arena, struct auth_document *document_r);
 
+struct auth_document auth_document_dup(struct arena *arena, const struct auth_document *document);
+
 // Appends the text with these tokens in it. What else it holds stays, and so does how it spells things: access_token or
 // api_key, times as numbers or as texts. A text that is no JSON object counts as an empty one.
 void auth_document_write(struct slice text, const struct auth_document *document, struct buf *out);

@@ -101,48 +101,62 @@ bool balance_read_usage(struct slice body, struct balance *balance_r)
 
 // ---- the document ---------------------------------------------------------------------------------------------------
 
-static void write_amount(struct json_writer *w, struct slice name, int64_t amount)
+// Writes the name of a member, and null for a value that is not told if that is wanted. False: there is nothing more to
+// write.
+static bool begin_member(struct json_writer *w, struct slice name, bool is_told, enum balance_gaps gaps)
 {
-    if (amount >= 0) {
-        json_member_int(w, name, amount);
+    if (is_told || gaps == BALANCE_GAPS_NULL) {
+        json_key(w, name);
+    }
+    if (!is_told && gaps == BALANCE_GAPS_NULL) {
+        json_write_null(w);
+    }
+    return is_told;
+}
+
+static void write_amount(struct json_writer *w, struct slice name, int64_t amount, enum balance_gaps gaps)
+{
+    if (begin_member(w, name, amount >= 0, gaps)) {
+        json_write_int(w, amount);
     }
 }
 
-static void write_side(struct json_writer *w, struct slice name, const struct balance_side *side)
+static void write_side(struct json_writer *w, struct slice name, const struct balance_side *side,
+                       enum balance_gaps gaps)
 {
     json_key(w, name);
     json_begin_object(w);
-    write_amount(w, SLICE("totalAllowance"), side->allowance);
-    write_amount(w, SLICE("orgTotalTokensUsed"), side->used);
+    write_amount(w, SLICE("totalAllowance"), side->allowance, gaps);
+    write_amount(w, SLICE("orgTotalTokensUsed"), side->used, gaps);
     json_key(w, SLICE("usedRatio"));
     json_write_double(w, side->used_ratio);
-    write_amount(w, SLICE("remaining"), balance_remaining(side));
+    write_amount(w, SLICE("remaining"), balance_remaining(side), gaps);
     json_end_object(w);
 }
 
-static void write_time(struct json_writer *w, struct slice name, int64_t wall_ms)
+static void write_time(struct json_writer *w, struct slice name, int64_t wall_ms, enum balance_gaps gaps)
 {
     char text[CLOCK_ISO8601_SIZE];
-    if (wall_ms) {
+    if (begin_member(w, name, wall_ms != 0, gaps)) {
         clock_format_iso8601(text, wall_ms);
-        json_member_string(w, name, slice_of(text, CLOCK_ISO8601_SIZE - 1));
+        json_write_string(w, slice_of(text, CLOCK_ISO8601_SIZE - 1));
     }
 }
 
-void balance_write(struct json_writer *w, const struct balance *balance, int64_t tokens_at_sync)
+void balance_write(struct json_writer *w, const struct balance *balance, enum balance_gaps gaps, int64_t tokens_at_sync)
 {
     json_begin_object(w);
     json_member_bool(w, SLICE("success"), balance->is_success);
     if (balance->error.len) {
         json_member_string(w, SLICE("error"), balance->error);
     }
-    write_side(w, SLICE("standard"), &balance->standard);
-    write_side(w, SLICE("premium"), &balance->premium);
-    write_time(w, SLICE("startDate"), balance->start_ms);
-    write_time(w, SLICE("endDate"), balance->end_ms);
-    write_time(w, SLICE("trialEndDate"), balance->trial_end_ms);
-    write_time(w, SLICE("last_sync"), balance->last_sync_ms);
-    write_amount(w, SLICE("tokens_at_sync"), tokens_at_sync);
+    write_side(w, SLICE("standard"), &balance->standard, gaps);
+    write_side(w, SLICE("premium"), &balance->premium, gaps);
+    write_time(w, SLICE("startDate"), balance->start_ms, gaps);
+    write_time(w, SLICE("endDate"), balance->end_ms, gaps);
+    write_time(w, SLICE("trialEndDate"), balance->trial_end_ms, gaps);
+    write_time(w, SLICE("last_sync"), balance->last_sync_ms, gaps);
+    write_amount(w, SLICE("tokens_at_sync"), tokens_at_sync, BALANCE_GAPS_LEFT_OUT);
     json_end_object(w);
 }
 

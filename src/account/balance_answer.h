@@ -37,9 +37,12 @@ struct slice balance_read_organization(struct slice body, struct arena *arena);
 // Reads {"usage": {"standard": {…}, "premium": {…}, "startDate", …}}, or that object itself. False: it tells nothing.
 bool balance_read_usage(struct slice body, struct balance *balance_r);
 
-// A key's entry of the document; reading sets `error` in the arena. `tokens_at_sync` is what was metered here when the
-// balance was fetched; -1: not told.
-void balance_write(struct json_writer *w, const struct balance *balance, int64_t tokens_at_sync);
+// A key's entry of the document, where what is not told is left out, or of an answer of the API, where it is null.
+// `tokens_at_sync` is what was metered here when the balance was fetched; -1: not told, and left out in both. Reading
+// sets `error` in the arena.
+enum balance_gaps { BALANCE_GAPS_LEFT_OUT, BALANCE_GAPS_NULL };
+void balance_write(struct json_writer *w, const struct balance *balance, enum balance_gaps gaps,
+                   int64_t tokens_at_sync);
 struct balance balance_read(const struct json_doc *doc, const struct json_node *object, struct arena *arena,
                             int64_t *tokens_at_sync_r);
 

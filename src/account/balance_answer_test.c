@@ -120,7 +120,7 @@ static void what_is_written_is_read(void **state)
         int64_t tokens;
         arena_init(&arena, 256);
         json_writer_init(&w, &text);
-        balance_write(&w, &balances[i], i == 0 ? 77 : -1);
+        balance_write(&w, &balances[i], BALANCE_GAPS_LEFT_OUT, i == 0 ? 77 : -1);
         assert_int_equal(json_parse(&doc, &arena, buf_slice(&text), NULL), 0);
         struct balance read = balance_read(&doc, json_root(&doc), &arena, &tokens);
         assert_int_equal(tokens, i == 0 ? 77 : -1);
@@ -146,11 +146,19 @@ static void the_document_has_the_names_of_the_contract(void **state)
     struct buf text = BUF_EMPTY;
     struct json_writer w;
     json_writer_init(&w, &text);
-    balance_write(&w, &balance, -1);
+    balance_write(&w, &balance, BALANCE_GAPS_LEFT_OUT, -1);
     assert_true(slice_eq(buf_slice(&text),
                          SLICE("{\"success\":true,\"standard\":{\"totalAllowance\":200,\"orgTotalTokensUsed\":50,"
                                "\"usedRatio\":0.25,\"remaining\":150},\"premium\":{\"usedRatio\":0},"
                                "\"last_sync\":\"2009-02-13T23:31:30.000Z\"}")));
+    buf_clear(&text);
+    json_writer_init(&w, &text);
+    balance_write(&w, &balance, BALANCE_GAPS_NULL, -1);
+    assert_true(slice_eq(buf_slice(&text),
+                         SLICE("{\"success\":true,\"standard\":{\"totalAllowance\":200,\"orgTotalTokensUsed\":50,"
+                               "\"usedRatio\":0.25,\"remaining\":150},\"premium\":{\"totalAllowance\":null,"
+                               "\"orgTotalTokensUsed\":null,\"usedRatio\":0,\"remaining\":null},\"startDate\":null,"
+                               "\"endDate\":null,\"trialEndDate\":null,\"last_sync\":\"2009-02-13T23:31:30.000Z\"}")));
     buf_clear(&text);
     balance_summary_add(&summary, &balance);
     balance_summary_add(&summary, &balance);

@@ -121,7 +121,7 @@ static void write_document(const struct balance_book *book, struct buf *out)
     for (const struct map_entry *found; (found = map_next(&book->entries, &at));) {
         const struct entry *entry = found->value;
         json_key(&w, entry->id);
-        balance_write(&w, &entry->balance, entry->tokens_at_sync);
+        balance_write(&w, &entry->balance, BALANCE_GAPS_LEFT_OUT, entry->tokens_at_sync);
     }
     json_end_object(&w);
     json_key(&w, SLICE("summary"));

@@ -8,9 +8,9 @@
 #include "account/error_text.h"
 #include "account/key_test_ask.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/list.h"
 #include "base/log.h"
-#include "keys/blame.h"
 
 enum { TESTS_MAX = 50 };
 
@@ -110,37 +110,14 @@ static void tell(struct key_test_run *run, struct key_test_outcome *outcome)
     }
 }
 
-// What a test says about the key itself. Trouble of the network, the provider or the model is no evidence against it.
-static enum key_test_result verdict(const struct web_answer *answer, enum key_test_result before)
-{
-    struct attempt_evidence evidence = {
-        .event = answer->status ? ATTEMPT_ANSWERED : ATTEMPT_NOT_REACHED,
-        .status = answer->status,
-        .text = answer->body,
-        .retry_after_ms = -1,
-    };
-    if (answer->status >= 200 && answer->status < 300) {
-        return KEY_TEST_SUCCESS;
-    }
-    enum blame blame = blame_of(&evidence);
-    return blame == BLAME_KEY_CREDIT || blame == BLAME_KEY_REFUSED ? KEY_TEST_FAILED : before;
-}
-
 static bool is_still_there(const struct key_test *test)
 {
     const struct key_slot *slot = key_of(test->run->tester->table, test->slot);
     return atomic_load(&slot->identity) == test->identity && key_store_find(test->run->tester->store, test->id) != NULL;
 }
 
-static void note_verdict(struct key_test *test, const struct web_answer *answer)
-{
-    struct key_slot *slot = key_of(test->run->tester->table, test->slot);
-    enum key_test_result before = atomic_load(&slot->test_result);
-    atomic_store(&slot->test_result, (uint8_t)verdict(answer, before));
-    atomic_store(&slot->last_test_ms, clock_wall_ms());
-    key_changed(test->run->tester->table, test->slot);
-}
-
+// What the test has shown is in the table since before its answer came: the gateway has judged the attempt, as it does
+// each. An answer that never came has shown nothing about the key: if the gateway was reached, it has noted that.
 static void conclude(struct key_test *test, const struct web_answer *answer)
 {
     uint64_t took_ms = (clock_monotonic_ns() - test->started_ns) / 1000000;
@@ -153,7 +130,6 @@ static void conclude(struct key_test *test, const struct web_answer *answer)
     if (!is_still_there(test)) {
         outcome.message = SLICE("The key was removed during its test.");
     } else {
-        note_verdict(test, answer);
         outcome.is_success = answer->status >= 200 && answer->status < 300;
         outcome.key_status = atomic_load(&key_of(test->run->tester->table, test->slot)->status);
         outcome.message = outcome.is_success ? SLICE("The key works.")
@@ -187,13 +163,6 @@ static void on_answer(struct web_call *call, const struct web_answer *answer)
 
 // ---- asking ---------------------------------------------------------------------------------------------------------
 
-static void append_hex(struct buf *out, struct slice bytes)
-{
-    for (size_t i = 0; i < bytes.len; i++) {
-        buf_printf(out, "%02x", (unsigned char)bytes.ptr[i]);
-    }
-}
-
 static bool is_visible(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -208,11 +177,13 @@ static bool ask(struct key_test *test, const struct config_model *model)
 {
     struct key_tester *tester = test->run->tester;
     struct key_settings settings;
+    char token[2 * KEY_TOKEN_SIZE];
     struct buf headers = BUF_EMPTY;
     struct buf body = BUF_EMPTY;
     key_table_settings(tester->table, &settings);
     buf_append(&headers, SLICE("content-type: application/json\r\n" KEY_TEST_HEADER ": "));
-    append_hex(&headers, key_table_token(tester->table));
+    hex_write_bytes(token, key_table_token(tester->table).ptr, KEY_TOKEN_SIZE);
+    buf_append(&headers, slice_of(token, sizeof(token)));
     buf_printf(&headers, " %u %u\r\n", test->slot, test->identity);
     if (model->type == MODEL_ANTHROPIC) {
         buf_append(&headers, SLICE("anthropic-version: 2023-06-01\r\n"));

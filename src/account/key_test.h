@@ -35,8 +35,8 @@ struct key_test_outcome {
 };
 
 // Runs tests of the given keys (ids are copied): settings' concurrent_limit at once, at most 50, over all runs, which
-// take turns. A test that says something about the key itself is noted in the table. `on_outcome` comes for each,
-// `on_end` after the last; never from inside.
+// take turns. What a test says about the key itself the gateway notes in the table, before it answers. `on_outcome`
+// comes for each, `on_end` after the last; never from inside.
 struct key_test_run;
 struct key_test_run *key_tester_run(struct key_tester *tester, const struct slice *ids, size_t n_ids,
                                     void (*on_outcome)(void *arg, const struct key_test_outcome *outcome),

@@ -31,9 +31,10 @@ struct fixture {
     char message[512];
     struct key_test_run *run;
     struct key_test_run *other;
-    bool forgets; // in on_outcome
-    bool closes;  // in on_outcome
-    bool runs_on; // in on_end
+    bool forgets;                 // in on_outcome
+    bool closes;                  // in on_outcome
+    bool runs_on;                 // in on_end
+    enum key_status status_after; // of the test, for judge_and_answer()
     struct buf order;
 };
 
@@ -234,31 +235,46 @@ static void the_model_of_the_settings(void **state)
     map_deinit(&models);
 }
 
-static void only_evidence_against_the_key_counts(void **state)
+// What the gateway does to the key that is tested, before it answers.
+static void judge_and_answer(struct account_fixture *account, struct server_exchange *ex)
+{
+    struct fixture *f = fixture_of(account);
+    uint32_t slot = key_store_find(account->store, f->ids[0])->slot;
+    enum key_status before = atomic_load(&key_of(&account->table, slot)->status);
+    if (before != f->status_after) {
+        assert_true(key_table_set_status(&account->table, slot, before, f->status_after));
+    }
+    account_answer_text(account, ex);
+}
+
+static void the_gateway_judges_and_the_outcome_tells_of_it(void **state)
 {
     struct fixture *f = *state;
     static const struct {
         unsigned status;
-        enum key_test_result result;
+        enum key_status status_after;
     } cases[] = {
-        {500, KEY_UNTESTED},     {401, KEY_TEST_FAILED},  {503, KEY_TEST_FAILED},  {429, KEY_TEST_FAILED},
-        {200, KEY_TEST_SUCCESS}, {400, KEY_TEST_SUCCESS}, {404, KEY_TEST_SUCCESS}, {402, KEY_TEST_FAILED},
-        {201, KEY_TEST_SUCCESS}, {502, KEY_TEST_SUCCESS},
+        {500, KEY_ACTIVE}, {401, KEY_BANNED}, {402, KEY_BANNED}, {200, KEY_ACTIVE},
+        {429, KEY_ACTIVE}, {200, KEY_BANNED}, {400, KEY_BANNED}, {201, KEY_DISABLED},
     };
     add_keys(f, 1, "sk-");
+    f->account.answer = judge_and_answer;
     f->account.body = "{\"error\":{\"message\":\"what it says about sk-0-and-some-more\"}}";
     struct key_slot *slot = account_key(&f->account, f->ids[0]);
+    atomic_store(&slot->test_result, KEY_TEST_FAILED);
+    atomic_store(&slot->last_test_ms, 7);
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         f->account.status = cases[i].status;
-        atomic_store(&slot->last_test_ms, 0);
+        f->status_after = cases[i].status_after;
         run_all(f);
         assert_int_equal(f->last.status, cases[i].status);
         assert_int_equal(f->last.is_success, cases[i].status < 300);
-        assert_int_equal(atomic_load(&slot->test_result), cases[i].result);
-        assert_true(atomic_load(&slot->last_test_ms) > 0);
-        if (cases[i].status >= 300) {
-            assert_string_equal(f->message, "what it says about sk-0…more");
-        }
+        assert_int_equal(f->last.key_status, cases[i].status_after);
+        assert_string_equal(f->message, cases[i].status < 300 ? "The key works." : "what it says about sk-0…more");
+        // The tester has no say in it.
+        assert_int_equal(atomic_load(&slot->status), cases[i].status_after);
+        assert_int_equal(atomic_load(&slot->test_result), KEY_TEST_FAILED);
+        assert_int_equal(atomic_load(&slot->last_test_ms), 7);
     }
 }
 
@@ -373,7 +389,6 @@ static void a_forgotten_run_is_silent(void **state)
     assert_int_equal(f->n_outcomes + f->n_ends, 0);
     // What ran has run to its end; the others have not begun.
     assert_int_equal(f->account.n_requests, 1);
-    assert_int_equal(atomic_load(&account_key(&f->account, f->ids[0])->test_result), KEY_TEST_SUCCESS);
     // One that has not begun at all.
     key_test_run_forget(key_tester_run(f->tester, f->ids, 3, on_outcome, on_end, f));
     account_turn(&f->account, 30);
@@ -437,7 +452,7 @@ int main(void)
         TEST(the_gateway_is_not_there),
         TEST(what_is_asked),
         TEST(the_model_of_the_settings),
-        TEST(only_evidence_against_the_key_counts),
+        TEST(the_gateway_judges_and_the_outcome_tells_of_it),
         TEST(no_more_than_fifty_at_once),
         TEST(the_settings_limit_them_further_and_runs_take_turns),
         TEST(no_answer_in_time),

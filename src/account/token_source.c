@@ -2,19 +2,13 @@
 #include "account/token_source.h"
 
 #include <assert.h>
-#include <errno.h>
 
 #include "account/auth_document.h"
 #include "account/oauth.h"
+#include "account/token_file.h"
 #include "account/web_call.h"
 #include "base/clock.h"
-#include "base/fnv.h"
 #include "base/log.h"
-#include "config/text_file.h"
-#include "store/durable_file.h"
-
-enum { AUTH_FILE_MAX = 256 * 1024 };
-#define AUTH_FILE "auth.json"
 
 enum token_state {
     TOKEN_IDLE,
@@ -26,13 +20,11 @@ enum token_state {
 struct token_source {
     struct loop *loop;          // borrowed
     struct http_client *client; // borrowed
-    const char *home;           // memory; NULL: there is none
     struct arena memory;        // of the settings
     struct slice url;
     struct slice client_id;
     struct slice user_agent;
-    struct slice seed; // DROID_REFRESH_KEY
-    const char *folder;
+    struct token_places places;
 
     struct arena token_memory;
     struct auth_document tokens; // in token_memory
@@ -106,95 +98,13 @@ static bool is_due(const struct token_source *source, int64_t now_ms)
            (!source->tokens.access_token.len || source->is_doubted || now_ms >= refresh_at(&source->tokens, now_ms));
 }
 
-// ---- where they come from -------------------------------------------------------------------------------------------
-
-// By which tokens in the file are known to descend from a refresh key, without telling it.
-static struct slice source_name(struct slice seed, struct arena *arena)
-{
-    return arena_printf(arena, "fnv1a:%016llx", (unsigned long long)fnv_add(FNV_START, seed));
-}
-
-static bool is_auth_document(void *arg, struct slice text)
-{
-    struct arena arena;
-    struct auth_document document;
-    (void)arg;
-    arena_init(&arena, 4096);
-    bool is_one = auth_document_read(text, &arena, &document);
-    arena_deinit(&arena);
-    return is_one;
-}
-
-static bool read_own_file(const struct token_source *source, struct arena *arena, struct auth_document *document_r)
-{
-    enum durable_state state;
-    struct slice text = SLICE_EMPTY;
-    struct slice explained = SLICE_EMPTY;
-    int r = durable_read(source->folder, AUTH_FILE, AUTH_FILE_MAX, is_auth_document, NULL, arena, &state, &text,
-                         &explained);
-    if (explained.len) {
-        log_warn("account", "%.*s", SLICE_ARG(explained));
-    }
-    if (r < 0) {
-        log_error("account", "%s/%s cannot be read: %s", source->folder, AUTH_FILE, strerror(-r));
-        return false;
-    }
-    bool is_there = state == DURABLE_READ || state == DURABLE_RECOVERED;
-    return is_there && auth_document_read(text, arena, document_r);
-}
-
-static bool read_home_file(const struct token_source *source, struct arena *arena, struct auth_document *document_r)
-{
-    struct slice text;
-    if (!source->home) {
-        return false;
-    }
-    const char *path = arena_printf(arena, "%s/.factory/%s%c", source->home, AUTH_FILE, '\0').ptr;
-    int r = text_file_read(path, arena, AUTH_FILE_MAX, &text);
-    if (r == -ENOENT || r == -ENOTDIR) {
-        return false;
-    }
-    if (r < 0) {
-        log_warn("account", "%s cannot be read: %s", path, strerror(-r));
-        return false;
-    }
-    if (!auth_document_read(text, arena, document_r)) {
-        log_warn("account", "%s is no JSON object and is ignored", path);
-        return false;
-    }
-    document_r->source = SLICE_EMPTY;
-    return true;
-}
-
-static unsigned find_tokens(const struct token_source *source, struct arena *arena, struct auth_document *tokens_r)
-{
-    struct auth_document own = {0};
-    bool has_own = read_own_file(source, arena, &own);
-    if (source->seed.len) {
-        struct slice name = source_name(source->seed, arena);
-        bool descends = slice_eq(own.source, name) || slice_eq(own.refresh_token, source->seed);
-        *tokens_r = descends && own.refresh_token.len ? own : (struct auth_document){.refresh_token = source->seed};
-        tokens_r->source = name;
-        return 3;
-    }
-    *tokens_r = own;
-    bool has_any =
-        (has_own && (own.refresh_token.len || own.access_token.len)) ||
-        (read_home_file(source, arena, tokens_r) && (tokens_r->refresh_token.len || tokens_r->access_token.len));
-    return has_any ? 4 : 0;
-}
+// ---- which are in use -----------------------------------------------------------------------------------------------
 
 static void keep(struct token_source *source, const struct auth_document *tokens)
 {
     struct arena memory;
     arena_init(&memory, 4096);
-    source->tokens = (struct auth_document){
-        .refresh_token = arena_dup(&memory, tokens->refresh_token),
-        .access_token = arena_dup(&memory, tokens->access_token),
-        .source = arena_dup(&memory, tokens->source),
-        .expires_ms = tokens->expires_ms,
-        .refreshed_ms = tokens->refreshed_ms,
-    };
+    source->tokens = auth_document_dup(&memory, tokens);
     arena_deinit(&source->token_memory);
     source->token_memory = memory;
 }
@@ -204,7 +114,7 @@ static void look(struct token_source *source)
     struct arena arena;
     struct auth_document tokens = {0};
     arena_init(&arena, 4096);
-    unsigned level = find_tokens(source, &arena, &tokens);
+    unsigned level = token_file_find(&source->places, &arena, &tokens);
     if (!slice_eq(tokens.refresh_token, source->tokens.refresh_token) ||
         !slice_eq(tokens.access_token, source->tokens.access_token)) {
         source->outcome = OAUTH_GRANTED;
@@ -269,17 +179,10 @@ struct save_job {
     int r;
 };
 
-// What else is in the file, perhaps since a moment ago, stays there.
 static void save_off_loop(uv_work_t *work)
 {
     struct save_job *job = CONTAINER_OF(work, struct save_job, work);
-    struct buf text = BUF_EMPTY;
-    struct slice old = SLICE_EMPTY;
-    const char *path = arena_printf(&job->memory, "%s/%s%c", job->folder, AUTH_FILE, '\0').ptr;
-    int r = text_file_read(path, &job->memory, AUTH_FILE_MAX, &old);
-    auth_document_write(r < 0 ? SLICE_EMPTY : old, &job->tokens, &text);
-    job->r = durable_write(job->folder, AUTH_FILE, buf_slice(&text));
-    buf_deinit(&text);
+    job->r = token_file_save(job->folder, &job->tokens);
 }
 
 static void on_saved(uv_work_t *work, int status)
@@ -296,9 +199,9 @@ static void on_saved(uv_work_t *work, int status)
         log_error("account",
                   "the new refresh token cannot be written to %s/%s: %s. If the program ends before it can, that token "
                   "is lost and you will have to sign in again. Writing is tried again every minute",
-                  source->folder, AUTH_FILE, strerror(-r));
+                  source->places.folder, TOKEN_FILE, strerror(-r));
     } else if (r == 0 && was_unsaved) {
-        log_info("account", "the new refresh token is written to %s/%s now", source->folder, AUTH_FILE);
+        log_info("account", "the new refresh token is written to %s/%s now", source->places.folder, TOKEN_FILE);
     }
     if (source->state != TOKEN_CLOSED) {
         end_refresh(source);
@@ -310,14 +213,8 @@ static void save(struct token_source *source, const struct auth_document *tokens
     struct save_job *job = mem_zalloc(sizeof(*job));
     job->source = source;
     arena_init(&job->memory, 4096);
-    job->folder = arena_cstr(&job->memory, slice_from_cstr(source->folder));
-    job->tokens = (struct auth_document){
-        .refresh_token = arena_dup(&job->memory, tokens->refresh_token),
-        .access_token = arena_dup(&job->memory, tokens->access_token),
-        .source = arena_dup(&job->memory, tokens->source),
-        .expires_ms = tokens->expires_ms,
-        .refreshed_ms = tokens->refreshed_ms,
-    };
+    job->folder = arena_cstr(&job->memory, slice_from_cstr(source->places.folder));
+    job->tokens = auth_document_dup(&job->memory, tokens);
     source->state = TOKEN_SAVING;
     int r = uv_queue_work(&source->loop->uv, &job->work, save_off_loop, on_saved);
     assert(r == 0);
@@ -413,16 +310,18 @@ static void on_tick(struct timer *timer)
     token_source_tick(source, clock_wall_ms());
 }
 
-static void take_config(struct token_source *source, const struct config *config)
+static void take_config(struct token_source *source, const struct config *config, const char *home)
 {
     struct arena memory;
     arena_init(&memory, 1024);
     source->url = arena_dup(&memory, config->oauth_token_url);
     source->client_id = arena_dup(&memory, config->oauth_client_id);
     source->user_agent = arena_dup(&memory, config->user_agent);
-    source->seed = arena_dup(&memory, config->refresh_key);
-    source->folder = arena_cstr(&memory, config->data_dir);
-    source->home = source->home ? arena_cstr(&memory, slice_from_cstr(source->home)) : NULL;
+    source->places = (struct token_places){
+        .seed = arena_dup(&memory, config->refresh_key),
+        .folder = arena_cstr(&memory, config->data_dir),
+        .home = home ? arena_cstr(&memory, slice_from_cstr(home)) : NULL,
+    };
     arena_deinit(&source->memory);
     source->memory = memory;
 }
@@ -433,14 +332,13 @@ struct token_source *token_source_new(struct loop *loop, struct http_client *cli
     struct token_source *source = mem_zalloc(sizeof(*source));
     source->loop = loop;
     source->client = client;
-    source->home = home;
     arena_init(&source->memory, 1024);
     arena_init(&source->token_memory, 1024);
     timer_init(&source->tick);
     timer_init(&source->drain_timer);
     list_init(&source->waiters);
     list_init(&source->woken);
-    take_config(source, config);
+    take_config(source, config, home);
     look(source);
     timer_start(&loop->timers, &source->tick, 0, on_tick);
     return source;
@@ -448,7 +346,7 @@ struct token_source *token_source_new(struct loop *loop, struct http_client *cli
 
 void token_source_set_config(struct token_source *source, const struct config *config)
 {
-    take_config(source, config);
+    take_config(source, config, source->places.home);
     source->has_new_config = true;
     if (source->state == TOKEN_IDLE && !source->is_unsaved) {
         look(source);

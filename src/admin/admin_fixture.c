@@ -414,3 +414,24 @@ const char *admin_fixture_add(struct admin_fixture *f, const char *secret, const
     snprintf(id, sizeof(ids[0]), "%s", admin_fixture_text(f, "data.id"));
     return id;
 }
+
+void admin_fixture_add_group(struct admin_fixture *f, const char *id)
+{
+    char body[128];
+    snprintf(body, sizeof(body), "{\"id\":\"%s\",\"name\":\"A group\",\"priority\":1}", id);
+    admin_fixture_ask(f, "POST", "/admin/pool-groups", body);
+    admin_fixture_expect(f, 200);
+}
+
+uint32_t admin_fixture_slot(struct admin_fixture *f, const char *secret)
+{
+    const struct key_record *record = key_store_find_secret(f->store, slice_from_cstr(secret));
+    assert_non_null(record);
+    assert_int_not_equal(record->slot, KEY_NO_SLOT);
+    return record->slot;
+}
+
+void admin_fixture_put_aside(struct admin_fixture *f, const char *secret, enum key_status status)
+{
+    assert_true(key_table_set_status(&f->table, admin_fixture_slot(f, secret), KEY_ACTIVE, status));
+}

@@ -78,3 +78,8 @@ const char *admin_fixture_header(struct admin_fixture *f, const char *name); // 
 void admin_fixture_expect(struct admin_fixture *f, unsigned status);
 // Adds a key; its id, which lives as long as the fixture.
 const char *admin_fixture_add(struct admin_fixture *f, const char *secret, const char *group);
+void admin_fixture_add_group(struct admin_fixture *f, const char *id); // of priority 1
+// The slot of a key that is in the table.
+uint32_t admin_fixture_slot(struct admin_fixture *f, const char *secret);
+// Of an active key, as if requests or an operator had done it.
+void admin_fixture_put_aside(struct admin_fixture *f, const char *secret, enum key_status status);

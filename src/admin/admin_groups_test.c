@@ -38,8 +38,7 @@ static void what_is_wrong_with_a_group_is_told(void **state)
         {"{\"id\":\"there\",\"name\":\"X\",\"priority\":1}", 409},
     };
     struct admin_fixture *f = *state;
-    admin_fixture_ask(f, "POST", "/admin/pool-groups", "{\"id\":\"there\",\"name\":\"There\",\"priority\":1}");
-    admin_fixture_expect(f, 200);
+    admin_fixture_add_group(f, "there");
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         admin_fixture_ask(f, "POST", "/admin/pool-groups", rows[i].body);
         admin_fixture_expect(f, rows[i].status);
@@ -81,19 +80,18 @@ static void groups_live(void **state)
 static void groups_count_their_keys(void **state)
 {
     struct admin_fixture *f = *state;
-    admin_fixture_ask(f, "POST", "/admin/pool-groups", "{\"id\":\"main\",\"name\":\"Main\",\"priority\":1}");
+    admin_fixture_add_group(f, "main");
     for (unsigned i = 0; i < 5; i++) {
         char secret[16];
         snprintf(secret, sizeof(secret), "fk-number-%u", i);
-        const char *id = admin_fixture_add(f, secret, i < 4 ? "main" : "default");
-        uint32_t number = key_store_find(f->store, slice_from_cstr(id))->slot;
-        struct key_slot *slot = key_of(&f->table, number);
+        admin_fixture_add(f, secret, i < 4 ? "main" : "default");
+        struct key_slot *slot = key_of(&f->table, admin_fixture_slot(f, secret));
         slot->allowance = i < 2 ? 1000 : -1;
         slot->used = 250;
         slot->synced_ms = i < 2 ? 1700000000000 : 0;
-        assert_true(i != 2 || key_table_set_status(&f->table, number, KEY_ACTIVE, KEY_BANNED));
-        assert_true(i != 3 || key_table_set_status(&f->table, number, KEY_ACTIVE, KEY_DISABLED));
     }
+    admin_fixture_put_aside(f, "fk-number-2", KEY_BANNED);
+    admin_fixture_put_aside(f, "fk-number-3", KEY_DISABLED);
     admin_fixture_ask(f, "GET", "/admin/pool-groups", NULL);
     admin_fixture_expect(f, 200);
     assert_int_equal(admin_fixture_int(f, "data.0.total"), 4);

@@ -98,7 +98,7 @@ static void on_a_full_disk_nothing_changes(void **state)
     struct admin_fixture *f = *state;
     char target[128];
     use_small_disk(f);
-    admin_fixture_ask(f, "POST", "/admin/pool-groups", "{\"id\":\"main\",\"name\":\"Main\",\"priority\":1}");
+    admin_fixture_add_group(f, "main");
     const char *id = admin_fixture_add(f, "fk-there", "main");
     fill_disk();
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

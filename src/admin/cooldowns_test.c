@@ -23,10 +23,10 @@ static struct pool fill(struct admin_fixture *f)
 {
     struct pool pool = {.until_ms = clock_wall_ms() + 3600000};
     static const char *const secrets[] = {"fk-zero", "fk-one", "fk-two"};
-    admin_fixture_ask(f, "POST", "/admin/pool-groups", "{\"id\":\"main\",\"name\":\"Main\",\"priority\":1}");
+    admin_fixture_add_group(f, "main");
     for (size_t i = 0; i < 3; i++) {
         pool.ids[i] = admin_fixture_add(f, secrets[i], i == 1 ? "main" : "default");
-        pool.slots[i] = key_of(&f->table, key_store_find(f->store, slice_from_cstr(pool.ids[i]))->slot);
+        pool.slots[i] = key_of(&f->table, admin_fixture_slot(f, secrets[i]));
         key_set_last_error(pool.slots[i], SLICE("429: slow down"), 1700000000000);
     }
     pool.slots[0]->cooldown_until_ms = pool.until_ms;

@@ -104,44 +104,11 @@ void key_json_write(struct admin_exchange *x, struct json_writer *w, const struc
 
 // ---- its balance ----------------------------------------------------------------------------------------------------
 
-static void member_known(struct json_writer *w, struct slice name, int64_t value)
-{
-    json_key(w, name);
-    if (value < 0) {
-        json_write_null(w);
-    } else {
-        json_write_int(w, value);
-    }
-}
-
-static void write_side(struct json_writer *w, struct slice name, const struct balance_side *side)
-{
-    json_key(w, name);
-    json_begin_object(w);
-    member_known(w, SLICE("totalAllowance"), side->allowance);
-    member_known(w, SLICE("orgTotalTokensUsed"), side->used);
-    json_key(w, SLICE("usedRatio"));
-    json_write_double(w, side->used_ratio);
-    member_known(w, SLICE("remaining"), balance_remaining(side));
-    json_end_object(w);
-}
-
 void key_json_write_balance(struct json_writer *w, const struct balance *balance)
 {
-    if (!balance) {
+    if (balance) {
+        balance_write(w, balance, BALANCE_GAPS_NULL, -1);
+    } else {
         json_write_null(w);
-        return;
     }
-    json_begin_object(w);
-    json_member_bool(w, SLICE("success"), balance->is_success);
-    if (balance->error.len) {
-        json_member_string(w, SLICE("error"), balance->error);
-    }
-    write_side(w, SLICE("standard"), &balance->standard);
-    write_side(w, SLICE("premium"), &balance->premium);
-    reply_member_time(w, SLICE("startDate"), balance->start_ms);
-    reply_member_time(w, SLICE("endDate"), balance->end_ms);
-    reply_member_time(w, SLICE("trialEndDate"), balance->trial_end_ms);
-    reply_member_time(w, SLICE("last_sync"), balance->last_sync_ms);
-    json_end_object(w);
 }

@@ -20,7 +20,7 @@ static const char *const good = "{\"choices\":[{\"message\":{\"content\":\"OK\"}
 static void add_keys(struct admin_fixture *f, unsigned n)
 {
     struct buf body = BUF_EMPTY;
-    admin_fixture_ask(f, "POST", "/admin/pool-groups", "{\"id\":\"main\",\"name\":\"Main\",\"priority\":1}");
+    admin_fixture_add_group(f, "main");
     buf_append(&body, SLICE("{\"poolGroup\":\"main\",\"keys\":["));
     for (unsigned i = 0; i < n; i++) {
         buf_printf(&body, "%s\"fk-number-%u\"", i ? "," : "", i);
@@ -30,11 +30,6 @@ static void add_keys(struct admin_fixture *f, unsigned n)
     admin_fixture_expect(f, 200);
     buf_deinit(&body);
     f->outside_body = good;
-}
-
-static uint32_t slot_of(struct admin_fixture *f, const char *secret)
-{
-    return key_store_find_secret(f->store, slice_from_cstr(secret))->slot;
 }
 
 static bool waits(void *arg)
@@ -143,10 +138,10 @@ static void all_are_tested_but_those_put_aside(void **state)
     struct admin_fixture *f = *state;
     add_keys(f, 5);
     admin_fixture_add(f, "fk-of-default", "default");
-    assert_true(key_table_set_status(&f->table, slot_of(f, "fk-number-1"), KEY_ACTIVE, KEY_DISABLED));
+    admin_fixture_put_aside(f, "fk-number-1", KEY_DISABLED);
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         // A test may have brought it back.
-        key_table_set_status(&f->table, slot_of(f, "fk-number-2"), KEY_ACTIVE, KEY_BANNED);
+        key_table_set_status(&f->table, admin_fixture_slot(f, "fk-number-2"), KEY_ACTIVE, KEY_BANNED);
         admin_fixture_ask(f, "POST", "/admin/keys/test-all", rows[i].body);
         admin_fixture_expect(f, 200);
         expect_totals(f, "data", rows[i].n_total, rows[i].n_tested, rows[i].n_tested);
@@ -161,7 +156,7 @@ static void failures_are_counted(void **state)
 {
     struct admin_fixture *f = *state;
     add_keys(f, 3);
-    assert_true(key_table_set_status(&f->table, slot_of(f, "fk-number-2"), KEY_ACTIVE, KEY_BANNED));
+    admin_fixture_put_aside(f, "fk-number-2", KEY_BANNED);
     f->outside_status = 402;
     admin_fixture_ask(f, "POST", "/admin/keys/test-all", NULL);
     admin_fixture_expect(f, 200);

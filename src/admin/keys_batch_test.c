@@ -65,7 +65,7 @@ static void a_list_is_added(void **state)
 static void a_text_is_added_line_by_line(void **state)
 {
     struct admin_fixture *f = *state;
-    admin_fixture_ask(f, "POST", "/admin/pool-groups", "{\"id\":\"main\",\"name\":\"Main\",\"priority\":1}");
+    admin_fixture_add_group(f, "main");
     admin_fixture_ask(f, "POST", "/admin/keys/batch",
                       "{\"keys\":\"fk-a\\r\\n\\n  fk-b\\t\\nwith space\\nfk-a\\nfk-c\",\"poolGroup\":\"main\"}");
     expect_counts(f, 3, 1, 1);
@@ -130,8 +130,7 @@ static void keys_go_by_their_status(void **state)
     for (unsigned i = 0; i < 5; i++) {
         char secret[8];
         snprintf(secret, sizeof(secret), "fk-%u", i);
-        const struct key_record *record = key_store_find_secret(f->store, slice_from_cstr(secret));
-        assert_true(key_table_set_status(&f->table, record->slot, KEY_ACTIVE, i < 2 ? KEY_BANNED : KEY_DISABLED));
+        admin_fixture_put_aside(f, secret, i < 2 ? KEY_BANNED : KEY_DISABLED);
     }
     admin_fixture_ask(f, "DELETE", "/admin/keys/banned", NULL);
     admin_fixture_expect(f, 200);

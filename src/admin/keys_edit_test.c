@@ -19,14 +19,6 @@ static void ask_of(struct admin_fixture *f, const char *method, const char *id, 
     admin_fixture_ask(f, method, target, body);
 }
 
-static void add_group(struct admin_fixture *f, const char *id)
-{
-    char body[128];
-    snprintf(body, sizeof(body), "{\"id\":\"%s\",\"name\":\"A group\",\"priority\":1}", id);
-    admin_fixture_ask(f, "POST", "/admin/pool-groups", body);
-    admin_fixture_expect(f, 200);
-}
-
 // ---- adding ---------------------------------------------------------------------------------------------------------
 
 static void what_is_wrong_with_a_key_is_told(void **state)
@@ -86,7 +78,7 @@ static void a_secret_may_have_512_bytes(void **state)
 static void an_added_key_is_answered_masked(void **state)
 {
     struct admin_fixture *f = *state;
-    add_group(f, "main");
+    admin_fixture_add_group(f, "main");
     admin_fixture_ask(
         f, "POST", "/admin/keys",
         "{\"key\":\"sk-ant-abcdefghijklmnopqrstuvwxyz\",\"notes\":\"of \\\"ours\\\"\",\"poolGroup\":\"main\","
@@ -158,7 +150,7 @@ static void the_secret_is_shown_on_demand(void **state)
 static void members_that_are_not_given_stay(void **state)
 {
     struct admin_fixture *f = *state;
-    add_group(f, "main");
+    admin_fixture_add_group(f, "main");
     const char *id = admin_fixture_add(f, "fk-first-secret", "main");
     ask_of(f, "PUT", id, "", "{\"notes\":\"n\",\"weight\":3}");
     admin_fixture_expect(f, 200);
@@ -225,11 +217,10 @@ static void a_banned_key_becomes_active(void **state)
 {
     struct admin_fixture *f = *state;
     const char *id = admin_fixture_add(f, "fk-one", "default");
-    const struct key_record *record = key_store_find(f->store, slice_from_cstr(id));
-    struct key_slot *slot = key_of(&f->table, record->slot);
+    struct key_slot *slot = key_of(&f->table, admin_fixture_slot(f, "fk-one"));
     slot->banned_ms = 1700000000000;
     key_set_last_error(slot, SLICE("credit is gone"), 1700000000000);
-    assert_true(key_table_set_status(&f->table, record->slot, KEY_ACTIVE, KEY_BANNED));
+    admin_fixture_put_aside(f, "fk-one", KEY_BANNED);
     ask_of(f, "GET", id, "", NULL);
     assert_string_equal(admin_fixture_text(f, "data.status"), "banned");
     assert_string_equal(admin_fixture_text(f, "data.banned_reason"), "credit is gone");
@@ -267,7 +258,7 @@ static void notes_have_a_limit_in_characters(void **state)
 static void a_key_moves_between_groups(void **state)
 {
     struct admin_fixture *f = *state;
-    add_group(f, "main");
+    admin_fixture_add_group(f, "main");
     const char *id = admin_fixture_add(f, "fk-one", "default");
     ask_of(f, "PATCH", id, "/pool", "{\"poolGroup\":\"main\"}");
     assert_string_equal(admin_fixture_text(f, "data.poolGroup"), "main");
@@ -299,7 +290,7 @@ static void a_removed_key_is_answered_for_the_last_time(void **state)
 static void what_was_answered_survives_a_restart(void **state)
 {
     struct admin_fixture *f = *state;
-    add_group(f, "main");
+    admin_fixture_add_group(f, "main");
     const char *kept = admin_fixture_add(f, "fk-kept", "main");
     const char *gone = admin_fixture_add(f, "fk-gone", "default");
     ask_of(f, "PUT", kept, "", "{\"notes\":\"a note\",\"weight\":4}");

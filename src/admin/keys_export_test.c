@@ -15,7 +15,7 @@
 
 static void fill(struct admin_fixture *f)
 {
-    admin_fixture_ask(f, "POST", "/admin/pool-groups", "{\"id\":\"main\",\"name\":\"Main\",\"priority\":1}");
+    admin_fixture_add_group(f, "main");
     admin_fixture_add(f, "fk-one", "default");
     admin_fixture_add(f, "fk-two", "main");
     const char *id = admin_fixture_add(f, "fk-three", "main");

@@ -17,20 +17,20 @@ enum { N = 8 };
 
 static void fill(struct admin_fixture *f)
 {
-    admin_fixture_ask(f, "POST", "/admin/pool-groups", "{\"id\":\"main\",\"name\":\"Main\",\"priority\":1}");
+    admin_fixture_add_group(f, "main");
     for (unsigned i = 0; i < N; i++) {
         char secret[64];
         snprintf(secret, sizeof(secret), "%s-secret-of-key-number-%u-with-a-tail%u", i % 4 == 3 ? "sk-ant" : "fk", i,
                  i);
-        const char *id = admin_fixture_add(f, secret, i % 2 ? "main" : "default");
-        const struct key_record *record = key_store_find(f->store, slice_from_cstr(id));
-        struct key_slot *slot = key_of(&f->table, record->slot);
+        admin_fixture_add(f, secret, i % 2 ? "main" : "default");
+        struct key_slot *slot = key_of(&f->table, admin_fixture_slot(f, secret));
         slot->usage_count = (i * 5) % N;
         slot->total_requests = 10;
         slot->success_requests = (i * 3) % N;
         slot->last_used_ms = 1700000000000 + (i * 7) % N;
-        assert_true(i != 6 || key_table_set_status(&f->table, record->slot, KEY_ACTIVE, KEY_BANNED));
-        assert_true(i != 7 || key_table_set_status(&f->table, record->slot, KEY_ACTIVE, KEY_DISABLED));
+        if (i >= 6) {
+            admin_fixture_put_aside(f, secret, i == 6 ? KEY_BANNED : KEY_DISABLED);
+        }
     }
 }
 
@@ -204,8 +204,8 @@ static void pages_of_a_sorted_list_make_up_the_whole(void **state)
 static void counters_are_told(void **state)
 {
     struct admin_fixture *f = *state;
-    const char *id = admin_fixture_add(f, "fk-one", "default");
-    struct key_slot *slot = key_of(&f->table, key_store_find(f->store, slice_from_cstr(id))->slot);
+    admin_fixture_add(f, "fk-one", "default");
+    struct key_slot *slot = key_of(&f->table, admin_fixture_slot(f, "fk-one"));
     slot->total_requests = 3;
     slot->success_requests = 2;
     slot->error_count = 1;

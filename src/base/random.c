@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/hex.h"
+
 // Process-wide by nature, like the clock: a pool of kernel randomness and one seed, per thread so that no lock is
 // needed.
 static _Thread_local struct {
@@ -75,7 +77,6 @@ double random_unit(void)
 
 void random_uuid(char out[RANDOM_UUID_SIZE])
 {
-    static const char hex[] = "0123456789abcdef";
     unsigned char bytes[16];
     random_bytes(bytes, sizeof(bytes));
     bytes[6] = (unsigned char)(0x40 | (bytes[6] & 0x0f));
@@ -84,8 +85,8 @@ void random_uuid(char out[RANDOM_UUID_SIZE])
         if (i == 4 || i == 6 || i == 8 || i == 10) {
             *out++ = '-';
         }
-        *out++ = hex[bytes[i] >> 4];
-        *out++ = hex[bytes[i] & 15];
+        hex_write_bytes(out, &bytes[i], 1);
+        out += 2;
     }
     *out = '\0';
 }

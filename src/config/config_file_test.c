@@ -262,6 +262,130 @@ static void timeouts_of_model_over_endpoint_over_global(void **state)
     assert_int_equal(config->timeouts.connect_ms, 10);
 }
 
+static void assert_hold_back(struct config_hold_back given, int32_t ms, uint32_t events)
+{
+    assert_int_equal(given.ms, ms);
+    assert_int_equal(given.events, events);
+}
+
+static void hold_back_of_model_over_endpoint_over_global(void **state)
+{
+    struct config_fixture *f = *state;
+    config_fixture_write(
+        "data/config.json",
+        "{\"stream_hold_back\": {\"ms\": 1, \"events\": 2},"
+        " \"endpoint\": [{\"name\": \"openai\", \"base_url\": \"https://h\", \"hold_back\": {\"ms\": 20}},"
+        " {\"name\": \"common\", \"base_url\": \"https://h\"}],"
+        " \"models\": [{\"id\": \"a\", \"type\": \"openai\", \"hold_back\": {\"events\": 10000}},"
+        " {\"id\": \"b\", \"type\": \"openai\"}, {\"id\": \"c\", \"type\": \"openai\", \"hold_back\": -1},"
+        " {\"id\": \"d\", \"type\": \"common\", \"hold_back\": {}},"
+        " {\"id\": \"e\", \"type\": \"common\", \"endpoint\": \"openai\"}]}");
+    const struct config *config = config_fixture_load(f, "STREAM_HOLD_BACK_EVENTS=3", false);
+    assert_string_equal(config_fixture_errors(f), "");
+    assert_hold_back(config->hold_back, 1, 3);
+    assert_hold_back(config->endpoints[0].hold_back, 20, 3);
+    assert_hold_back(config->endpoints[1].hold_back, 1, 3);
+    assert_hold_back(model(config, "a")->hold_back, 20, 10000);
+    assert_hold_back(model(config, "b")->hold_back, 20, 3);
+    assert_hold_back(model(config, "c")->hold_back, -1, 3);
+    assert_hold_back(model(config, "d")->hold_back, 1, 3);
+    assert_hold_back(model(config, "e")->hold_back, 20, 3);
+}
+
+static void endpoints_ask_for_usage_unless_told_not_to(void **state)
+{
+    const struct config *config =
+        load_well(*state, "{\"endpoint\": [{\"name\": \"common\", \"base_url\": \"https://h\", \"asks_usage\": false},"
+                          " {\"name\": \"openai\", \"base_url\": \"https://h\", \"asks_usage\": true},"
+                          " {\"name\": \"google\", \"base_url\": \"https://h\"}],"
+                          " \"models\": [{\"id\": \"a\", \"type\": \"openai\", \"endpoint\": \"common\"}]}");
+    assert_false(config->endpoints[0].asks_usage);
+    assert_true(config->endpoints[1].asks_usage);
+    assert_true(config->endpoints[2].asks_usage);
+    assert_false(model(config, "a")->endpoint->asks_usage);
+}
+
+static void fallbacks_of_models(void **state)
+{
+    const struct config *config =
+        load_well(*state, "{\"models\": [{\"id\": \"a\", \"type\": \"openai\", \"fallbacks\": [\"old\", \"b\"]},"
+                          " {\"id\": \"b\", \"type\": \"anthropic\", \"fallbacks\": []},"
+                          " {\"id\": \"c\", \"type\": \"common\", \"fallbacks\": [\"a\"]},"
+                          " {\"id\": \"d\", \"type\": \"google\", \"fallbacks\": null}],"
+                          " \"model_redirects\": {\"old\": \"older\", \"older\": \"d\"}}");
+    assert_int_equal(model(config, "a")->n_fallbacks, 2);
+    assert_ptr_equal(model(config, "a")->fallbacks[0], model(config, "d"));
+    assert_ptr_equal(model(config, "a")->fallbacks[1], model(config, "b"));
+    assert_int_equal(model(config, "b")->n_fallbacks, 0);
+    assert_int_equal(model(config, "c")->n_fallbacks, 1);
+    assert_ptr_equal(model(config, "c")->fallbacks[0], model(config, "a"));
+    assert_int_equal(model(config, "d")->n_fallbacks, 0);
+}
+
+static void rules_about_failures(void **state)
+{
+    const struct config *config = load_well(
+        *state,
+        "{\"failure_rules\": ["
+        "{\"status\": 429, \"blame\": \"client\"},"
+        "{\"status\": [300, 999], \"contains\": \"Zu VIEL \\u00dc\", \"blame\": \"endpoint\", \"cooldown_s\": 0},"
+        "{\"status\": \"4XX\", \"contains\": \"\", \"blame\": \"key_model\", \"cooldown_s\": 2678400},"
+        "{\"status\": \"9xx\", \"contains\": null, \"blame\": \"key_credit\", \"cooldown_s\": null},"
+        "{\"status\": [500, 500], \"blame\": \"key_refused\"},"
+        "{\"status\": 300, \"blame\": \"address\"},"
+        "{\"status\": 999, \"blame\": \"provider\"}]}");
+    static const struct {
+        unsigned first;
+        unsigned last;
+        const char *contains;
+        enum blame blame;
+        int64_t cooldown_ms;
+    } expected[] = {
+        {429, 429, "", BLAME_CLIENT, -1},
+        {300, 999, "zu viel \xc3\x9c", BLAME_ENDPOINT, 0},
+        {400, 499, "", BLAME_KEY_MODEL, INT64_C(2678400000)},
+        {900, 999, "", BLAME_KEY_CREDIT, -1},
+        {500, 500, "", BLAME_KEY_REFUSED, -1},
+        {300, 300, "", BLAME_ADDRESS, -1},
+        {999, 999, "", BLAME_PROVIDER, -1},
+    };
+    assert_int_equal(config->failure_rules.n, sizeof(expected) / sizeof(*expected));
+    for (size_t i = 0; i < config->failure_rules.n; i++) {
+        const struct blame_rule *rule = &config->failure_rules.rules[i];
+        assert_int_equal(rule->first, expected[i].first);
+        assert_int_equal(rule->last, expected[i].last);
+        assert_slice(rule->contains, expected[i].contains);
+        assert_string_equal(blame_name(rule->blame), blame_name(expected[i].blame));
+        assert_int_equal(rule->cooldown_ms, expected[i].cooldown_ms);
+    }
+    assert_int_equal(load_well(*state, "{}")->failure_rules.n, 0);
+}
+
+// `n` rules, which are all the same.
+static const char *rules_text(struct buf *text, size_t n)
+{
+    buf_clear(text);
+    buf_append(text, SLICE("{\"failure_rules\": ["));
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(text, "%s{\"status\": 429, \"blame\": \"client\"}", i == 0 ? "" : ", ");
+    }
+    buf_append(text, SLICE("]}"));
+    buf_append_char(text, '\0');
+    return text->ptr;
+}
+
+static void sixty_four_rules_at_most(void **state)
+{
+    struct config_fixture *f = *state;
+    struct buf text = BUF_EMPTY;
+    assert_int_equal(load_well(f, rules_text(&text, 64))->failure_rules.n, 64);
+    config_fixture_write("data/config.json", rules_text(&text, 65));
+    assert_null(config_fixture_load(f, NULL, false));
+    assert_string_equal(config_fixture_errors(f),
+                        "data/config.json:1:19: failure_rules has 65 rules; it may have 64\n");
+    buf_deinit(&text);
+}
+
 static void headers_and_proxies(void **state)
 {
     const struct config *config =
@@ -320,6 +444,12 @@ static void warnings(void **state)
          "data/config.json:1:72: balance_sync.url is unknown and ignored\n"},
         {"{\"models\": [{\"id\": \"a\", \"type\": \"openai\", \"fallbacks\": [], \"hold_back\": null, \"x\": 1}]}",
          "data/config.json:1:84: models[0].x is unknown and ignored\n"},
+        {"{\"models\": [{\"id\": \"a\", \"type\": \"openai\", \"hold_back\": {\"s\": 1}}]}",
+         "data/config.json:1:62: models[0].hold_back.s is unknown and ignored\n"},
+        {"{\"failure_rules\": [{\"status\": 429, \"blame\": \"client\", \"cooldown\": 1}], \"stream_hold_back\": "
+         "{\"m\": 1}}",
+         "data/config.json:1:98: stream_hold_back.m is unknown and ignored\n"
+         "data/config.json:1:67: failure_rules[0].cooldown is unknown and ignored\n"},
         {"{\"endpoint\": [{\"name\": \"openai\", \"base_url\": \"https://h\", \"url\": 1, \"timeouts\": {\"idle\": "
          "1}}],"
          " \"models\": []}",
@@ -341,6 +471,13 @@ static void warnings(void **state)
 #define ENDPOINT(members) "{\"models\": [], \"endpoint\": [{\"name\": \"e\", " members "}]}"
 #define MODEL(members) "{\"models\": [{" members "}]}"
 #define AT "data/config.json:"
+
+#define FALLBACKS(list)                                                                                                \
+    "{\"models\": [{\"id\": \"a\", \"type\": \"openai\", \"fallbacks\": " list                                         \
+    "}, {\"id\": \"b\", \"type\": \"openai\"}],"                                                                       \
+    " \"model_redirects\": {\"to-a\": \"a\", \"to-b\": \"b\"}}"
+#define RULE(status, blame) "{\"failure_rules\": [{\"status\": " status ", \"blame\": " blame "}]}"
+#define STATUSES "a status from 300 to 999, [from, to], or a class like \"4xx\""
 
 static void errors(void **state)
 {
@@ -461,6 +598,61 @@ static void errors(void **state)
          AT "1:27: model_redirects.a is \"b\"; it leads in a circle, or takes more than 8 steps\n" AT
             "1:37: model_redirects.b is \"a\"; it leads in a circle, or takes more than 8 steps\n"},
         // Several at once
+        // Fallbacks
+        {FALLBACKS("1"), AT "1:56: models[0].fallbacks is a number; it may be an array of model ids\n"},
+        {FALLBACKS("[1]"), AT "1:57: models[0].fallbacks[0] is 1; it may be text without control characters\n"},
+        {FALLBACKS("[\"b\", \"\"]"),
+         AT "1:62: models[0].fallbacks[1] is \"\"; it may be the id of another model, or redirected to one\n"},
+        {FALLBACKS("[\"x\", \"a\"]"),
+         AT "1:57: models[0].fallbacks[0] is \"x\"; it may be the id of another model, or redirected to one\n" AT
+            "1:62: models[0].fallbacks[1] is \"a\"; it is the model itself\n"},
+        {FALLBACKS("[\"to-a\"]"), AT "1:57: models[0].fallbacks[0] is \"to-a\"; it is the model itself\n"},
+        {FALLBACKS("[\"b\", \"to-b\"]"), AT "1:62: models[0].fallbacks[1] is \"to-b\"; it is there twice\n"},
+        {FALLBACKS("[1, 2, 3, 4, 5, 6, 7, 8, 9]"), AT "1:56: models[0].fallbacks has 9 models; it may have 8\n"},
+        // It may well be the one with the error.
+        {"{\"models\": [{\"id\": \"a\", \"type\": \"openai\", \"fallbacks\": [\"b\", \"a\"]}, {\"id\": \"b\"}]}",
+         AT "1:69: models[1] has no type; it may be anthropic, openai, common or google\n" AT
+            "1:62: models[0].fallbacks[1] is \"a\"; it is the model itself\n"},
+        {"{\"models\": [{\"id\": \"a\", \"type\": \"openai\", \"fallbacks\": [\"b\"]}, {\"id\": \"b\", \"type\": "
+         "\"openai\"},"
+         " {\"id\": \"a\", \"type\": \"openai\", \"fallbacks\": [\"b\"]}]}",
+         AT "1:95: models[2] has the id of another model, \"a\"; each id may be there once\n"},
+        // Hold-back
+        {MODEL("\"id\": \"a\", \"type\": \"openai\", \"hold_back\": \"1s\""),
+         AT "1:56: models[0].hold_back is (2 characters); it may be an object with ms and events, or a number of "
+            "milliseconds\n"},
+        {MODEL("\"id\": \"a\", \"type\": \"openai\", \"hold_back\": -2"),
+         AT "1:56: models[0].hold_back is -2; it may be a whole number from -1 to 3600000\n"},
+        {MODEL("\"id\": \"a\", \"type\": \"openai\", \"hold_back\": {\"ms\": 3600001, \"events\": 10001}"),
+         AT "1:63: models[0].hold_back.ms is 3600001; it may be a whole number from -1 to 3600000\n" AT
+            "1:82: models[0].hold_back.events is 10001; it may be a whole number from 0 to 10000\n"},
+        {"{\"stream_hold_back\": 5}", AT "1:22: stream_hold_back is a number; it may be an object\n"},
+        {"{\"pool_wait_ms\": 3600001, \"limits\": {\"pool_queue_max\": 1000001}}",
+         AT "1:18: pool_wait_ms is 3600001; it may be a whole number from 0 to 3600000\n" AT
+            "1:56: limits.pool_queue_max is 1000001; it may be a whole number from 0 to 1000000\n"},
+        // Failure rules
+        {"{\"failure_rules\": {}}", AT "1:19: failure_rules is an object; it may be an array of rules\n"},
+        {"{\"failure_rules\": [429]}", AT "1:20: failure_rules[0] is a number; it may be an object\n"},
+        {"{\"failure_rules\": [{}]}", AT
+         "1:20: failure_rules[0] has no blame; it may be client, key_credit, key_refused, key_model, address, provider "
+         "or endpoint\n" AT "1:20: failure_rules[0] has no status; it may be " STATUSES "\n"},
+        {RULE("429", "\"nobody\""), AT "1:45: failure_rules[0].blame is \"nobody\"; it may be client, key_credit, "
+                                       "key_refused, key_model, address, provider or endpoint\n"},
+        {RULE("299", "\"client\""), AT "1:31: failure_rules[0].status is 299; it may be " STATUSES "\n"},
+        {RULE("1000", "\"client\""), AT "1:31: failure_rules[0].status is 1000; it may be " STATUSES "\n"},
+        {RULE("\"2xx\"", "\"client\""), AT "1:31: failure_rules[0].status is \"2xx\"; it may be " STATUSES "\n"},
+        {RULE("\"4x\"", "\"client\""), AT "1:31: failure_rules[0].status is \"4x\"; it may be " STATUSES "\n"},
+        {RULE("\"429\"", "\"client\""), AT "1:31: failure_rules[0].status is \"429\"; it may be " STATUSES "\n"},
+        {RULE("true", "\"client\""), AT "1:31: failure_rules[0].status is true; it may be " STATUSES "\n"},
+        {RULE("[]", "\"client\""), AT "1:31: failure_rules[0].status is an array; it may be " STATUSES "\n"},
+        {RULE("[429]", "\"client\""), AT "1:31: failure_rules[0].status is an array; it may be " STATUSES "\n"},
+        {RULE("[430, 429]", "\"client\""), AT "1:31: failure_rules[0].status is an array; it may be " STATUSES "\n"},
+        {RULE("[429, 430, 431]", "\"client\""),
+         AT "1:31: failure_rules[0].status is an array; it may be " STATUSES "\n"},
+        {RULE("429", "\"client\", \"contains\": 5, \"cooldown_s\": -1"),
+         AT "1:67: failure_rules[0].contains is 5; it may be text\n" AT
+            "1:84: failure_rules[0].cooldown_s is -1; it may be a whole number from 0 to 2678400\n"},
+        // All of them at once
         {"{\"port\": -1, \"public_models\": 0, \"proxies\": 1}",
          AT "1:10: port is -1; it may be a whole number from 0 to 65535\n" AT
             "1:31: public_models is 0; it may be true or false\n" AT
@@ -524,6 +716,11 @@ int main(void)
         TEST(endpoint_named_by_models_of_several_types),
         TEST(first_endpoint_of_the_type_serves),
         TEST(timeouts_of_model_over_endpoint_over_global),
+        TEST(hold_back_of_model_over_endpoint_over_global),
+        TEST(endpoints_ask_for_usage_unless_told_not_to),
+        TEST(fallbacks_of_models),
+        TEST(rules_about_failures),
+        TEST(sixty_four_rules_at_most),
         TEST(headers_and_proxies),
         TEST(redirects_take_up_to_eight_steps),
         TEST(warnings),

@@ -68,6 +68,10 @@ static void defaults_without_anything(void **state)
     assert_int_equal(config->timeouts.idle_ms, 300000);
     assert_int_equal(config->timeouts.total_ms, 0);
     assert_int_equal(config->stream_keepalive_ms, 15000);
+    assert_int_equal(config->hold_back.ms, 0);
+    assert_int_equal(config->hold_back.events, 0);
+    assert_int_equal(config->pool_wait_ms, 0);
+    assert_int_equal(config->pool_queue_max, 10000);
     assert_int_equal(config->reasoning_budget[0], 4096);
     assert_int_equal(config->reasoning_budget[1], 12288);
     assert_int_equal(config->reasoning_budget[2], 24576);
@@ -114,6 +118,9 @@ static void every_supported_variable_reaches_its_field(void **state)
                                                     "UPSTREAM_IDLE_TIMEOUT_MS=6\n"
                                                     "UPSTREAM_TOTAL_TIMEOUT_MS=7\n"
                                                     "STREAM_KEEPALIVE_MS=8\n"
+                                                    "STREAM_HOLD_BACK_MS=-1\n"
+                                                    "STREAM_HOLD_BACK_EVENTS=12\n"
+                                                    "POOL_WAIT_MS=13\n"
                                                     "REASONING_BUDGET_LOW=9\n"
                                                     "REASONING_BUDGET_MEDIUM=10\n"
                                                     "REASONING_BUDGET_HIGH=11");
@@ -138,6 +145,9 @@ static void every_supported_variable_reaches_its_field(void **state)
     assert_int_equal(config->timeouts.idle_ms, 6);
     assert_int_equal(config->timeouts.total_ms, 7);
     assert_int_equal(config->stream_keepalive_ms, 8);
+    assert_int_equal(config->hold_back.ms, -1);
+    assert_int_equal(config->hold_back.events, 12);
+    assert_int_equal(config->pool_wait_ms, 13);
     assert_int_equal(config->reasoning_budget[0], 9);
     assert_int_equal(config->reasoning_budget[1], 10);
     assert_int_equal(config->reasoning_budget[2], 11);
@@ -331,10 +341,12 @@ static void bad_variables(void **state)
         {"TRUST_PROXY=10.0.0.0/40", NULL,
          "TRUST_PROXY is \"10.0.0.0/40\" in the environment; it may be addresses or CIDR ranges separated by commas\n"},
         {"KEY_POOL_AFFINITY=yes", NULL, "KEY_POOL_AFFINITY is \"yes\" in the environment; it may be off or auto\n"},
-        // Not built yet, but a value that can never be right is one today.
-        {"CLUSTER_MODE=perhaps", NULL, "CLUSTER_MODE is \"perhaps\" in the environment; it may be true or false\n"},
         {"STREAM_HOLD_BACK_MS=-2", NULL,
          "STREAM_HOLD_BACK_MS is \"-2\" in the environment; it may be a whole number from -1 to 3600000\n"},
+        {"STREAM_HOLD_BACK_EVENTS=10001", NULL,
+         "STREAM_HOLD_BACK_EVENTS is \"10001\" in the environment; it may be a whole number from 0 to 10000\n"},
+        // Not built yet, but a value that can never be right is one today.
+        {"CLUSTER_MODE=perhaps", NULL, "CLUSTER_MODE is \"perhaps\" in the environment; it may be true or false\n"},
         {"KEY_POOL_ALGORITHM=best", NULL,
          "KEY_POOL_ALGORITHM is \"best\" in the environment; it may be round-robin, random, least-used, "
          "weighted-score, least-token-used, max-remaining, weighted-usage, quota-aware or time-window\n"},

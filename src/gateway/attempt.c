@@ -7,6 +7,7 @@
 #include "dialect/adjust.h"
 #include "dialect/kinship.h"
 #include "gateway/conversion.h"
+#include "gateway/failover.h"
 #include "gateway/gateway_internal.h"
 #include "gateway/lease.h"
 #include "http/url.h"
@@ -58,17 +59,19 @@ static bool is_adjusting(const struct adjustments *adjustments)
 static size_t make_translated_body(struct exchange *x, struct adjustments *adjustments)
 {
     static const struct json_options options = {.record_depth = ADJUST_RECORD_DEPTH};
+    struct arena *arena = exchange_arena(x);
     struct slice body = buf_slice(&x->conversion->body);
     struct json_splice splice;
     size_t len = body.len;
     adjustments->model = SLICE_EMPTY;
-    x->body = arena_alloc(exchange_arena(x), sizeof(*x->body));
+    x->body = arena_alloc(arena, sizeof(*x->body));
     x->body[0] = body;
     x->n_body = 1;
     if (is_adjusting(adjustments)) {
-        int r = json_parse(&x->doc, exchange_arena(x), body, &options);
+        struct json_doc *doc = arena_alloc(arena, sizeof(*doc));
+        int r = json_parse(doc, arena, body, &options);
         assert(r == 0); // our own work
-        json_splice_init(&splice, exchange_arena(x), &x->doc);
+        json_splice_init(&splice, arena, doc);
         adjust_request(x->upstream->dialect, adjustments, &splice);
         x->body = json_splice_result(&splice, &x->n_body, &len);
     }
@@ -184,7 +187,7 @@ static bool travels(const struct upstream *upstream, const struct h1_field *fiel
 {
     static const uint64_t known = HEADER_BIT(HEADER_ACCEPT) | HEADER_BIT(HEADER_ANTHROPIC_VERSION) |
                                   HEADER_BIT(HEADER_TRACEPARENT) | HEADER_BIT(HEADER_TRACESTATE) |
-                                  HEADER_BIT(HEADER_X_GOOG_API_CLIENT);
+                                  HEADER_BIT(HEADER_X_CLAUDE_CODE_SESSION_ID) | HEADER_BIT(HEADER_X_GOOG_API_CLIENT);
     static const struct slice prefixes[] = {SLICE_INIT("x-stainless-"), SLICE_INIT("openai-"), SLICE_INIT("anthropic-"),
                                             SLICE_INIT("x-claude-code-")};
     if (field->id != HEADER_OTHER) {
@@ -309,19 +312,21 @@ static void on_body(struct client_call *call, char *bytes, size_t len, bool last
 // One row for each way in which a call fails.
 static const struct {
     enum fault fault;
+    enum attempt_event event; // unless something of the answer was passed on
+    bool was_silent;
     const char *outcome;
 } failures[] = {
-    [CLIENT_FAIL_RESOLVE] = {FAULT_UPSTREAM_UNREACHABLE, "resolve"},
-    [CLIENT_FAIL_CONNECT] = {FAULT_UPSTREAM_UNREACHABLE, "connect"},
-    [CLIENT_FAIL_CONNECT_TIMEOUT] = {FAULT_UPSTREAM_TIMEOUT, "connect_timeout"},
-    [CLIENT_FAIL_PROXY] = {FAULT_UPSTREAM_UNREACHABLE, "proxy"},
-    [CLIENT_FAIL_TLS] = {FAULT_UPSTREAM_UNREACHABLE, "tls"},
-    [CLIENT_FAIL_SEND] = {FAULT_UPSTREAM_UNREACHABLE, "send"},
-    [CLIENT_FAIL_CLOSED] = {FAULT_UPSTREAM_UNREACHABLE, "closed"},
-    [CLIENT_FAIL_HEADER_TIMEOUT] = {FAULT_UPSTREAM_TIMEOUT, "header_timeout"},
-    [CLIENT_FAIL_PROTOCOL] = {FAULT_UPSTREAM_PROTOCOL, "protocol"},
-    [CLIENT_FAIL_TRUNCATED] = {FAULT_UPSTREAM_TRUNCATED, "truncated"},
-    [CLIENT_FAIL_IDLE_TIMEOUT] = {FAULT_UPSTREAM_TIMEOUT, "idle_timeout"},
+    [CLIENT_FAIL_RESOLVE] = {FAULT_UPSTREAM_UNREACHABLE, ATTEMPT_NOT_REACHED, false, "resolve"},
+    [CLIENT_FAIL_CONNECT] = {FAULT_UPSTREAM_UNREACHABLE, ATTEMPT_NOT_REACHED, false, "connect"},
+    [CLIENT_FAIL_CONNECT_TIMEOUT] = {FAULT_UPSTREAM_TIMEOUT, ATTEMPT_NOT_REACHED, true, "connect_timeout"},
+    [CLIENT_FAIL_PROXY] = {FAULT_UPSTREAM_UNREACHABLE, ATTEMPT_NOT_REACHED, false, "proxy"},
+    [CLIENT_FAIL_TLS] = {FAULT_UPSTREAM_UNREACHABLE, ATTEMPT_NOT_REACHED, false, "tls"},
+    [CLIENT_FAIL_SEND] = {FAULT_UPSTREAM_UNREACHABLE, ATTEMPT_NO_ANSWER, false, "send"},
+    [CLIENT_FAIL_CLOSED] = {FAULT_UPSTREAM_UNREACHABLE, ATTEMPT_NO_ANSWER, false, "closed"},
+    [CLIENT_FAIL_HEADER_TIMEOUT] = {FAULT_UPSTREAM_TIMEOUT, ATTEMPT_NO_ANSWER, true, "header_timeout"},
+    [CLIENT_FAIL_PROTOCOL] = {FAULT_UPSTREAM_PROTOCOL, ATTEMPT_NO_ANSWER, false, "protocol"},
+    [CLIENT_FAIL_TRUNCATED] = {FAULT_UPSTREAM_TRUNCATED, ATTEMPT_NO_ANSWER, false, "truncated"},
+    [CLIENT_FAIL_IDLE_TIMEOUT] = {FAULT_UPSTREAM_TIMEOUT, ATTEMPT_NO_ANSWER, true, "idle_timeout"},
 };
 
 static void on_fail(struct client_call *call, enum client_failure failure, const char *detail)
@@ -333,7 +338,12 @@ static void on_fail(struct client_call *call, enum client_failure failure, const
     // The log gets the detail; the client gets what happened without names of our network.
     struct slice log_text = arena_printf(exchange_arena(x), "%s (%s)", text, detail);
     x->detail = arena_cstr(exchange_arena(x), log_text);
-    exchange_fail(x, failures[failure].fault, slice_from_cstr(text));
+    failover_on_failure(x, &(struct attempt_failure){
+                               .event = failures[failure].event,
+                               .was_silent = failures[failure].was_silent,
+                               .fault = failures[failure].fault,
+                               .message = slice_from_cstr(text),
+                           });
 }
 
 void attempt_cancel(struct exchange *x)
@@ -349,22 +359,8 @@ static void on_total_timeout(struct timer *timer)
 {
     struct exchange *x = CONTAINER_OF(timer, struct exchange, total);
     x->outcome = "total_timeout";
-    attempt_cancel(x);
+    failover_stop(x);
     exchange_fail(x, FAULT_UPSTREAM_TIMEOUT, SLICE("the request took longer than it may in all"));
-}
-
-static struct client_origin *next_origin(struct upstream *upstream)
-{
-    struct client_origin *origin = upstream->origins[upstream->next_origin];
-    upstream->next_origin = (upstream->next_origin + 1) % upstream->n_origins;
-    return origin;
-}
-
-// A key may have a way out of its own; else that of the endpoint, or the proxies in turn.
-static struct client_origin *origin_of(struct exchange *x)
-{
-    struct client_origin *own = lease_origin(x);
-    return own ? own : next_origin(x->upstream);
 }
 
 void attempt_start(struct exchange *x)
@@ -376,8 +372,9 @@ void attempt_start(struct exchange *x)
     if (x->lease && x->lease->strips_seals) {
         body_len = strip_seals(x, body_len);
     }
+    x->way = way_choose(x);
     struct client_request req = {
-        .origin = origin_of(x),
+        .origin = x->way->origin,
         .method = HTTP_POST,
         .head = make_head(x, body_len, adjust_beta_flag(x->upstream->dialect, &adjustments)),
         .body = x->body,
@@ -386,20 +383,38 @@ void attempt_start(struct exchange *x)
         .header_timeout_ms = timeouts->header_ms,
         .idle_timeout_ms = timeouts->idle_ms,
     };
-    if (timeouts->total_ms && x->n_attempts == 0) {
-        timer_start(&x->gateway->loop->timers, &x->total, timeouts->total_ms, on_total_timeout);
-    }
     x->n_attempts++;
     x->call_is_running = true;
     x->sent_ns = clock_monotonic_ns();
     client_call_start(x->gateway->client, &x->call, &req, &events);
 }
 
-void attempt_again(struct exchange *x)
+void attempt_watch_total(struct exchange *x)
 {
+    uint32_t total_ms = x->asked->model->timeouts.total_ms;
+    if (total_ms) {
+        timer_start(&x->gateway->loop->timers, &x->total, total_ms, on_total_timeout);
+    }
+}
+
+void attempt_reset(struct exchange *x)
+{
+    attempt_cancel(x);
     metrics_count_attempt(x->upstream->endpoint_series, x->outcome);
+    timer_cancel(&x->first_content);
+    gate_close(x);
+    relay_deinit(x);
+    if (x->conversion) {
+        conversion_reset(x);
+    }
+    server_discard(x->ex); // a head of the upstream's that has not left
     x->outcome = NULL;
+    x->detail = NULL;
+    x->told_error = SLICE_EMPTY;
+    x->is_sse = false;
+    x->is_paused = false;
     x->upstream_status = 0;
+    x->n_body_bytes = 0;
     x->head_ns = 0;
-    attempt_start(x);
+    x->first_ns = 0;
 }

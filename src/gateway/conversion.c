@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "dialect/estimate.h"
+#include "gateway/failover.h"
 #include "gateway/lease.h"
 
 enum { ERROR_BODY_MAX = 256 * 1024, TOKEN_LEN = 24, OUT_KEPT_MAX = 16 * 1024 };
@@ -120,7 +121,7 @@ static void start_translation(struct exchange *x)
         .arena = exchange_arena(x),
         .upstream = x->upstream->dialect,
         .client = x->route.dialect,
-        .client_model = x->model_id,
+        .client_model = x->upstream == x->asked ? x->model_id : x->upstream->model->id,
         .req = &conversion->request.req,
         .token = slice_of(token, TOKEN_LEN),
         .now_s = clock_wall_ms() / 1000,
@@ -135,6 +136,9 @@ static void start_translation(struct exchange *x)
         context.estimated_input = estimate_request(&conversion->request.req, x->upstream->dialect);
     }
     conversion->translation = translation_new(&context);
+    if (x->has_own_head) {
+        translation_commit(conversion->translation);
+    }
 }
 
 void conversion_on_head(struct exchange *x, const struct h1_response *resp)
@@ -150,17 +154,11 @@ void conversion_on_head(struct exchange *x, const struct h1_response *resp)
 
 // ---- the body -------------------------------------------------------------------------------------------------------
 
-static void start_response(struct exchange *x)
+static void start_json_array(struct exchange *x)
 {
-    bool is_json = x->conversion->request.req.streams_json_array;
     struct buf headers = BUF_EMPTY;
     exchange_write_headers(x, &headers);
-    if (is_json) {
-        h1_write_field(&headers, SLICE("content-type"), SLICE("application/json"));
-    } else {
-        buf_append(&headers, SLICE("content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
-                                   "x-accel-buffering: no\r\n"));
-    }
+    h1_write_field(&headers, SLICE("content-type"), SLICE("application/json"));
     x->status = 200;
     server_start(x->ex, x->status, buf_slice(&headers), H1_NO_LENGTH);
     buf_deinit(&headers);
@@ -168,16 +166,21 @@ static void start_response(struct exchange *x)
 
 static void need_response(struct exchange *x)
 {
-    if (!server_has_started(x->ex)) {
-        start_response(x);
-        translation_commit(x->conversion->translation);
+    if (server_has_started(x->ex)) {
+        return;
     }
+    if (x->conversion->request.req.streams_json_array) {
+        start_json_array(x);
+    } else {
+        exchange_start_stream(x);
+    }
+    translation_commit(x->conversion->translation);
 }
 
 static void send_out(struct exchange *x)
 {
     struct buf *out = &x->conversion->out;
-    if (out->len == 0) {
+    if (out->len == 0 || !gate_consider(x, out->len)) {
         return;
     }
     need_response(x);
@@ -192,20 +195,44 @@ static void send_out(struct exchange *x)
     }
 }
 
+void conversion_flush(struct exchange *x)
+{
+    if (x->conversion->client_streams && x->conversion->translation) {
+        send_out(x);
+    }
+}
+
+// What such an answer amounts to, had it come with a status.
+static struct attempt_failure failure_of(const struct neutral_error *error)
+{
+    bool is_cut = error->fault == FAULT_UPSTREAM_TRUNCATED || error->fault == FAULT_UPSTREAM_PROTOCOL;
+    return (struct attempt_failure){
+        .event = is_cut ? ATTEMPT_NO_ANSWER : ATTEMPT_ANSWERED,
+        .status = is_cut ? 0 : fault_status(error->fault),
+        .text = error->message,
+        .fault = error->fault,
+        .message = error->message,
+        .error = error,
+    };
+}
+
 // An answer that tells of a failure although its status was a good one.
 static void fail_in_answer(struct exchange *x, const struct neutral_error *error)
 {
     attempt_cancel(x);
     x->outcome = error->fault == FAULT_UPSTREAM_TRUNCATED ? "truncated" : "stream_error";
+    if (!x->gate.is_open) {
+        struct neutral_error *copy = arena_alloc(exchange_arena(x), sizeof(*copy));
+        *copy = *error; // its texts are in the arena
+        struct attempt_failure failure = failure_of(copy);
+        failover_on_failure(x, &failure);
+        return;
+    }
     x->has_fault = true;
     x->fault = error->fault;
     x->detail = arena_cstr(exchange_arena(x), error->message);
-    if (server_has_started(x->ex) || (x->conversion->client_streams && x->conversion->out.len)) {
-        send_out(x); // what came before the error, and the dialect's event that tells of it
-        server_break(x->ex);
-    } else {
-        exchange_fail_with(x, error);
-    }
+    send_out(x); // what came before the error, and the dialect's event that tells of it
+    server_break(x->ex);
 }
 
 static void note_content(struct exchange *x)
@@ -213,6 +240,7 @@ static void note_content(struct exchange *x)
     if (!x->first_ns && translation_has_content(x->conversion->translation)) {
         x->first_ns = clock_monotonic_ns();
         timer_cancel(&x->first_content);
+        way_is_good(x);
     }
 }
 
@@ -230,6 +258,11 @@ static bool pass_on(struct exchange *x, bool last)
         attempt_cancel(x); // the rest of the answer is of no use to anybody
         translation_finish(conversion->translation, &conversion->out);
         last = true;
+    }
+    if (last) {
+        way_is_good(x);
+        gate_open(x);
+        lease_end(x, false);
     }
     if (last && !conversion->client_streams) {
         exchange_respond(x, 200, SLICE("application/json"), buf_slice(&conversion->out));
@@ -294,6 +327,13 @@ static void finish_whole(struct exchange *x)
     }
 }
 
+// Another attempt would fare alike.
+static void fail_too_large(struct exchange *x, struct slice message)
+{
+    attempt_cancel(x);
+    exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, message);
+}
+
 // An answer that is no stream of events is read as a whole.
 static bool collect(struct exchange *x, struct slice piece, bool last)
 {
@@ -303,8 +343,7 @@ static bool collect(struct exchange *x, struct slice piece, bool last)
     if (conversion->whole.len + piece.len <= limit) {
         buf_append(&conversion->whole, piece);
     } else if (!is_error) {
-        attempt_cancel(x);
-        exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer is too large to be translated"));
+        fail_too_large(x, SLICE("the upstream's answer is too large to be translated"));
         return false;
     }
     if (last) {
@@ -316,6 +355,7 @@ static bool collect(struct exchange *x, struct slice piece, bool last)
 static void on_event(void *arg, const struct sse_event *event)
 {
     struct exchange *x = arg;
+    x->gate.n_events++;
     translation_feed(x->conversion->translation, event->name, event->data, &x->conversion->out);
     lease_note_answer(x, event->data);
 }
@@ -340,10 +380,8 @@ bool conversion_on_piece(struct exchange *x, struct slice piece, bool last)
         r = sse_parser_finish(&x->sse, on_event, x);
     }
     if (r != 0 || is_too_large(x)) {
-        attempt_cancel(x);
-        exchange_fail(x, FAULT_UPSTREAM_PROTOCOL,
-                      r ? SLICE("the upstream sent an event that is too large")
-                        : SLICE("the upstream's answer is too large to be translated"));
+        fail_too_large(x, r ? SLICE("the upstream sent an event that is too large")
+                            : SLICE("the upstream's answer is too large to be translated"));
         return false;
     }
     if (last) {
@@ -396,16 +434,25 @@ struct usage conversion_usage(const struct exchange *x)
     return x->conversion->translation ? *translation_usage(x->conversion->translation) : USAGE_UNKNOWN;
 }
 
+void conversion_reset(struct exchange *x)
+{
+    struct conversion *conversion = x->conversion;
+    if (conversion->translation) {
+        translation_deinit(conversion->translation);
+        conversion->translation = NULL;
+    }
+    buf_deinit(&conversion->whole);
+    buf_deinit(&conversion->out);
+    conversion->has_spoken = false;
+    conversion->retry_after = SLICE_EMPTY;
+}
+
 void conversion_deinit(struct exchange *x)
 {
     struct conversion *conversion = x->conversion;
     if (conversion) {
-        if (conversion->translation) {
-            translation_deinit(conversion->translation);
-        }
+        conversion_reset(x);
         buf_deinit(&conversion->body);
-        buf_deinit(&conversion->whole);
-        buf_deinit(&conversion->out);
         x->conversion = NULL;
     }
 }

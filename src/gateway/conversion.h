@@ -42,4 +42,8 @@ bool conversion_begin_stream(struct exchange *x);
 bool conversion_has_spoken(struct exchange *x);
 // What the answer has said so far of tokens.
 struct usage conversion_usage(const struct exchange *x);
+// What waits may leave now, if the gate says so.
+void conversion_flush(struct exchange *x);
+// The attempt is over: the request stays, what came of the answer is forgotten.
+void conversion_reset(struct exchange *x);
 void conversion_deinit(struct exchange *x); // frees what is outside of the arena; again: nothing happens

@@ -137,6 +137,8 @@ static struct exchange *exchange_new(struct gateway *gateway, struct server_exch
     timer_init(&x->first_content);
     timer_init(&x->total);
     timer_init(&x->heartbeat);
+    timer_init(&x->pause);
+    timer_init(&x->gate.release);
     ex->user = x;
     return x;
 }
@@ -231,11 +233,13 @@ static enum step_result step_choose_model(struct exchange *x)
         exchange_fail(x, FAULT_MISSING_MODEL, SLICE("The request names no model: 'model' must be a non-empty string."));
         return DONE;
     }
-    x->upstream = routing_find(x->routing, x->model_id);
+    x->asked = x->upstream = routing_find(x->routing, x->model_id);
     if (!x->upstream) {
         fail_unknown_model(x);
         return DONE;
     }
+    attempt_watch_total(x);
+    heartbeat_watch(x);
     return NEXT;
 }
 
@@ -258,10 +262,20 @@ void exchange_on_credential(struct exchange *x)
     step_attempt(x);
 }
 
+// The endpoint may be known to be down.
 static enum step_result step_attempt(struct exchange *x)
 {
-    attempt_start(x);
+    failover_attempt(x);
     return DONE;
+}
+
+static const step_fn steps_of_model[] = {step_translate, step_lease, step_attempt};
+
+void exchange_use_model(struct exchange *x, struct upstream *upstream)
+{
+    conversion_deinit(x);
+    x->upstream = upstream;
+    run(x, steps_of_model, sizeof(steps_of_model) / sizeof(*steps_of_model));
 }
 
 // ---- answers --------------------------------------------------------------------------------------------------------
@@ -287,6 +301,19 @@ void exchange_write_headers(struct exchange *x, struct buf *headers)
     if (x->conversion && x->route.dialect == DIALECT_ANTHROPIC) {
         h1_write_field(headers, SLICE("request-id"), x->request_id);
     }
+}
+
+void exchange_start_stream(struct exchange *x)
+{
+    struct buf headers = BUF_EMPTY;
+    server_discard(x->ex);
+    exchange_write_headers(x, &headers);
+    buf_append(&headers, SLICE("content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
+                               "x-accel-buffering: no\r\n"));
+    x->status = 200;
+    x->has_own_head = true;
+    server_start(x->ex, x->status, buf_slice(&headers), H1_NO_LENGTH);
+    buf_deinit(&headers);
 }
 
 void exchange_respond(struct exchange *x, unsigned status, struct slice content_type, struct slice body)
@@ -321,11 +348,11 @@ static void end_stream(struct exchange *x, struct slice message)
         conversion_end_stream(x, message);
         return;
     }
-    if (x->is_sse) {
+    if (x->is_sse || x->has_own_head) {
         struct buf event = BUF_EMPTY;
         // An event that was cut is closed first, so that ours is not taken for a part of it. Of a stream that is no
         // longer read nobody knows.
-        if (!x->tap || !sse_parser_is_between_events(&x->sse)) {
+        if (x->gate.is_open && !relay_may_put_in(x)) {
             buf_append(&event, SLICE("\n\n"));
         }
         fault_write_event(x->fault, x->route.dialect, message, x->request_id, &event);
@@ -369,6 +396,15 @@ void exchange_fail_as(struct exchange *x, const struct neutral_error *error, uns
     if (!x->detail) {
         x->detail = arena_cstr(exchange_arena(x), error->message);
     }
+    if (server_head_is_sent(x->ex)) {
+        x->has_fault = true;
+        fault_write_error_event(error, x->route.dialect, x->request_id, &body);
+        server_write(x->ex, buf_slice(&body), false);
+        buf_deinit(&body);
+        server_break(x->ex);
+        return;
+    }
+    server_discard(x->ex);
     fault_write_error_body(error, x->route.dialect, x->request_id, &body);
     exchange_respond(x, status, SLICE("application/json"), buf_slice(&body));
     buf_deinit(&body);
@@ -409,10 +445,11 @@ void exchange_on_drain(void *gateway, struct server_exchange *ex)
 
 static void end(struct exchange *x, bool client_has_left)
 {
-    attempt_cancel(x);
+    failover_stop(x);
     accounting_finish(x, client_has_left);
     lease_end(x, client_has_left);
     failover_deinit(x);
+    gate_close(x);
     relay_deinit(x);
     conversion_deinit(x);
     timer_cancel(&x->first_content);

@@ -1,79 +1,218 @@
 // SPDX-License-Identifier: MIT
-// Happy path: an error is held → its body is complete → lease_settle() says whose fault it was → another key, or the
-// client is told. Ends when: the next attempt runs, or the answer is on its way.
+// Happy path: an attempt fails → whose fault was it (lease_settle(), way_is_bad()) → what next (retry_next()) → the next
+// attempt, at once or after a pause. Ends when: an answer is on its way to the client, or its error.
 #include "gateway/failover.h"
 
+#include "base/clock.h"
+#include "base/random.h"
 #include "dialect/translate.h"
+#include "gateway/conversion.h"
+#include "gateway/held.h"
 #include "gateway/lease.h"
+#include "gateway/wait_line.h"
+#include "keys/blame_event.h"
 
-// An error that is longer is passed on while it comes, judged by its beginning.
-enum { HELD_MAX = 256 * 1024 };
+// ---- the trail ------------------------------------------------------------------------------------------------------
 
-struct held {
-    struct h1_response resp; // arena
-    struct buf body;         // owned
-};
-
-static struct slice field_value(const struct h1_response *resp, enum header_name name)
+static uint32_t ms_since(const struct exchange *x, uint64_t ns)
 {
-    const struct h1_field *field = h1_find_field(resp->fields, resp->n_fields, name);
-    return field ? field->value : SLICE_EMPTY;
+    return ns > x->complete_ns ? (uint32_t)((ns - x->complete_ns) / 1000000) : 0;
 }
 
-static struct h1_response copy_head(struct arena *arena, const struct h1_response *resp)
+void failover_note(struct exchange *x, const char *outcome, const char *reason, uint64_t began_ns)
 {
-    struct h1_response copy = *resp;
-    copy.reason = arena_dup(arena, resp->reason);
-    copy.fields = arena_alloc(arena, resp->n_fields * sizeof(*copy.fields) + 1);
-    for (size_t i = 0; i < resp->n_fields; i++) {
-        copy.fields[i] = (struct h1_field){arena_dup(arena, resp->fields[i].name),
-                                           arena_dup(arena, resp->fields[i].value), resp->fields[i].id};
+    uint64_t now_ns = clock_monotonic_ns();
+    trail_add(&x->trail, exchange_arena(x),
+              &(struct trail_entry){
+                  .endpoint = x->upstream->model->endpoint->name,
+                  .model = upstream_model_name(x->upstream),
+                  .key = x->lease ? x->lease->key.id : SLICE_EMPTY,
+                  .outcome = outcome,
+                  .reason = reason,
+                  .status = x->upstream_status,
+                  .began_ms = ms_since(x, began_ns),
+                  .took_ms = (uint32_t)((now_ns - began_ns) / 1000000),
+              });
+}
+
+static void note_attempt(struct exchange *x, enum blame blame)
+{
+    failover_note(x, x->outcome ? x->outcome : "cancelled", blame_name(blame), x->sent_ns);
+}
+
+// ---- what is tried next ---------------------------------------------------------------------------------------------
+
+static bool has_fallback(const struct exchange *x)
+{
+    bool is_bound = x->lease && (x->lease->owner_is_needed || x->lease->only.identity);
+    return !is_bound && x->n_fallbacks < x->asked->model->n_fallbacks;
+}
+
+static struct retry_facts facts_of(const struct exchange *x)
+{
+    bool is_pooled = x->credential.level == CREDENTIAL_POOL;
+    return (struct retry_facts){
+        .settings = x->gateway->selector ? key_selector_settings(x->gateway->selector) : &exchange_config(x)->key_pool,
+        .is_pooled = is_pooled,
+        .has_other_key = is_pooled && !x->lease->owner_is_needed && x->lease->n_tried < LEASE_TRIES_MAX,
+        .has_other_way = way_has_other(x),
+        .has_fallback = has_fallback(x),
+        .asked_ms = -1,
+        .jitter = random_unit(),
+    };
+}
+
+static void use_fallback(struct exchange *x)
+{
+    struct upstream *next = x->asked->fallbacks[x->n_fallbacks++];
+    lease_begin_again(x);
+    exchange_use_model(x, next);
+}
+
+static void on_pause_over(struct timer *timer)
+{
+    struct exchange *x = CONTAINER_OF(timer, struct exchange, pause);
+    failover_note(x, "waited", NULL, x->pause_began_ns);
+    if (lease_take_again(x)) {
+        failover_attempt(x);
     }
-    return copy;
 }
+
+static void pause_for(struct exchange *x, uint32_t ms)
+{
+    x->pause_began_ns = clock_monotonic_ns();
+    timer_start(&x->gateway->loop->timers, &x->pause, ms, on_pause_over);
+}
+
+// False: there is nothing to go on with.
+static bool go_on(struct exchange *x, enum retry_step step, uint32_t delay_ms)
+{
+    switch (step) {
+    case RETRY_GIVE_UP: return false;
+    case RETRY_OTHER_KEY: attempt_reset(x); failover_attempt(x); return true;
+    case RETRY_OTHER_WAY:
+        attempt_reset(x);
+        if (lease_take_again(x)) {
+            failover_attempt(x);
+        }
+        return true;
+    case RETRY_SAME:
+        attempt_reset(x);
+        pause_for(x, delay_ms);
+        return true;
+    case RETRY_OTHER_MODEL:
+        attempt_reset(x);
+        use_fallback(x);
+        return true;
+    }
+    return false;
+}
+
+// The step, with the other key in hand when it is that.
+static enum retry_step next_step(struct exchange *x, struct retry_facts *facts, uint32_t *delay_ms_r)
+{
+    struct retry_state before = x->retry;
+    enum retry_step step = retry_next(&x->retry, facts, delay_ms_r);
+    if (step == RETRY_OTHER_KEY && !lease_take_another(x)) {
+        facts->has_other_key = false;
+        x->retry = before;
+        step = retry_next(&x->retry, facts, delay_ms_r);
+    }
+    return step;
+}
+
+static bool is_test(const struct exchange *x)
+{
+    return x->lease && x->lease->only.identity;
+}
+
+// Judges the attempt and goes on if that is of use. False: it is not.
+static bool try_again(struct exchange *x, const struct attempt_failure *failure, enum blame *blame_r)
+{
+    struct attempt_evidence evidence = {
+        .event = failure->event,
+        .status = failure->status,
+        .text = failure->text,
+        .retry_after_ms = failure->asked_ms > 0 ? failure->asked_ms : -1,
+        .was_silent = failure->was_silent,
+    };
+    lease_count_tokens(x);
+    struct verdict verdict = lease_settle(x, &evidence);
+    *blame_r = verdict.blame;
+    way_is_bad(x, verdict.blame, evidence.retry_after_ms);
+    note_attempt(x, verdict.blame);
+    struct retry_facts facts = facts_of(x);
+    facts.blame = verdict.blame;
+    facts.was_silent = verdict.spends_route;
+    facts.is_context_length = verdict.is_context_length;
+    facts.asked_ms = evidence.retry_after_ms;
+    uint32_t delay_ms = 0;
+    return !is_test(x) && go_on(x, next_step(x, &facts, &delay_ms), delay_ms);
+}
+
+// ---- failures -------------------------------------------------------------------------------------------------------
+
+// Too late for anything else: the client has some of it.
+static void break_off(struct exchange *x, const struct attempt_failure *failure)
+{
+    way_is_bad(x, BLAME_ENDPOINT, -1);
+    exchange_fail(x, failure->fault, failure->message);
+}
+
+static void tell_failure(struct exchange *x, const struct attempt_failure *failure)
+{
+    if (failure->error) {
+        x->has_fault = true;
+        exchange_fail_with(x, failure->error);
+    } else {
+        exchange_fail(x, failure->fault, failure->message);
+    }
+}
+
+static void on_held_failure(struct exchange *x);
+
+void failover_on_failure(struct exchange *x, const struct attempt_failure *failure)
+{
+    enum blame blame;
+    if (x->held) {
+        on_held_failure(x); // its body broke off, but it has a status
+    } else if (x->gate.is_open) {
+        break_off(x, failure);
+    } else if (!try_again(x, failure, &blame)) {
+        tell_failure(x, failure);
+    }
+}
+
+bool failover_on_told_error(struct exchange *x)
+{
+    enum blame blame;
+    struct attempt_failure failure = {
+        .event = ATTEMPT_ANSWERED, .status = blame_status_of_event(x->told_error), .text = x->told_error};
+    x->outcome = "stream_error";
+    if (failure.status && try_again(x, &failure, &blame)) {
+        return false;
+    }
+    relay_flush(x);
+    return true;
+}
+
+// ---- errors with a status -------------------------------------------------------------------------------------------
 
 bool failover_holds(struct exchange *x, const struct h1_response *resp)
 {
-    if (resp->status < 400 || !lease_is_out(x)) {
+    if (resp->status < 300) {
         return false;
     }
-    x->held = arena_zalloc(exchange_arena(x), sizeof(*x->held));
-    x->held->resp = copy_head(exchange_arena(x), resp);
+    x->held = held_new(exchange_arena(x), resp);
     return true;
 }
 
 void failover_deinit(struct exchange *x)
 {
     if (x->held) {
-        buf_deinit(&x->held->body);
+        held_deinit(x->held);
         x->held = NULL;
     }
-}
-
-// What is compressed although we asked for identity is not judged by its text.
-static struct slice readable_text(const struct held *held)
-{
-    struct slice encoding = field_value(&held->resp, HEADER_CONTENT_ENCODING);
-    bool is_plain = encoding.len == 0 || slice_eq_nocase(encoding, SLICE("identity"));
-    return is_plain ? buf_slice(&held->body) : SLICE_EMPTY;
-}
-
-static int64_t retry_after_ms(const struct h1_response *resp)
-{
-    uint64_t seconds;
-    struct slice value = field_value(resp, HEADER_RETRY_AFTER);
-    return slice_to_u64(value, &seconds) && seconds < INT32_MAX ? (int64_t)seconds * 1000 : -1;
-}
-
-static enum blame judge(struct exchange *x)
-{
-    struct attempt_evidence evidence = {
-        .event = ATTEMPT_ANSWERED,
-        .status = x->held->resp.status,
-        .text = readable_text(x->held),
-        .retry_after_ms = retry_after_ms(&x->held->resp),
-    };
-    return lease_settle(x, &evidence);
 }
 
 static const char *done_to_key(const struct key_consequence *consequence)
@@ -81,16 +220,20 @@ static const char *done_to_key(const struct key_consequence *consequence)
     return consequence->is_banned ? "is banned" : consequence->cooldown_until_ms ? "rests for a while" : "stays in use";
 }
 
-// The upstream's reason in the client's dialect, and what it means for the key.
-static void tell_client(struct exchange *x, enum blame blame)
+static void read_error(struct exchange *x, const struct held *held, struct neutral_error *error_r)
 {
-    const struct held *held = x->held;
     struct arena *arena = exchange_arena(x);
+    translate_read_error(arena, x->upstream->dialect, held->resp.status, held_text(held),
+                         held_field(held, HEADER_RETRY_AFTER), error_r);
+    error_r->message = translate_hide_secret(arena, error_r->message, x->credential.secret);
+}
+
+// The upstream's reason in the client's dialect, and what it means for the key.
+static void tell_of_key(struct exchange *x, struct held *held, enum blame blame)
+{
     struct neutral_error error;
-    translate_read_error(arena, x->upstream->dialect, held->resp.status, readable_text(held),
-                         field_value(&held->resp, HEADER_RETRY_AFTER), &error);
-    struct slice message = translate_hide_secret(arena, error.message, x->lease->key.secret);
-    error.message = arena_printf(arena, "%.*s (key %.*s %s; %zu tried)", SLICE_ARG(message),
+    read_error(x, held, &error);
+    error.message = arena_printf(exchange_arena(x), "%.*s (key %.*s %s; %zu tried)", SLICE_ARG(error.message),
                                  SLICE_ARG(x->lease->key.id), done_to_key(&x->lease->consequence), x->lease->n_tried);
     int64_t wait_s = lease_wait_s(x);
     if (wait_s > 0 && blame == BLAME_KEY_MODEL) {
@@ -102,43 +245,155 @@ static void tell_client(struct exchange *x, enum blame blame)
     error.retry_after_s = wait_s > 0 ? wait_s : error.retry_after_s;
     // A refusal keeps its status: it says what the operator has to see to.
     unsigned status = held->resp.status <= 403 ? held->resp.status : fault_status_in(error.fault, x->route.dialect);
-    struct buf body = held->body; // that `error` points into
-    x->held = NULL;
     exchange_fail_as(x, &error, status);
-    buf_deinit(&body);
 }
 
-// What was held goes its usual way; more of it may follow.
-static void release(struct exchange *x, bool last)
+// In a stream that has begun with a heartbeat.
+static void tell_in_stream(struct exchange *x, const struct held *held)
+{
+    struct neutral_error error;
+    read_error(x, held, &error);
+    exchange_fail_with(x, &error);
+}
+
+static void tell_redirect(struct exchange *x)
+{
+    // Following it would take the credential to another place; passing it on would send the client there.
+    exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream answered with a redirect"));
+}
+
+// Nothing else is tried. `last`: all of it is here; else more of it comes.
+static void release(struct exchange *x, enum blame blame, bool last)
 {
     struct held held = *x->held;
     x->held = NULL;
-    if (relay_begin(x, &held.resp)) {
+    bool is_of_key = blame_wants_another_key(blame) && x->credential.level == CREDENTIAL_POOL;
+    if (held.resp.status < 400) {
+        attempt_cancel(x);
+        tell_redirect(x);
+    } else if (is_of_key) {
+        attempt_cancel(x);
+        tell_of_key(x, &held, blame);
+    } else if (x->has_own_head) {
+        attempt_cancel(x);
+        tell_in_stream(x, &held);
+    } else if (relay_begin(x, &held.resp)) {
         relay_on_body(x, held.body.ptr, held.body.len, last);
     }
     buf_deinit(&held.body);
 }
 
-bool failover_on_piece(struct exchange *x, struct slice piece, bool last)
+static bool wait_for_key(struct exchange *x, enum blame blame)
+{
+    int64_t wait_s = 0;
+    if (!blame_wants_another_key(blame) || x->credential.level != CREDENTIAL_POOL || is_test(x) ||
+        !wait_line_may_join(x) || (wait_s = lease_wait_s(x)) <= 0) {
+        return false;
+    }
+    failover_deinit(x);
+    attempt_reset(x);
+    lease_begin_again(x);
+    wait_line_join(x);
+    return true;
+}
+
+static void judge_held(struct exchange *x, bool last)
 {
     struct held *held = x->held;
-    buf_append(&held->body, piece);
-    if (!last && held->body.len < HELD_MAX) {
-        return true;
+    struct neutral_error error;
+    enum blame blame;
+    read_error(x, held, &error);
+    struct attempt_failure failure = {
+        .event = ATTEMPT_ANSWERED,
+        .status = held->resp.status,
+        .text = held_text(held),
+        .asked_ms = held_asked_ms(held, clock_wall_ms()),
+        .fault = error.fault,
+    };
+    x->held = NULL; // while another attempt may begin
+    if (try_again(x, &failure, &blame)) {
+        held_deinit(held);
+        return;
     }
-    enum blame blame = judge(x);
-    bool wants_another = blame_wants_another_key(blame);
-    if (wants_another && !x->lease->only.identity && lease_take_another(x)) {
-        attempt_cancel(x);
-        failover_deinit(x);
-        attempt_again(x);
-        return false;
+    x->held = held;
+    if (!wait_for_key(x, blame)) {
+        release(x, blame, last);
     }
-    if (wants_another) {
-        attempt_cancel(x);
-        tell_client(x, blame);
-        return false;
+}
+
+void failover_on_piece(struct exchange *x, struct slice piece, bool last)
+{
+    buf_append(&x->held->body, piece);
+    if (last || x->held->body.len >= HELD_MAX) {
+        judge_held(x, last);
     }
-    release(x, last);
-    return !last;
+}
+
+static void on_held_failure(struct exchange *x)
+{
+    judge_held(x, true);
+}
+
+// ---- before an attempt ----------------------------------------------------------------------------------------------
+
+static void tell_blocked(struct exchange *x, int64_t open_ms)
+{
+    x->retry_after_s = (open_ms + 999) / 1000;
+    struct slice name = x->upstream->model->endpoint->name;
+    struct slice message =
+        arena_printf(exchange_arena(x), "The endpoint '%.*s' is not asked for the moment: it failed, or wants to rest.",
+                     SLICE_ARG(name));
+    lease_return(x);
+    exchange_fail(x, open_ms > BREAKER_OPEN_MS ? FAULT_NO_AVAILABLE_KEY : FAULT_OVERLOADED, message);
+}
+
+static void on_blocked(struct exchange *x, int64_t open_ms)
+{
+    uint32_t delay_ms = 0;
+    struct retry_facts facts = facts_of(x);
+    failover_note(x, "skipped", "breaker", clock_monotonic_ns());
+    enum retry_step step = retry_blocked(&x->retry, &facts, open_ms, &delay_ms);
+    lease_return(x);
+    if (step == RETRY_OTHER_MODEL) {
+        use_fallback(x);
+    } else if (step == RETRY_SAME) {
+        pause_for(x, delay_ms);
+    } else {
+        tell_blocked(x, open_ms);
+    }
+}
+
+void failover_attempt(struct exchange *x)
+{
+    int64_t open_ms;
+    if (is_test(x) || way_is_open(x, &open_ms)) {
+        attempt_start(x);
+    } else {
+        on_blocked(x, open_ms);
+    }
+}
+
+void failover_without_key(struct exchange *x, int64_t until_ms)
+{
+    if (has_fallback(x)) {
+        failover_note(x, "skipped", until_ms ? "cooling" : "no_key", clock_monotonic_ns());
+        use_fallback(x);
+    } else if (until_ms && !is_test(x) && wait_line_may_join(x)) {
+        wait_line_join(x);
+    } else if (until_ms) {
+        int64_t ms = until_ms - clock_wall_ms();
+        x->retry_after_s = ms > 1000 ? (ms + 999) / 1000 : 1;
+        exchange_fail(x, FAULT_NO_AVAILABLE_KEY,
+                      SLICE("All keys that could serve this request are cooling down or busy."));
+    } else {
+        exchange_fail(x, FAULT_NO_USABLE_KEY, SLICE("No key of the pool can serve this request."));
+    }
+}
+
+void failover_stop(struct exchange *x)
+{
+    attempt_cancel(x);
+    timer_cancel(&x->pause);
+    wait_line_leave(x);
+    way_is_left(x);
 }

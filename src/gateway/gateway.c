@@ -24,16 +24,28 @@ static void on_selector_tick(struct timer *timer)
 {
     struct gateway *gateway = CONTAINER_OF(timer, struct gateway, selector_tick);
     key_selector_tick(gateway->selector, clock_wall_ms());
+    wait_line_tick(gateway);
     timer_start(&gateway->loop->timers, timer, KEY_SELECTOR_TICK_MS, on_selector_tick);
 }
 
 static void use_keys(struct gateway *gateway, struct key_table *keys)
 {
     timer_init(&gateway->selector_tick);
+    wait_line_init(&gateway->line);
     if (keys) {
         gateway->keys = keys;
         gateway->selector = key_selector_new(keys);
         timer_start(&gateway->loop->timers, &gateway->selector_tick, KEY_SELECTOR_TICK_MS, on_selector_tick);
+    }
+}
+
+// Without memory for it nothing can be served: the process ends, as for any other.
+static void use_health(struct gateway *gateway)
+{
+    int r = health_create(&gateway->health);
+    if (r != 0) {
+        log_error("gateway", "cannot get memory for the health of endpoints: %s", strerror(-r));
+        abort();
     }
 }
 
@@ -50,7 +62,8 @@ struct gateway *gateway_new(struct loop *loop, const struct gateway_options *opt
     gateway->started_ns = clock_monotonic_ns();
     gateway->metrics = metrics_new();
     gateway->client = http_client_new(loop, &http_client_limits_default);
-    gateway->routing = routing_new(config, gateway->client, gateway->metrics);
+    use_health(gateway);
+    gateway->routing = routing_new(config, gateway->client, gateway->metrics, &gateway->health);
     gateway->server = http_server_new(loop, &limits, &gateway_handler, gateway);
     return gateway;
 }
@@ -69,7 +82,7 @@ void gateway_set_config(struct gateway *gateway, struct config *config)
 {
     struct http_server_limits limits = limits_of(config);
     struct routing *before = gateway->routing;
-    gateway->routing = routing_new(config, gateway->client, gateway->metrics);
+    gateway->routing = routing_new(config, gateway->client, gateway->metrics, &gateway->health);
     routing_unref(before);
     http_server_set_limits(gateway->server, &limits);
 }
@@ -93,6 +106,7 @@ void gateway_free(struct gateway *gateway)
     http_server_free(gateway->server);
     http_client_free(gateway->client);
     routing_unref(gateway->routing);
+    health_close(&gateway->health);
     metrics_free(gateway->metrics);
     key_selector_free(gateway->selector);
     mem_free(gateway);

@@ -7,10 +7,14 @@
 #include "dialect/fault.h"
 #include "dialect/usage.h"
 #include "gateway/access.h"
+#include "gateway/gate.h"
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
+#include "gateway/retry.h"
 #include "gateway/route.h"
+#include "gateway/trail.h"
 #include "gateway/upstream.h"
+#include "gateway/wait_line.h"
 #include "http/client.h"
 #include "http/inflater.h"
 #include "http/server_conn.h"
@@ -23,6 +27,8 @@ struct gateway {
     struct key_selector *selector; // owned; NULL without keys
     struct token_source *tokens;   // borrowed; NULL: there are none
     struct timer selector_tick;
+    struct wait_line line;
+    struct health health;
     struct http_server *server; // owned
     struct http_client *client; // owned
     struct routing *routing;    // ref: of new requests
@@ -50,7 +56,9 @@ struct exchange {
     bool is_doc_whole;         // all of it is on the tape, not just what pass-through may change
     struct slice model_id;     // as the client named it
     bool wants_stream;         // as the client asked
-    struct upstream *upstream; // borrowed: routing; NULL before it is chosen
+    struct upstream *asked;    // borrowed: routing; of the model that was asked for; NULL before it is chosen
+    struct upstream *upstream; // borrowed: routing; the one in use: the same, or a fallback
+    size_t n_fallbacks;        // so many of them have been used up
 
     struct conversion *conversion; // arena; NULL: client and upstream speak one dialect
 
@@ -66,8 +74,22 @@ struct exchange {
     struct timer heartbeat;     // runs while a stream is silent
     unsigned n_attempts;
     bool call_is_running;
+    const struct way *way;        // borrowed: of the attempt
+    bool probes;                  // others wait for what becomes of it
+    struct retry_state retry;
+    struct timer pause;           // runs before an attempt that must wait
+    uint64_t pause_began_ns;
+    struct wait_place wait;
+    struct trail trail;
 
     // the response
+    struct gate gate;
+    bool has_own_head;            // the head was sent before the upstream said anything: a stream's
+    bool is_close_delimited;      // the answer ends with its connection
+    struct slice told_error;      // arena: the event in which the answer says that it failed
+    struct buf event_tail;        // owned: the beginning of an event that is not complete
+    bool is_event_out;            // the beginning of the event under way has left
+    unsigned n_bad_events;        // that were left out, since they were no JSON
     unsigned upstream_status;
     bool is_sse;
     bool is_paused;            // the upstream waits for the client
@@ -120,6 +142,8 @@ struct neutral_error;
 void exchange_fail_with(struct exchange *x, const struct neutral_error *error);
 // With a status that is not the usual one of that fault in the client's dialect.
 void exchange_fail_as(struct exchange *x, const struct neutral_error *error, unsigned status);
+// Begins the response of a client that streams, before the upstream has said anything.
+void exchange_start_stream(struct exchange *x);
 // Answers with a whole response of our own.
 void exchange_respond(struct exchange *x, unsigned status, struct slice content_type, struct slice body);
 // Header lines that every answer to this request carries.
@@ -127,14 +151,30 @@ void exchange_write_headers(struct exchange *x, struct buf *headers);
 
 // Goes on with a request that waited for its credential.
 void exchange_on_credential(struct exchange *x);
+// Begins again with another model, after an attempt of which nothing was passed on.
+void exchange_use_model(struct exchange *x, struct upstream *upstream);
 // What the answer has told so far.
 struct usage exchange_usage(const struct exchange *x);
 
-// attempt.c: sends the request upstream. What becomes of it ends the exchange.
+// attempt.c: sends the request upstream. What becomes of it ends the exchange, or leads to another attempt.
 void attempt_start(struct exchange *x);
 void attempt_cancel(struct exchange *x);
-// Once more, with another credential, after an attempt of which nothing was passed on.
-void attempt_again(struct exchange *x);
+void attempt_watch_total(struct exchange *x); // of all attempts together
+// It is over and nothing of it was passed on: everything that is about it alone is forgotten.
+void attempt_reset(struct exchange *x);
+
+// way.c: how to get there, and whether it is worth trying.
+// The way of the next attempt; RETRY_SAME: one may be made now. Else the way is known to be down.
+const struct way *way_choose(struct exchange *x);
+bool way_has_other(const struct exchange *x);
+// False: the endpoint is known to be down; *open_ms_r is how long that holds at least.
+bool way_is_open(struct exchange *x, int64_t *open_ms_r);
+void way_is_good(struct exchange *x);
+void way_is_bad(struct exchange *x, enum blame blame, int64_t asked_ms);
+void way_is_left(struct exchange *x); // nothing was learnt
+
+// heartbeat.c
+void heartbeat_watch(struct exchange *x); // from now on, silence is filled
 
 // relay.c: passes the answer on.
 void relay_on_head(struct exchange *x, const struct h1_response *resp);
@@ -142,6 +182,10 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp);
 bool relay_begin(struct exchange *x, const struct h1_response *resp);
 void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last);
 void relay_on_drain(struct exchange *x);
+// May something be put between two events now?
+bool relay_may_put_in(struct exchange *x);
+// What was held back has been decided about and leaves.
+void relay_flush(struct exchange *x);
 void relay_deinit(struct exchange *x);
 
 // service.c: everything that needs no upstream.

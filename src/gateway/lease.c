@@ -4,10 +4,12 @@
 
 #include "account/key_test.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "dialect/kinship.h"
 #include "gateway/conversion.h"
+#include "gateway/failover.h"
 #include "keys/affinity.h"
 #include "keys/consequences.h"
 #include "keys/quota_warning.h"
@@ -17,17 +19,10 @@
 // Clients that name their session in a header do it in one of these.
 static bool is_session_header(const struct h1_field *field)
 {
-    static const struct slice names[] = {SLICE_INIT("x-claude-code-session-id"), SLICE_INIT("x-session-affinity"),
-                                         SLICE_INIT("session_id"), SLICE_INIT("session-id")};
-    if (field->id != HEADER_OTHER) {
-        return field->id == HEADER_X_SESSION_ID;
-    }
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (slice_eq_nocase(field->name, names[i])) {
-            return true;
-        }
-    }
-    return false;
+    static const uint64_t names = HEADER_BIT(HEADER_SESSION_DASH_ID) | HEADER_BIT(HEADER_SESSION_UNDERSCORE_ID) |
+                                  HEADER_BIT(HEADER_X_CLAUDE_CODE_SESSION_ID) | HEADER_BIT(HEADER_X_SESSION_AFFINITY) |
+                                  HEADER_BIT(HEADER_X_SESSION_ID);
+    return (HEADER_BIT(field->id) & names) != 0;
 }
 
 static uint64_t conversation_of(struct exchange *x)
@@ -77,12 +72,8 @@ static bool read_test(struct slice value, struct slice token, struct key_lease *
     struct slice slot = slice_split(&value, ' ');
     char hex[2 * KEY_TOKEN_SIZE];
     uint64_t numbers[2];
-    for (size_t i = 0; i < token.len; i++) {
-        static const char digits[] = "0123456789abcdef";
-        hex[2 * i] = digits[(unsigned char)token.ptr[i] >> 4];
-        hex[2 * i + 1] = digits[token.ptr[i] & 15];
-    }
-    bool is_ours = slice_eq_constant_time(given, slice_of(hex, 2 * token.len));
+    hex_write_bytes(hex, token.ptr, KEY_TOKEN_SIZE);
+    bool is_ours = slice_eq_constant_time(given, slice_of(hex, sizeof(hex)));
     if (!is_ours || !slice_to_u64(slot, &numbers[0]) || !slice_to_u64(value, &numbers[1]) ||
         numbers[0] >= KEY_SLOTS_MAX) {
         return false;
@@ -137,15 +128,9 @@ static int64_t seconds_until(int64_t at_ms)
     return ms > 1000 ? (ms + 999) / 1000 : 1;
 }
 
-static enum lease_result fail_without_key(struct exchange *x, enum key_pick result)
+static enum lease_result go_without_key(struct exchange *x, enum key_pick result)
 {
-    if (result == KEY_LATER) {
-        x->retry_after_s = seconds_until(x->lease->key.until_ms);
-        exchange_fail(x, FAULT_NO_AVAILABLE_KEY,
-                      SLICE("All keys that could serve this request are cooling down or busy."));
-    } else {
-        exchange_fail(x, FAULT_NO_USABLE_KEY, SLICE("No key of the pool can serve this request."));
-    }
+    failover_without_key(x, result == KEY_LATER ? x->lease->key.until_ms : 0);
     return LEASE_FAILED;
 }
 
@@ -169,7 +154,7 @@ static enum lease_result fail_without_owner(struct exchange *x)
     }
     if (comes_back) {
         lease->key.until_ms = until_ms;
-        return fail_without_key(x, KEY_LATER);
+        return go_without_key(x, KEY_LATER);
     }
     exchange_fail(x, FAULT_CONFLICT,
                   SLICE("previous_response_id names a response of an account that is not in use any more. Send the "
@@ -191,7 +176,7 @@ static enum lease_result take_from_pool(struct exchange *x)
         return fail_without_owner(x);
     }
     lease->strips_seals = is_foreign;
-    return result == KEY_PICKED ? LEASE_TAKEN : fail_without_key(x, result);
+    return result == KEY_PICKED ? LEASE_TAKEN : go_without_key(x, result);
 }
 
 static enum lease_result use_token(struct exchange *x, struct slice token)
@@ -252,19 +237,30 @@ enum lease_result lease_take(struct exchange *x)
     return LEASE_FAILED;
 }
 
-static void note_tried(struct exchange *x, struct key_lease key)
+static void make_room(struct exchange *x)
+{
+    struct lease *lease = x->lease;
+    size_t cap = lease->cap_tried ? lease->cap_tried * 2 : 4;
+    struct key_lease *more = arena_alloc(exchange_arena(x), cap * sizeof(*more));
+    for (size_t i = 0; i < lease->n_tried; i++) {
+        more[i] = lease->tried[i];
+    }
+    lease->tried = more;
+    lease->cap_tried = cap;
+}
+
+static void note_tried(struct exchange *x, struct key_lease key, bool is_blamed)
 {
     struct lease *lease = x->lease;
     if (lease->n_tried == lease->cap_tried) {
-        size_t cap = lease->cap_tried ? lease->cap_tried * 2 : 4;
-        struct key_lease *more = arena_alloc(exchange_arena(x), cap * sizeof(*more));
-        for (size_t i = 0; i < lease->n_tried; i++) {
-            more[i] = lease->tried[i];
-        }
-        lease->tried = more;
-        lease->cap_tried = cap;
+        make_room(x);
     }
-    lease->tried[lease->n_tried++] = key;
+    lease->tried[lease->n_tried] = key;
+    if (is_blamed) {
+        lease->tried[lease->n_tried] = lease->tried[lease->n_blamed];
+        lease->tried[lease->n_blamed++] = key;
+    }
+    lease->n_tried++;
 }
 
 bool lease_take_another(struct exchange *x)
@@ -279,12 +275,66 @@ bool lease_take_another(struct exchange *x)
     return true;
 }
 
+bool lease_take_again(struct exchange *x)
+{
+    struct lease *lease = x->lease;
+    if (x->credential.level != CREDENTIAL_POOL || lease_is_out(x)) {
+        return true;
+    }
+    if (lease_take_another(x)) {
+        return true;
+    }
+    lease->n_tried = lease->n_blamed;
+    int64_t until_ms;
+    if (lease_try(x, &until_ms)) {
+        return true;
+    }
+    failover_without_key(x, until_ms);
+    return false;
+}
+
+bool lease_try(struct exchange *x, int64_t *until_ms_r)
+{
+    struct lease *lease = x->lease;
+    enum key_pick result = pick(x);
+    *until_ms_r = result == KEY_LATER ? lease->key.until_ms : 0;
+    if (result != KEY_PICKED) {
+        return false;
+    }
+    bool is_foreign = lease->owner.identity && !is_same_key(lease->owner, lease->key.lease);
+    if (is_foreign && lease->owner_is_needed) {
+        key_lease_return(x->gateway->keys, &lease->key.lease);
+        *until_ms_r = clock_wall_ms() + 1000; // the owner may come back
+        return false;
+    }
+    lease->strips_seals = is_foreign;
+    return true;
+}
+
+void lease_begin_again(struct exchange *x)
+{
+    if (x->lease) {
+        lease_return(x);
+        x->lease->n_tried = 0;
+        x->lease->n_blamed = 0;
+    }
+}
+
+void lease_return(struct exchange *x)
+{
+    if (lease_is_out(x)) {
+        key_lease_return(x->gateway->keys, &x->lease->key.lease);
+    }
+}
+
 int64_t lease_wait_s(struct exchange *x)
 {
     struct lease *lease = x->lease;
     struct key_choice before = lease->key;
+    size_t n_tried = lease->n_tried;
     lease->n_tried = 0; // those that were tried come back, too
     enum key_pick result = pick(x);
+    lease->n_tried = n_tried;
     int64_t until_ms = lease->key.until_ms;
     if (result == KEY_PICKED) {
         key_lease_return(x->gateway->keys, &lease->key.lease);
@@ -306,26 +356,61 @@ static void tell(const struct exchange *x, enum blame blame, const struct key_co
     }
 }
 
-enum blame lease_settle(struct exchange *x, const struct attempt_evidence *evidence)
+// A key as the detector of correlated failures knows it.
+static uint64_t number_of(struct key_lease key)
 {
-    enum blame blame = blame_of(evidence);
-    if (!lease_is_out(x)) {
+    return (uint64_t)key.identity << 32 | key.slot;
+}
+
+static void pardon(struct exchange *x, const struct correlated_keys *others)
+{
+    int64_t now_ms = clock_wall_ms();
+    for (size_t i = 0; i < others->n; i++) {
+        struct key_lease key = {(uint32_t)others->keys[i], (uint32_t)(others->keys[i] >> 32)};
+        key_pardon(x->gateway->keys, key, x->lease->model, now_ms);
+    }
+}
+
+// Many keys that fail alike at once are not to blame. A lack of credit is each key's own.
+static enum blame check_correlation(struct exchange *x, struct key_lease key, enum blame blame, unsigned status)
+{
+    struct correlated_keys others;
+    if (!blame_may_be_shared(blame) || x->lease->only.identity ||
+        !correlation_failure(x->upstream->correlation, number_of(key), (uint32_t)blame << 16 | status, clock_wall_ms(),
+                             &others)) {
         return blame;
+    }
+    log_warn("keys", "endpoint %.*s: %zu keys were answered %u within %d s; that is not their fault",
+             SLICE_ARG(x->upstream->model->endpoint->name), others.n + 1, status, CORRELATION_WINDOW_MS / 1000);
+    pardon(x, &others);
+    return BLAME_ADDRESS;
+}
+
+struct verdict lease_settle(struct exchange *x, const struct attempt_evidence *evidence)
+{
+    struct verdict verdict = blame_judge(evidence, &exchange_config(x)->failure_rules);
+    if (!lease_is_out(x)) {
+        return verdict;
     }
     struct gateway *gateway = x->gateway;
     struct key_lease key = x->lease->key.lease;
     bool is_done = evidence->event == ATTEMPT_COMPLETE; // most are; no other key is looked for then
-    x->lease->consequence = key_apply(gateway->keys, key_selector_settings(gateway->selector), key, blame, evidence,
+    if (is_done) {
+        correlation_success(x->upstream->correlation, number_of(key), clock_wall_ms());
+    } else {
+        verdict.blame = check_correlation(x, key, verdict.blame, evidence->status);
+    }
+    x->lease->consequence = key_apply(gateway->keys, key_selector_settings(gateway->selector), key, &verdict, evidence,
                                       x->lease->model, clock_wall_ms(), is_done ? 0 : random_unit());
     if (x->lease->only.identity) {
-        key_apply_test(gateway->keys, key, evidence, true, clock_wall_ms());
+        key_apply_test(gateway->keys, key, &verdict, evidence, true, clock_wall_ms());
     }
-    tell(x, blame, &x->lease->consequence);
+    tell(x, verdict.blame, &x->lease->consequence);
     if (!is_done) {
-        note_tried(x, key);
+        note_tried(x, key, blame_wants_another_key(verdict.blame));
     }
     key_lease_return(gateway->keys, &x->lease->key.lease);
-    return blame;
+    return verdict;
 }
 
 static enum attempt_event event_at_end(const struct exchange *x, bool client_has_left)
@@ -336,7 +421,7 @@ static enum attempt_event event_at_end(const struct exchange *x, bool client_has
     if (!x->has_fault) {
         return ATTEMPT_COMPLETE;
     }
-    return x->upstream_status ? ATTEMPT_BROKE : ATTEMPT_NO_ANSWER;
+    return x->gate.is_open ? ATTEMPT_BROKE : ATTEMPT_NO_ANSWER;
 }
 
 static void warn_of_quota(const struct exchange *x, uint64_t tokens, int64_t now_ms)
@@ -350,8 +435,11 @@ static void warn_of_quota(const struct exchange *x, uint64_t tokens, int64_t now
     }
 }
 
-static void count_tokens(struct exchange *x)
+void lease_count_tokens(struct exchange *x)
 {
+    if (!lease_is_out(x)) {
+        return;
+    }
     struct usage usage = exchange_usage(x);
     uint64_t input = usage.input > 0 ? (uint64_t)usage.input : 0;
     uint64_t output = usage.output > 0 ? (uint64_t)usage.output : 0;
@@ -376,7 +464,7 @@ void lease_end(struct exchange *x, bool client_has_left)
     }
     struct attempt_evidence evidence = {
         .event = event_at_end(x, client_has_left), .status = x->upstream_status, .retry_after_ms = -1};
-    count_tokens(x);
+    lease_count_tokens(x);
     lease_settle(x, &evidence);
 }
 
@@ -412,9 +500,9 @@ void lease_note_answer(struct exchange *x, struct slice text)
     }
 }
 
-struct client_origin *lease_origin(struct exchange *x)
+const struct way *lease_way(struct exchange *x)
 {
     return lease_is_out(x) && x->lease->key.proxy
-               ? upstream_origin_through(x->routing, x->upstream, x->lease->key.proxy)
+               ? upstream_way_through(x->routing, x->upstream, x->lease->key.proxy)
                : NULL;
 }

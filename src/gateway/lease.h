@@ -15,8 +15,9 @@ struct lease {
     struct exchange *exchange;          // borrowed
     struct key_choice key;              // the last one; its lease has identity 0 while none is out
     struct key_consequence consequence; // of the last attempt that was settled
-    struct key_lease *tried;            // those that this request had already
+    struct key_lease *tried;            // those that this request had already; first those that were to blame
     size_t n_tried;
+    size_t n_blamed;
     size_t cap_tried;
     struct key_lease only;  // a test of this key; identity 0: no test
     struct key_lease owner; // of something in the request that only one account can read; identity 0: none
@@ -41,15 +42,28 @@ bool lease_is_test(struct exchange *x);
 enum lease_result lease_take(struct exchange *x);
 // Another key of the pool after a failed attempt; the one before has been settled. False: there is none.
 bool lease_take_another(struct exchange *x);
+// A key for the same way once more: another one where there is one, else one that was tried and is not to blame. What
+// is no key of the pool is still good. False: there is none, and the exchange goes its way without.
+bool lease_take_again(struct exchange *x);
+// A key if there is one now; else *until_ms_r says when there will be (0: never). Nothing else follows.
+bool lease_try(struct exchange *x, int64_t *until_ms_r);
+// Keys that were tried may be taken again: for another model, or later.
+void lease_begin_again(struct exchange *x);
+// The key goes back without having been used.
+void lease_return(struct exchange *x);
 // After the last attempt: in how many seconds a key will be eligible again; -1: one is, or none will be by itself.
 int64_t lease_wait_s(struct exchange *x);
 // What became of an attempt: whose fault it was, and what follows for the key. Returns the key.
-enum blame lease_settle(struct exchange *x, const struct attempt_evidence *evidence);
+struct verdict lease_settle(struct exchange *x, const struct attempt_evidence *evidence);
 static inline bool lease_is_out(const struct exchange *x)
 {
     return x->lease && x->lease->key.lease.identity;
 }
-// At the end of the exchange, whatever it was.
+// What the answer has cost so far is the key's.
+void lease_count_tokens(struct exchange *x);
+// At the end of the exchange, whatever it was; once more does no harm. A good answer ends it before its own end leaves,
+// so that a client who has all of it finds in the table what it did to the key: a test of a key looks there, from
+// another process.
 void lease_end(struct exchange *x, bool client_has_left);
 
 // The status of an answer: a token that is refused is not used for long.
@@ -57,4 +71,4 @@ void lease_note_status(struct exchange *x, unsigned status);
 // The body of a good answer, or the data of one of its events: what in it only this key can read again is remembered.
 void lease_note_answer(struct exchange *x, struct slice text);
 // The key's own way out; NULL: it has none.
-struct client_origin *lease_origin(struct exchange *x);
+const struct way *lease_way(struct exchange *x);

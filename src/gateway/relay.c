@@ -7,35 +7,17 @@
 #include "gateway/gateway_internal.h"
 #include "gateway/lease.h"
 
-enum { TAP_LIMIT = 64 * 1024, TAP_EVENT_MAX = SSE_EVENT_MAX_DEFAULT, UNPACKED_PIECE = 16 * 1024 };
+enum {
+    TAP_LIMIT = 64 * 1024,
+    TAP_EVENT_MAX = SSE_EVENT_MAX_DEFAULT,
+    EVENT_KEPT_MAX = 64 * 1024, // of an event that is not complete; more of it leaves before it can be checked
+    UNPACKED_PIECE = 16 * 1024,
+};
 
-// ---- heartbeats -----------------------------------------------------------------------------------------------------
-
-static void on_silence(struct timer *timer);
-
-static void watch_silence(struct exchange *x)
+// An event without its last blank line, or one larger than this, has partly left already: nothing may be put in.
+bool relay_may_put_in(struct exchange *x)
 {
-    uint32_t ms = exchange_config(x)->stream_keepalive_ms;
-    if (x->is_sse && ms) {
-        timer_start(&x->gateway->loop->timers, &x->heartbeat, ms, on_silence);
-    }
-}
-
-// Only between two events something may be put in. A translated stream begins with it if it has not begun.
-static bool may_put_in(struct exchange *x)
-{
-    return x->conversion ? conversion_begin_stream(x) : x->tap && sse_parser_is_between_events(&x->sse);
-}
-
-// Proxies and clients give up on a stream that says nothing for long.
-static void on_silence(struct timer *timer)
-{
-    struct exchange *x = CONTAINER_OF(timer, struct exchange, heartbeat);
-    struct slice heartbeat = dialect_heartbeat(x->route.dialect);
-    if (heartbeat.len && !x->is_paused && may_put_in(x)) {
-        server_write(x->ex, heartbeat, false);
-    }
-    watch_silence(x);
+    return x->conversion ? conversion_begin_stream(x) : x->tap && !x->is_event_out;
 }
 
 // ---- the head -------------------------------------------------------------------------------------------------------
@@ -121,9 +103,14 @@ static bool make_readable(struct exchange *x, const struct h1_response *resp)
 static void on_first_content_timeout(struct timer *timer)
 {
     struct exchange *x = CONTAINER_OF(timer, struct exchange, first_content);
-    x->outcome = "first_token_timeout";
     attempt_cancel(x);
-    exchange_fail(x, FAULT_UPSTREAM_TIMEOUT, SLICE("the upstream began no answer in time"));
+    x->outcome = "first_token_timeout";
+    failover_on_failure(x, &(struct attempt_failure){
+                               .event = ATTEMPT_NO_ANSWER,
+                               .was_silent = true,
+                               .fault = FAULT_UPSTREAM_TIMEOUT,
+                               .message = SLICE("the upstream began no answer in time"),
+                           });
 }
 
 static void start_reading(struct exchange *x)
@@ -145,18 +132,26 @@ static void attach_tap(struct exchange *x, const struct h1_response *resp)
     start_reading(x);
 }
 
-// False: the exchange is over.
+// The upstream has said something that no client can use. False, for the caller to return.
+static bool fail_protocol(struct exchange *x, struct slice message)
+{
+    attempt_cancel(x);
+    x->outcome = "protocol";
+    failover_on_failure(x, &(struct attempt_failure){
+                               .event = ATTEMPT_NO_ANSWER, .fault = FAULT_UPSTREAM_PROTOCOL, .message = message});
+    return false;
+}
+
+// False: this attempt is over.
 static bool convert(struct exchange *x, const struct h1_response *resp)
 {
     if (!make_readable(x, resp)) {
-        attempt_cancel(x);
-        exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has a coding that was not asked for"));
-        return false;
+        return fail_protocol(x, SLICE("the upstream's answer has a coding that was not asked for"));
     }
     x->is_sse = (x->is_sse || may_be_event_stream(x, resp)) && resp->status < 300;
     conversion_on_head(x, resp);
     start_reading(x);
-    watch_silence(x);
+    heartbeat_watch(x);
     return true;
 }
 
@@ -176,19 +171,8 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp)
     }
 }
 
-bool relay_begin(struct exchange *x, const struct h1_response *resp)
+static void start_response(struct exchange *x, const struct h1_response *resp)
 {
-    if (resp->status >= 300 && resp->status < 400) {
-        // Following it would take the credential to another place; passing it on would send the client there.
-        attempt_cancel(x);
-        exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream answered with a redirect"));
-        return false;
-    }
-    x->is_sse = is_event_stream(resp);
-    if (x->conversion) {
-        return convert(x, resp);
-    }
-    attach_tap(x, resp);
     struct buf headers = BUF_EMPTY;
     buf_reserve(&headers, 512);
     exchange_write_headers(x, &headers);
@@ -198,111 +182,362 @@ bool relay_begin(struct exchange *x, const struct h1_response *resp)
     }
     x->status = resp->status;
     // The head is made here and leaves with the first piece of the body. To a stream something may be added (a
-    // heartbeat, an error), so that its length is not known even if the upstream gave one.
+    // heartbeat, an error), or something left out, so that its length is not known even if the upstream gave one.
     server_start(x->ex, resp->status, buf_slice(&headers),
                  x->is_sse || x->inflater ? H1_NO_LENGTH : resp->content_length);
     buf_deinit(&headers);
-    watch_silence(x);
+}
+
+bool relay_begin(struct exchange *x, const struct h1_response *resp)
+{
+    x->is_sse = is_event_stream(resp);
+    x->is_close_delimited = resp->content_length == H1_NO_LENGTH && !resp->is_chunked;
+    if (resp->status < 300) {
+        gate_begin(x);
+    } else {
+        gate_open(x); // it has been decided about already
+    }
+    if (x->conversion) {
+        return convert(x, resp);
+    }
+    attach_tap(x, resp);
+    if (x->has_own_head && !x->is_sse) {
+        return fail_protocol(x, SLICE("the upstream's answer is no stream"));
+    }
+    if (!x->has_own_head) {
+        start_response(x, resp);
+    }
+    heartbeat_watch(x);
     return true;
 }
 
-// ---- the body -------------------------------------------------------------------------------------------------------
+// All of a good answer is here, and its end is about to leave.
+static void end_well(struct exchange *x)
+{
+    way_is_good(x);
+    lease_end(x, false);
+    gate_open(x);
+}
+
+// ---- the body: events -----------------------------------------------------------------------------------------------
+
+// One feed of events, on their way to the client. What is dropped splits it.
+struct passing {
+    struct exchange *x;
+    struct slice piece;
+    size_t sent; // up to here it has been passed on, or dropped
+    size_t at;   // the event under way begins here
+    int result;  // of the last write
+};
+
+// With the beginning that came before, if there is one.
+static int pass_on(struct exchange *x, struct slice bytes, bool last)
+{
+    struct buf all = x->event_tail;
+    if (all.len == 0) {
+        return bytes.len || last ? gate_write(x, bytes, last) : 0;
+    }
+    x->event_tail = BUF_EMPTY;
+    buf_append(&all, bytes);
+    int r = gate_write(x, buf_slice(&all), last);
+    buf_deinit(&all);
+    return r;
+}
+
+static void pass_until(struct passing *passing, size_t end)
+{
+    if (end > passing->sent) {
+        passing->result = pass_on(passing->x, slice_of(passing->piece.ptr + passing->sent, end - passing->sent), false);
+        passing->sent = end;
+    }
+}
+
+// Clients give up on an event that is no JSON, although those before and after it are good.
+static bool is_bad_event(struct slice data)
+{
+    static const struct json_options options = {.record_depth = 1};
+    struct arena scratch;
+    struct json_doc doc;
+    if (data.len == 0 || (data.ptr[0] != '{' && data.ptr[0] != '[')) {
+        return false;
+    }
+    arena_init(&scratch, 1024);
+    bool is_bad = json_parse(&doc, &scratch, data, &options) == JSON_E_SYNTAX;
+    arena_deinit(&scratch);
+    return is_bad;
+}
+
+static void drop_event(struct passing *passing, size_t end)
+{
+    if (passing->at == 0) {
+        buf_deinit(&passing->x->event_tail); // its beginning came before
+    } else {
+        pass_until(passing, passing->at);
+    }
+    passing->sent = end;
+}
+
+static void note_content(struct exchange *x, bool has_content)
+{
+    if (!x->first_ns && has_content) {
+        x->first_ns = clock_monotonic_ns();
+        timer_cancel(&x->first_content);
+        way_is_good(x);
+    }
+}
+
+static void read_event(struct exchange *x, const struct sse_event *event)
+{
+    usage_tap_event(x->tap, event->name, event->data);
+    lease_note_answer(x, event->data);
+    if (!x->gate.is_open && !x->told_error.ptr && usage_tap_has_error(x->tap)) {
+        x->told_error = arena_dup(exchange_arena(x), event->data);
+    }
+}
 
 static void on_event(void *arg, const struct sse_event *event)
 {
-    struct exchange *x = arg;
-    usage_tap_event(x->tap, event->name, event->data);
-    lease_note_answer(x, event->data);
-}
-
-// `is_all`: these bytes are the whole body.
-static void feed_tap(struct exchange *x, struct slice bytes, bool is_all)
-{
-    if (!x->tap) {
-        return;
-    }
-    int r = 0;
-    if (x->is_sse) {
-        r = sse_parser_feed(&x->sse, bytes, on_event, x);
-    } else if (is_all) {
-        usage_tap_answer(x->tap, bytes);
-        lease_note_answer(x, bytes);
+    struct passing *passing = arg;
+    struct exchange *x = passing->x;
+    x->gate.n_events++;
+    if (is_bad_event(event->data)) {
+        x->n_bad_events++;
+        if (!x->is_event_out) {
+            drop_event(passing, event->end);
+        }
     } else {
-        usage_tap_json(x->tap, bytes);
-        lease_note_answer(x, bytes);
+        read_event(x, event);
     }
-    if (r != 0) {
-        // An event larger than any that we read: the answer goes on unread.
-        usage_tap_free(x->tap);
-        x->tap = NULL;
-        timer_cancel(&x->first_content);
+    x->is_event_out = false;
+    passing->at = event->end;
+}
+
+// What is behind the last complete event waits for its end, so that it can still be dropped.
+static void keep_rest(struct passing *passing)
+{
+    struct exchange *x = passing->x;
+    if (sse_parser_is_between_events(&x->sse) || x->is_event_out) {
+        pass_until(passing, passing->piece.len);
         return;
     }
-    if (!x->first_ns && usage_tap_has_content(x->tap)) {
-        x->first_ns = clock_monotonic_ns();
-        timer_cancel(&x->first_content);
+    pass_until(passing, passing->at);
+    buf_append(&x->event_tail, slice_after(passing->piece, passing->at));
+    if (x->event_tail.len > EVENT_KEPT_MAX) {
+        passing->result = pass_on(x, SLICE_EMPTY, false);
+        x->is_event_out = true;
     }
 }
 
-// At the end of the answer: an event without its last blank line counts too. True when there was one.
-static bool finish_events(struct exchange *x)
+// Of an event larger than any that we read: the answer goes on unread.
+static int go_blind(struct exchange *x, struct slice piece)
 {
-    if (!x->is_sse || !x->tap || sse_parser_is_between_events(&x->sse)) {
-        return false;
+    usage_tap_free(x->tap);
+    x->tap = NULL;
+    timer_cancel(&x->first_content);
+    gate_open(x);
+    return pass_on(x, piece, false);
+}
+
+static int pass_events(struct exchange *x, struct slice piece)
+{
+    struct passing passing = {.x = x, .piece = piece};
+    if (!x->tap) {
+        return pass_on(x, piece, false);
     }
-    return sse_parser_finish(&x->sse, on_event, x) == 0;
+    if (sse_parser_feed(&x->sse, piece, on_event, &passing) != 0) {
+        return go_blind(x, slice_after(piece, passing.sent));
+    }
+    note_content(x, usage_tap_has_content(x->tap));
+    bool was_open = x->gate.is_open;
+    keep_rest(&passing);
+    if (!was_open && gate_consider(x, x->gate.held.len)) {
+        passing.result = gate_write(x, SLICE_EMPTY, false);
+    }
+    return passing.result;
+}
+
+void relay_flush(struct exchange *x)
+{
+    gate_open(x);
+    if (x->conversion) {
+        conversion_flush(x);
+    } else {
+        pass_on(x, SLICE_EMPTY, false);
+    }
+}
+
+// The answer told of its own failure before it said anything else. False: it is decided about.
+static bool check_told_error(struct exchange *x)
+{
+    if (!x->told_error.ptr || x->gate.is_open) {
+        return true;
+    }
+    return failover_on_told_error(x);
+}
+
+// An event without its last blank line counts too.
+static void finish_events(struct exchange *x)
+{
+    struct passing passing = {.x = x};
+    if (x->tap && !sse_parser_is_between_events(&x->sse) && sse_parser_finish(&x->sse, on_event, &passing) == 0) {
+        note_content(x, usage_tap_has_content(x->tap));
+    }
 }
 
 // Did the stream end before its own protocol says so?
 static bool is_cut(const struct exchange *x)
 {
-    return x->is_sse && x->tap && !usage_tap_is_complete(x->tap) && !usage_tap_has_error(x->tap);
+    return x->tap && !usage_tap_is_complete(x->tap) && !usage_tap_has_error(x->tap);
 }
 
-static void relay_last(struct exchange *x, struct slice piece)
+static void fail_cut(struct exchange *x)
 {
-    feed_tap(x, piece, x->n_body_bytes == piece.len);
-    bool is_within_event = finish_events(x);
-    if (!is_cut(x)) {
-        server_write(x->ex, piece, true);
+    attempt_cancel(x);
+    x->outcome = "truncated";
+    buf_deinit(&x->event_tail); // half an event is of no use
+    failover_on_failure(x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER,
+                                                     .fault = FAULT_UPSTREAM_TRUNCATED,
+                                                     .message = SLICE("the upstream's answer ended early")});
+}
+
+static void end_events(struct exchange *x)
+{
+    finish_events(x);
+    if (!check_told_error(x)) {
         return;
     }
-    x->outcome = "truncated";
-    if (piece.len) {
-        server_write(x->ex, piece, false); // else the head may not have left yet: then the failure has a status
+    if (is_cut(x)) {
+        fail_cut(x);
+        return;
     }
-    if (is_within_event) {
-        // So that the event which was cut does not swallow the one that tells of it.
-        server_write(x->ex, SLICE("\n\n"), false);
-    }
-    exchange_fail(x, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
+    end_well(x);
+    pass_on(x, SLICE_EMPTY, true);
 }
 
-// A piece of the answer, unpacked. False: the exchange is over, and gone.
-static bool relay_piece(struct exchange *x, struct slice piece, bool last)
+// False: the exchange, or this attempt, is over.
+static bool relay_events(struct exchange *x, struct slice piece, bool last)
 {
-    x->n_body_bytes += piece.len;
-    if (x->conversion) {
-        if (!conversion_on_piece(x, piece, last)) {
-            return false;
-        }
-        // What the upstream says may be nothing that the client is told of: then it hears silence all the same.
-        if (conversion_has_spoken(x)) {
-            watch_silence(x);
-        }
-        return true;
-    }
-    if (last) {
-        relay_last(x, piece);
-        return false;
-    }
-    // Out first, read afterwards: the tap delays nothing.
-    if (server_write(x->ex, piece, false) != 0 && !x->is_paused) {
+    if (pass_events(x, piece) != 0 && !x->is_paused && !last) {
         x->is_paused = true;
         client_call_pause(&x->call);
     }
-    feed_tap(x, piece, false);
-    watch_silence(x);
+    if (last) {
+        end_events(x);
+        return false;
+    }
+    heartbeat_watch(x);
+    return check_told_error(x);
+}
+
+// ---- the body: one JSON value ---------------------------------------------------------------------------------------
+
+static bool is_json(struct slice text)
+{
+    static const struct json_options options = {.record_depth = 1};
+    struct arena scratch;
+    struct json_doc doc;
+    arena_init(&scratch, 1024);
+    bool is = json_parse(&doc, &scratch, text, &options) == 0;
+    arena_deinit(&scratch);
+    return is;
+}
+
+// Nothing, or the page of a proxy on the way.
+static bool is_no_answer(struct slice whole)
+{
+    struct slice text = slice_trim(whole);
+    return text.len == 0 || *text.ptr == '<';
+}
+
+// The whole answer is there, and nothing of it has left.
+static void end_whole(struct exchange *x, struct slice whole, struct slice piece)
+{
+    if (x->tap && is_no_answer(whole)) {
+        fail_protocol(x, SLICE("the upstream's answer has nothing in it"));
+        return;
+    }
+    if (x->tap && x->is_close_delimited && !is_json(whole)) {
+        fail_cut(x);
+        return;
+    }
+    if (x->tap) {
+        usage_tap_answer(x->tap, whole);
+        lease_note_answer(x, whole);
+        note_content(x, true);
+    }
+    end_well(x);
+    gate_write(x, piece, true);
+}
+
+// Too much to be held: from here on it is read as it passes.
+static int release_json(struct exchange *x)
+{
+    if (x->tap) {
+        usage_tap_json(x->tap, buf_slice(&x->gate.held));
+        note_content(x, usage_tap_has_content(x->tap));
+    }
+    return gate_write(x, SLICE_EMPTY, false);
+}
+
+static void end_released(struct exchange *x, struct slice piece)
+{
+    if (x->tap && x->is_close_delimited && !usage_tap_is_complete(x->tap)) {
+        gate_write(x, piece, false);
+        fail_cut(x);
+        return;
+    }
+    end_well(x);
+    gate_write(x, piece, true);
+}
+
+// False: the exchange, or this attempt, is over.
+static bool relay_json(struct exchange *x, struct slice piece, bool last)
+{
+    struct gate *gate = &x->gate;
+    int r = 0;
+    if (!gate->is_open && last && gate->held.len == 0) {
+        end_whole(x, piece, piece);
+        return false;
+    }
+    if (!gate->is_open) {
+        buf_append(&gate->held, piece);
+        if (last) {
+            end_whole(x, buf_slice(&gate->held), SLICE_EMPTY);
+            return false;
+        }
+        r = gate_consider(x, gate->held.len) ? release_json(x) : 0;
+    } else {
+        if (x->tap) {
+            usage_tap_json(x->tap, piece);
+            lease_note_answer(x, piece);
+        }
+        if (last) {
+            end_released(x, piece);
+            return false;
+        }
+        r = gate_write(x, piece, false);
+    }
+    if (r != 0 && !x->is_paused) {
+        x->is_paused = true;
+        client_call_pause(&x->call);
+    }
+    return true;
+}
+
+// A piece of the answer, unpacked. False: the exchange, or this attempt, is over.
+static bool relay_piece(struct exchange *x, struct slice piece, bool last)
+{
+    x->n_body_bytes += piece.len;
+    if (!x->conversion) {
+        return x->is_sse ? relay_events(x, piece, last) : relay_json(x, piece, last);
+    }
+    if (!conversion_on_piece(x, piece, last)) {
+        return false;
+    }
+    // What the upstream says may be nothing that the client is told of: then it hears silence all the same.
+    if (conversion_has_spoken(x)) {
+        heartbeat_watch(x);
+    }
     return true;
 }
 
@@ -312,7 +547,8 @@ static void fail_unpacking(struct exchange *x, enum fault fault, struct slice te
 {
     attempt_cancel(x);
     x->outcome = fault == FAULT_UPSTREAM_TRUNCATED ? "truncated" : "protocol";
-    exchange_fail(x, fault, text);
+    failover_on_failure(
+        x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER, .fault = fault, .message = text});
 }
 
 // Unpacks and passes on as long as the client takes it; what is left waits. False: the exchange is over, and gone.
@@ -385,4 +621,8 @@ void relay_deinit(struct exchange *x)
     inflater_free(x->inflater);
     x->inflater = NULL;
     buf_deinit(&x->packed);
+    x->has_packed = false;
+    x->packed_is_last = false;
+    buf_deinit(&x->event_tail);
+    x->is_event_out = false;
 }

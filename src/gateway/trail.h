@@ -16,8 +16,8 @@ struct trail_entry {
     struct slice endpoint; // borrowed: its name; of something that lives as long as the request
     struct slice model;    // as it is sent upstream
     struct slice key;      // id; empty: no key of the pool
-    const char *outcome;   // "ok", "http_4xx", "connect", "first_token_timeout", …; "skipped", "waited"
-    const char *reason;    // blame_name(), "breaker", "cooling", …; NULL: none
+    const char *outcome;   // static: "ok", "http_4xx", "connect", "first_token_timeout", …; "skipped", "waited"
+    const char *reason;    // static: blame_name(), "breaker", "cooling", …; NULL: none
     unsigned status;       // of the upstream; 0: none
     uint32_t began_ms;     // since the request was complete
     uint32_t took_ms;
@@ -27,12 +27,18 @@ struct trail {
     struct trail_entry *entries; // arena
     uint32_t n;                  // at most TRAIL_MAX
     uint32_t cap;
-    uint32_t n_dropped;
+    uint32_t
+        n_dropped; // left out of the middle, behind the first half of `entries`: how it began and how it ended stay
 };
 
 void trail_add(struct trail *trail, struct arena *arena, const struct trail_entry *entry);
 // One line for people: "main/sim key_1: http_4xx 429 key_model 12 ms; waited 1000 ms; backup/sim2: ok 200 8 ms".
+// Control characters in names become '?'.
 void trail_write_line(const struct trail *trail, struct buf *out);
 // A compact JSON array: [{"endpoint":…,"model":…,"key":…,"outcome":…,"reason":…,"status":…,"began_ms":…,"took_ms":…}].
-// What is empty is left out. ASCII only, so that it may stand in a header.
+// What is empty is left out. Where entries were dropped, {"omitted":7} says how many. ASCII without control characters,
+// whatever is in the names, so that it may stand in a header.
 void trail_write_json(const struct trail *trail, struct buf *out);
+// The same in at most `max_bytes`: as many of the last and of the first entries as fit. Nothing is written where there
+// is no room for an empty array.
+void trail_write_header_json(const struct trail *trail, size_t max_bytes, struct buf *out);

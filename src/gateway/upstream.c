@@ -121,8 +121,24 @@ static struct slice auth_line_of(const struct config_endpoint *endpoint)
     return SLICE_EMPTY;
 }
 
-static struct client_origin *origin_of(struct http_client *client, const struct config_endpoint *endpoint,
-                                       const struct config_proxy *proxy)
+// What a routing is made with.
+struct parts {
+    struct http_client *client;
+    struct metrics *metrics;
+    struct health *health;
+};
+
+static struct breaker *find_breaker(const struct parts *parts, const char *kind, struct slice name, struct slice part)
+{
+    struct buf text = BUF_EMPTY;
+    buf_printf(&text, "%s %.*s %.*s", kind, SLICE_ARG(name), SLICE_ARG(part));
+    struct breaker *breaker = breaker_find(&parts->health->breakers, buf_slice(&text));
+    buf_deinit(&text);
+    return breaker;
+}
+
+static struct way way_of(const struct parts *parts, const struct config_endpoint *endpoint,
+                         const struct config_proxy *proxy)
 {
     struct http_origin origin = {.host = endpoint->host, .port = endpoint->port, .is_tls = endpoint->is_tls};
     if (proxy) {
@@ -130,30 +146,50 @@ static struct client_origin *origin_of(struct http_client *client, const struct 
         origin.proxy_port = proxy->port;
         origin.proxy_authorization = proxy->authorization;
     }
-    return http_client_origin(client, &origin);
+    return (struct way){
+        .origin = http_client_origin(parts->client, &origin),
+        .proxy_breaker = proxy ? find_breaker(parts, "proxy", proxy->name, SLICE_EMPTY) : NULL,
+    };
 }
 
-static void find_origins(struct routing *routing, struct upstream *upstream, struct http_client *client)
+static void find_ways(struct routing *routing, struct upstream *upstream, const struct parts *parts)
 {
     const struct config *config = routing->config;
     const struct config_endpoint *endpoint = upstream->model->endpoint;
     bool takes_turns = !endpoint->proxy && config->n_proxies;
     upstream->through = arena_alloc(&routing->arena, (config->n_proxies + 1) * sizeof(*upstream->through));
     for (size_t i = 0; i < config->n_proxies; i++) {
-        upstream->through[i] = origin_of(client, endpoint, &config->proxies[i]);
+        upstream->through[i] = way_of(parts, endpoint, &config->proxies[i]);
     }
     if (takes_turns) {
-        upstream->origins = upstream->through;
-        upstream->n_origins = config->n_proxies;
+        upstream->ways = upstream->through;
+        upstream->n_ways = config->n_proxies;
         return;
     }
-    upstream->n_origins = 1;
-    upstream->origins = arena_alloc(&routing->arena, sizeof(*upstream->origins));
-    upstream->origins[0] = origin_of(client, endpoint, endpoint->proxy);
+    upstream->n_ways = 1;
+    upstream->ways = arena_alloc(&routing->arena, sizeof(*upstream->ways));
+    upstream->ways[0] = way_of(parts, endpoint, endpoint->proxy);
+}
+
+static void find_health(struct upstream *upstream, const struct parts *parts)
+{
+    const struct config_endpoint *endpoint = upstream->model->endpoint;
+    upstream->breaker = find_breaker(parts, "model", endpoint->name, upstream->model->id);
+    upstream->endpoint_breaker = find_breaker(parts, "endpoint", endpoint->name, SLICE_EMPTY);
+    upstream->correlation = correlation_find(&parts->health->correlations, endpoint->name);
+}
+
+static void find_fallbacks(struct routing *routing, struct upstream *upstream)
+{
+    const struct config_model *model = upstream->model;
+    upstream->fallbacks = arena_alloc(&routing->arena, (model->n_fallbacks + 1) * sizeof(*upstream->fallbacks));
+    for (size_t i = 0; i < model->n_fallbacks; i++) {
+        upstream->fallbacks[i] = &routing->upstreams[model->fallbacks[i] - routing->config->models];
+    }
 }
 
 static void init_upstream(struct routing *routing, struct upstream *upstream, const struct config_model *model,
-                          struct http_client *client)
+                          const struct parts *parts)
 {
     const struct config_endpoint *endpoint = model->endpoint;
     struct buf head = BUF_EMPTY;
@@ -168,32 +204,34 @@ static void init_upstream(struct routing *routing, struct upstream *upstream, co
     upstream->fixed_head = arena_dup(&routing->arena, buf_slice(&head));
     buf_deinit(&head);
     upstream->auth_line = auth_line_of(endpoint);
-    find_origins(routing, upstream, client);
+    find_ways(routing, upstream, parts);
+    find_health(upstream, parts);
+    find_fallbacks(routing, upstream);
+    upstream->series = metrics_model(parts->metrics, upstream->model->id);
+    upstream->endpoint_series = metrics_endpoint(parts->metrics, upstream->model->endpoint->name);
 }
 
-struct client_origin *upstream_origin_through(const struct routing *routing, const struct upstream *upstream,
-                                              uint64_t proxy)
+const struct way *upstream_way_through(const struct routing *routing, const struct upstream *upstream, uint64_t proxy)
 {
     for (size_t i = 0; i < routing->config->n_proxies; i++) {
         if (key_proxy_tag(routing->config->proxies[i].name) == proxy) {
-            return upstream->through[i];
+            return &upstream->through[i];
         }
     }
     return NULL;
 }
 
-struct routing *routing_new(struct config *config, struct http_client *client, struct metrics *metrics)
+struct routing *routing_new(struct config *config, struct http_client *client, struct metrics *metrics,
+                            struct health *health)
 {
+    struct parts parts = {client, metrics, health};
     struct routing *routing = mem_zalloc(sizeof(*routing));
     routing->config = config_ref(config);
     routing->n_refs = 1;
     arena_init(&routing->arena, 4096);
     routing->upstreams = arena_zalloc(&routing->arena, (config->n_models + 1) * sizeof(*routing->upstreams));
     for (size_t i = 0; i < config->n_models; i++) {
-        struct upstream *upstream = &routing->upstreams[i];
-        init_upstream(routing, upstream, &config->models[i], client);
-        upstream->series = metrics_model(metrics, upstream->model->id);
-        upstream->endpoint_series = metrics_endpoint(metrics, upstream->model->endpoint->name);
+        init_upstream(routing, &routing->upstreams[i], &config->models[i], &parts);
     }
     return routing;
 }

@@ -9,17 +9,28 @@
 #include "config/config.h"
 #include "dialect/dialect.h"
 #include "gateway/metrics.h"
+#include "health/health.h"
 #include "http/client.h"
 #include "http/header_name.h"
 
-// One model's way to its provider.
+// How to get to an endpoint.
+struct way {
+    struct client_origin *origin;
+    struct breaker *proxy_breaker; // NULL: it leads through no proxy
+};
+
+// One model and where it is served.
 struct upstream {
     const struct config_model *model;
-    enum dialect dialect;           // that it speaks
-    struct client_origin **through; // one for each proxy of the configuration, whatever the endpoint's own way is
-    struct client_origin **origins; // one without proxies, else one for each proxy, used in turn
-    size_t n_origins;
-    size_t next_origin;
+    enum dialect dialect; // that it speaks
+    struct way *through;  // one for each proxy of the configuration, whatever the endpoint's own way is
+    struct way *ways;     // one without proxies, else one for each proxy, used in turn
+    size_t n_ways;
+    size_t next_way;
+    struct breaker *breaker;          // of this model at its endpoint: it may be overloaded while others are not
+    struct breaker *endpoint_breaker; // of the endpoint as a whole: it is not reached
+    struct correlation *correlation;  // of the endpoint
+    struct upstream **fallbacks;      // n_fallbacks of the model
     struct slice fixed_head; // header lines that are the same for all requests
     struct slice auth_line;  // "authorization: Bearer " and the like; empty: the endpoint's headers set or remove it
     uint64_t overridden;     // bit for each header_name that the endpoint's configuration sets or removes
@@ -36,7 +47,8 @@ struct routing {
     struct upstream *upstreams; // of config->models, in the same order
 };
 
-struct routing *routing_new(struct config *config, struct http_client *client, struct metrics *metrics);
+struct routing *routing_new(struct config *config, struct http_client *client, struct metrics *metrics,
+                            struct health *health);
 struct routing *routing_ref(struct routing *routing);
 void routing_unref(struct routing *routing);
 
@@ -44,8 +56,7 @@ void routing_unref(struct routing *routing);
 struct upstream *routing_find(const struct routing *routing, struct slice model);
 
 // The way to the endpoint through the proxy with that tag (keys/key_table.h); NULL: there is no such proxy.
-struct client_origin *upstream_origin_through(const struct routing *routing, const struct upstream *upstream,
-                                              uint64_t proxy);
+const struct way *upstream_way_through(const struct routing *routing, const struct upstream *upstream, uint64_t proxy);
 
 // Does the endpoint's configuration set or remove this header? For names that header_name.h knows, upstream_overrides()
 // says the same at once.

@@ -165,6 +165,19 @@ static void a_header_of_the_configuration_is_not_joined_by_the_clients(void **st
     assert_false(has_text(head, "theirs"));
 }
 
+// Also the one of them that the gateway itself reads.
+static void what_a_client_says_of_itself_travels(void **state)
+{
+    struct fixture *f = *state;
+    start(f, NULL);
+    ask(f, "/v1/messages", KEY "X-Claude-Code-Session-Id: s-1\r\nX-Claude-Code-Other: o\r\nsession_id: s-2\r\n",
+        "{\"model\":\"claude\"}");
+    struct slice head = take_request(f);
+    assert_true(has_text(head, "X-Claude-Code-Session-Id: s-1\r\n"));
+    assert_true(has_text(head, "X-Claude-Code-Other: o\r\n"));
+    assert_false(has_text(head, "s-2"));
+}
+
 static void the_path_decides_whether_gemini_streams(void **state)
 {
     struct fixture *f = *state;
@@ -508,6 +521,7 @@ int main(void)
         TEST(a_key_in_the_query_injects_no_header),
         TEST(no_spelling_of_the_key_parameter_travels),
         TEST(a_header_of_the_configuration_is_not_joined_by_the_clients),
+        TEST(what_a_client_says_of_itself_travels),
         TEST(the_path_decides_whether_gemini_streams),
         TEST(every_refusal_carries_a_request_id),
         TEST(a_cut_stream_of_known_length_still_gets_its_error_event),

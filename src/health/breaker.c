@@ -6,13 +6,17 @@
 #include <assert.h>
 #include <stdatomic.h>
 
-#include "base/fnv.h"
+#include "health/shared_names.h"
 
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock in shared memory would be held for ever by who dies with it");
 
 struct breaker {
-    _Atomic uint64_t name;  // its hash; 0: nobody's
     _Atomic uint64_t state; // 0: closed, and nothing has failed
+};
+
+struct shared_breakers {
+    _Atomic uint64_t names[BREAKERS_MAX];
+    struct breaker breakers[BREAKERS_MAX];
 };
 
 enum phase {
@@ -195,9 +199,9 @@ void breaker_rest(struct breaker *breaker, int64_t now_ms, int64_t until_ms)
 
 int breaker_table_create(struct breaker_table *table)
 {
-    int r = shm_region_create(&table->_region, sizeof(struct breaker) * BREAKERS_MAX);
+    int r = shm_region_create(&table->_region, sizeof(*table->_shared));
     if (r == 0) {
-        table->_breakers = table->_region.base;
+        table->_shared = table->_region.base;
     }
     return r;
 }
@@ -205,28 +209,10 @@ int breaker_table_create(struct breaker_table *table)
 void breaker_table_close(struct breaker_table *table)
 {
     shm_region_close(&table->_region);
-    table->_breakers = NULL;
-}
-
-// Whether it has that name now, which nobody can take from it.
-static bool is_or_becomes(struct breaker *breaker, uint64_t name)
-{
-    uint64_t found = atomic_load_explicit(&breaker->name, memory_order_relaxed);
-    if (found == 0 && atomic_compare_exchange_strong(&breaker->name, &found, name)) {
-        return true;
-    }
-    return found == name;
+    table->_shared = NULL;
 }
 
 struct breaker *breaker_find(struct breaker_table *table, struct slice name)
 {
-    uint64_t hash = fnv_add(FNV_START, name);
-    hash += hash == 0; // which means nobody
-    for (size_t i = 0; i < BREAKERS_MAX; i++) {
-        struct breaker *breaker = &table->_breakers[(hash + i) % BREAKERS_MAX];
-        if (is_or_becomes(breaker, hash)) {
-            return breaker;
-        }
-    }
-    return &table->_breakers[hash % BREAKERS_MAX];
+    return &table->_shared->breakers[shared_names_find(table->_shared->names, BREAKERS_MAX, name)];
 }

@@ -31,7 +31,7 @@ struct breaker; // in shared memory
 
 struct breaker_table {
     struct shm_region _region;
-    struct breaker *_breakers;
+    struct shared_breakers *_shared; // in the region
 };
 
 // 0 or a negative errno code.

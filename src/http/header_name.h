@@ -31,6 +31,8 @@
     X(PROXY_CONNECTION, "proxy-connection")                                                                            \
     X(RETRY_AFTER, "retry-after")                                                                                      \
     X(SERVER, "server")                                                                                                \
+    X(SESSION_DASH_ID, "session-id")                                                                                   \
+    X(SESSION_UNDERSCORE_ID, "session_id")                                                                             \
     X(SET_COOKIE, "set-cookie")                                                                                        \
     X(TE, "te")                                                                                                        \
     X(TRACEPARENT, "traceparent")                                                                                      \
@@ -42,12 +44,14 @@
     X(X_ADMIN_KEY, "x-admin-key")                                                                                      \
     X(X_API_KEY, "x-api-key")                                                                                          \
     X(X_ASSISTANT_MESSAGE_ID, "x-assistant-message-id")                                                                \
+    X(X_CLAUDE_CODE_SESSION_ID, "x-claude-code-session-id")                                                            \
     X(X_DROID2API_EXPLAIN, "x-droid2api-explain")                                                                      \
     X(X_DROID2API_KEY_TEST, "x-droid2api-key-test")                                                                    \
     X(X_FORWARDED_FOR, "x-forwarded-for")                                                                              \
     X(X_GOOG_API_CLIENT, "x-goog-api-client")                                                                          \
     X(X_GOOG_API_KEY, "x-goog-api-key")                                                                                \
     X(X_REQUEST_ID, "x-request-id")                                                                                    \
+    X(X_SESSION_AFFINITY, "x-session-affinity")                                                                        \
     X(X_SESSION_ID, "x-session-id")
 
 enum header_name {

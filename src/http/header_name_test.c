@@ -30,6 +30,16 @@ static void finds_every_name_in_any_case(void **state)
     }
 }
 
+static enum header_name search(struct slice name)
+{
+    for (int id = HEADER_OTHER + 1; id < HEADER_NAME_COUNT; id++) {
+        if (slice_eq_nocase(name, header_name_text((enum header_name)id))) {
+            return (enum header_name)id;
+        }
+    }
+    return HEADER_OTHER;
+}
+
 // Every other byte in any place makes it another name: also those that differ by the bit of the case only.
 static void tells_similar_names_apart(void **state)
 {
@@ -40,9 +50,7 @@ static void tells_similar_names_apart(void **state)
         for (size_t i = 0; i < text.len; i++) {
             for (int c = 0; c < 256; c++) {
                 name[i] = (char)c;
-                enum header_name expected =
-                    slice_eq_nocase(slice_of(name, text.len), text) ? (enum header_name)id : HEADER_OTHER;
-                assert_int_equal(header_name_of(slice_of(name, text.len)), expected);
+                assert_int_equal(header_name_of(slice_of(name, text.len)), search(slice_of(name, text.len)));
             }
             name[i] = text.ptr[i];
         }

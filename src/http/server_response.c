@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "http/server_internal.h"
 
 enum { HEAD_RESERVE = 256 };
@@ -102,13 +103,12 @@ static struct iovec iovec_of(struct slice s)
 
 static size_t write_chunk_size(char *out, size_t len)
 {
-    static const char hex[] = "0123456789abcdef";
     size_t n_digits = 1;
     while (n_digits < 16 && len >> (4 * n_digits)) {
         n_digits++;
     }
     for (size_t i = 0; i < n_digits; i++) {
-        out[i] = hex[(len >> (4 * (n_digits - 1 - i))) & 15];
+        out[i] = HEX_DIGITS[(len >> (4 * (n_digits - 1 - i))) & 15];
     }
     memcpy(out + n_digits, "\r\n", 2);
     return n_digits + 2;

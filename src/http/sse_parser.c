@@ -12,6 +12,7 @@ static const char bom[3] = {'\xef', '\xbb', '\xbf'};
 // One feed: where it reads, and the event under way, whose slices are of the fed bytes, of _line, _data or _name.
 struct feed {
     struct sse_parser *parser;
+    const char *start;
     const char *at;
     const char *end;
     struct sse_event event;
@@ -93,6 +94,8 @@ static void end_event(struct feed *feed)
     feed->event = (struct sse_event){0};
     feed->parser->_pending = SSE_PENDING_NOTHING;
     if (pending != SSE_PENDING_NOTHING) {
+        bool is_within_crlf = feed->parser->_after_cr && feed->at < feed->end && *feed->at == '\n';
+        event.end = (size_t)(feed->at - feed->start) + is_within_crlf;
         feed->on_event(feed->arg, &event);
     }
 }
@@ -247,6 +250,7 @@ static struct feed begin(struct sse_parser *parser, struct slice bytes, sse_even
 {
     return (struct feed){
         .parser = parser,
+        .start = bytes.ptr,
         .at = bytes.ptr,
         .end = bytes.ptr + bytes.len,
         .event = {.name = buf_slice(&parser->_name), .data = buf_slice(&parser->_data)},

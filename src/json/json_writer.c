@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hex.h"
 #include "json/json_scan.h"
 #include "json/utf8.h"
 
@@ -205,7 +206,6 @@ void json_member_bool(struct json_writer *w, struct slice name, bool value)
 
 static void escape_byte(struct buf *out, unsigned char c)
 {
-    static const char hex[] = "0123456789abcdef";
     static const char short_forms[0x20] = {
         ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
     };
@@ -214,7 +214,8 @@ static void escape_byte(struct buf *out, unsigned char c)
         char bytes[2] = {'\\', short_form};
         buf_append(out, slice_of(bytes, sizeof(bytes)));
     } else {
-        char bytes[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+        char bytes[6] = {'\\', 'u', '0', '0'};
+        hex_write_bytes(bytes + 4, &c, 1);
         buf_append(out, slice_of(bytes, sizeof(bytes)));
     }
 }

@@ -18,17 +18,6 @@ const struct key_algorithm *key_algorithm_of(enum key_algorithm_id id)
     return algorithms[id < KEY_ALGORITHM_COUNT ? id : KEY_ROUND_ROBIN];
 }
 
-bool key_algorithm_from_name(struct slice name, enum key_algorithm_id *id_r)
-{
-    for (int id = 0; id < KEY_ALGORITHM_COUNT; id++) {
-        if (slice_eq(algorithms[id]->name, name)) {
-            *id_r = (enum key_algorithm_id)id;
-            return true;
-        }
-    }
-    return false;
-}
-
 double key_success_rate(const struct key_slot *slot)
 {
     uint64_t total = atomic_load_explicit(&slot->total_requests, memory_order_relaxed);

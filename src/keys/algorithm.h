@@ -35,8 +35,6 @@ struct key_algorithm {
 };
 
 const struct key_algorithm *key_algorithm_of(enum key_algorithm_id id);
-// False: there is none of that name.
-bool key_algorithm_from_name(struct slice name, enum key_algorithm_id *id_r);
 
 // From 0 to 1; a key without any request is trusted: 1.
 double key_success_rate(const struct key_slot *slot);

@@ -1,403 +1,120 @@
 // SPDX-License-Identifier: MIT
-// A table of rules, from the particular to the general: the first whose status and theme fit decides. Themes are sets
-// of phrases, as providers write them.
-//
-// What a text says counts only as far as it is the provider who speaks. A 400 often quotes the request, so whoever
-// writes a request could make it say anything, and have keys banned for it: there a phrase counts only where the error
-// begins to speak, at the start of the text or of a member like "message". Statuses that are about access come before
-// anybody has looked at the request; there it counts anywhere.
+// A table of rules, from the particular to the general: the first whose status and theme fit decides.
 #include "keys/blame.h"
 
 #include <stddef.h>
 
+#include "keys/blame_rules.h"
+#include "keys/error_theme.h"
+
 #define N_OF(array) (sizeof(array) / sizeof(*(array)))
-
-enum { TEXT_MAX = 4096 };
-
-// ---- themes
-
-enum theme {
-    ANYTHING,
-    PAGE,     // HTML or XML: whoever wrote it, it was not the API
-    ADDRESS,  // where the request came from
-    CONTENT,  // what the client sent
-    WINDOW,   // a quota that comes back by itself, in hours or a day
-    RATE,     // Google says of a rate what others say of a lack of money
-    CREDIT,   // money, or a quota that somebody has to raise
-    NO_MODEL, // what this key may not use
-    REFUSED,  // the key, or the account behind it
-};
-
-// All in lower case. Some are there with and without their first words: where a phrase has to begin what is said.
-static const struct slice ADDRESS_PHRASES[] = {
-    SLICE_INIT("unsupported_country"),
-    SLICE_INIT("country, region"),
-    SLICE_INIT("unsupported countr"),
-    SLICE_INIT("unsupported region"),
-    SLICE_INIT("user location is not supported"),
-    SLICE_INIT("not available in your country"),
-    SLICE_INIT("not available in your region"),
-    SLICE_INIT("not supported in your country"),
-    SLICE_INIT("not supported in your region"),
-    SLICE_INIT("your country is not supported"),
-    SLICE_INIT("your region is not supported"),
-    SLICE_INIT("ip address"),
-    SLICE_INIT("ip_address"),
-    SLICE_INIT("ip_not_"),
-    SLICE_INIT("ip not "),
-    SLICE_INIT("your ip "),
-    SLICE_INIT("your ip:"),
-    SLICE_INIT("this ip "),
-    SLICE_INIT("client ip"),
-    SLICE_INIT("cloudflare"),
-    SLICE_INIT("waf block"),
-    SLICE_INIT("unusual traffic"),
-    SLICE_INIT("unusual activity from your"),
-    SLICE_INIT("automated queries"),
-    SLICE_INIT("captcha"),
-};
-
-static const struct slice CONTENT_PHRASES[] = {
-    SLICE_INIT("flagged"),
-    SLICE_INIT("moderation"),
-    SLICE_INIT("content policy"),
-    SLICE_INIT("content_policy"),
-    SLICE_INIT("content_filter"),
-    SLICE_INIT("safety system"),
-    SLICE_INIT("or it may not exist"), // Google, of a file or a cache: another project's, or long gone
-    SLICE_INIT("cachedcontent not found"),
-};
-
-static const struct slice WINDOW_PHRASES[] = {
-    SLICE_INIT("limit will reset"),
-    SLICE_INIT("limit resets"),
-    SLICE_INIT("limit reset at"),
-    SLICE_INIT("resets at"),
-    SLICE_INIT("resets_at"),
-    SLICE_INIT("resets_in_seconds"),
-    SLICE_INIT("usage limit reached|"), // and a time
-    SLICE_INIT("hour usage limit"),
-    SLICE_INIT("小时的使用上限"), // "usage limit of … hours"
-    SLICE_INIT("\"1308\""),       // the same as a code
-};
-
-static const struct slice RATE_PHRASES[] = {
-    SLICE_INIT("resource_exhausted"),
-    SLICE_INIT("resource has been exhausted"),
-    SLICE_INIT("googleapis.com"),
-    SLICE_INIT("ai.google.dev"),
-};
-
-// Of those that match RATE: a quota of a day.
-static const struct slice DAY_PHRASES[] = {
-    SLICE_INIT("perday"),
-    SLICE_INIT("per_day"),
-    SLICE_INIT("per day"),
-    SLICE_INIT("limit: 0"),
-};
-
-// Of those that match RATE: each model has a quota of its own.
-static const struct slice PER_MODEL_PHRASES[] = {
-    SLICE_INIT("permodel"), SLICE_INIT("per_model"), SLICE_INIT("per_base_model"),
-    SLICE_INIT("model: "),  SLICE_INIT("\"model\""),
-};
-
-// Of those that match RATE: money after all.
-static const struct slice FUNDS_PHRASES[] = {
-    SLICE_INIT("credits_balance"),
-    SLICE_INIT("credits are depleted"),
-    SLICE_INIT("spending cap"),
-    SLICE_INIT("billing account"),
-};
-
-static const struct slice CREDIT_PHRASES[] = {
-    SLICE_INIT("insufficient_quota"),
-    SLICE_INIT("insufficient quota"),
-    SLICE_INIT("you exceeded your current quota"),
-    SLICE_INIT("your credit balance is too low"),
-    SLICE_INIT("credit balance is too low"),
-    SLICE_INIT("billing_hard_limit"),
-    SLICE_INIT("billing hard limit"),
-    SLICE_INIT("billing_not_active"),
-    SLICE_INIT("your account is not active"),
-    SLICE_INIT("billing_error"),
-    SLICE_INIT("insufficient balance"),
-    SLICE_INIT("insufficient_balance"),
-    SLICE_INIT("insufficient credit"),
-    SLICE_INIT("insufficient_credit"),
-    SLICE_INIT("insufficient funds"),
-    SLICE_INIT("not enough credit"),
-    SLICE_INIT("out of credit"),
-    SLICE_INIT("no credits"),
-    SLICE_INIT("credits exhausted"),
-    SLICE_INIT("credits have been exhausted"),
-    SLICE_INIT("credits are depleted"),
-    SLICE_INIT("this request requires more credits"),
-    SLICE_INIT("payment required"),
-    SLICE_INIT("payment_required"),
-    SLICE_INIT("you have reached your specified api usage limits"),
-    SLICE_INIT("specified api usage limit"),
-    SLICE_INIT("usage limit"),
-    SLICE_INIT("usage_limit"),
-    SLICE_INIT("monthly limit"),
-    SLICE_INIT("monthly quota"),
-    SLICE_INIT("spending cap"),
-    SLICE_INIT("spending limit"),
-    SLICE_INIT("spend limit"),
-    SLICE_INIT("quota exhausted"),
-    SLICE_INIT("quota_exhausted"),
-    SLICE_INIT("quota is exhausted"),
-    SLICE_INIT("out of tokens"),
-    SLICE_INIT("reload your tokens"),
-    SLICE_INIT("no active subscription"),
-    SLICE_INIT("subscription has expired"),
-    SLICE_INIT("subscription expired"),
-    SLICE_INIT("余额不足"), // "balance insufficient"
-    SLICE_INIT("\\u4f59\\u989d\\u4e0d\\u8db3"),
-    SLICE_INIT("额度不足"), // "quota insufficient"
-    SLICE_INIT("额度已用尽"),
-    SLICE_INIT("欠费"), // "in arrears"
-};
-
-static const struct slice NO_MODEL_PHRASES[] = {
-    SLICE_INIT("access to model"),     SLICE_INIT("access to the model"),    SLICE_INIT("access to this model"),
-    SLICE_INIT("use this model"),      SLICE_INIT("use the model"),          SLICE_INIT("model_not_found"),
-    SLICE_INIT("model_not_available"), SLICE_INIT("model is not available"), SLICE_INIT("must be verified"),
-};
-
-static const struct slice REFUSED_PHRASES[] = {
-    SLICE_INIT("api key"),
-    SLICE_INIT("api_key"),
-    SLICE_INIT("apikey"),
-    SLICE_INIT("invalid api key"),
-    SLICE_INIT("invalid_api_key"),
-    SLICE_INIT("incorrect api key"),
-    SLICE_INIT("invalid x-api-key"),
-    SLICE_INIT("your api key"),
-    SLICE_INIT("the api key"),
-    SLICE_INIT("the provided api key"),
-    SLICE_INIT("access token"),
-    SLICE_INIT("access_token"),
-    SLICE_INIT("oauth token"),
-    SLICE_INIT("oauth authentication"),
-    SLICE_INIT("oauth access token"),
-    SLICE_INIT("invalid token"),
-    SLICE_INIT("invalid_token"),
-    SLICE_INIT("token has expired"),
-    SLICE_INIT("token expired"),
-    SLICE_INIT("credential"),
-    SLICE_INIT("authentication_error"),
-    SLICE_INIT("unauthenticated"),
-    SLICE_INIT("unauthorized"),
-    SLICE_INIT("permission_error"),
-    SLICE_INIT("permission_denied"),
-    SLICE_INIT("this organization has been disabled"),
-    SLICE_INIT("organization has been"),
-    SLICE_INIT("organization is disabled"),
-    SLICE_INIT("account_deactivated"),
-    SLICE_INIT("deactivated account"),
-    SLICE_INIT("your account has been"),
-    SLICE_INIT("account has been"),
-    SLICE_INIT("account is disabled"),
-    SLICE_INIT("account is suspended"),
-    SLICE_INIT("your access was terminated"),
-    SLICE_INIT("access was terminated"),
-    SLICE_INIT("consumer_suspended"),
-    SLICE_INIT("has been suspended"),
-};
-
-// ---- reading a text
-
-struct reading {
-    struct slice text; // in lower case, its first TEXT_MAX bytes
-    bool is_quoting;   // parts of the request may be in it
-};
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static struct slice trim_end(struct slice s)
-{
-    while (s.len && is_space(s.ptr[s.len - 1])) {
-        s.len--;
-    }
-    return s;
-}
-
-// Does a value that the provider wrote begin behind `before`?
-static bool is_opening(struct slice before)
-{
-    static const struct slice SPEAKERS[] = {
-        SLICE_INIT("\"message\""), SLICE_INIT("\"error\""),  SLICE_INIT("\"code\""),
-        SLICE_INIT("\"type\""),    SLICE_INIT("\"detail\""), SLICE_INIT("\"title\""),
-        SLICE_INIT("\"reason\""),  SLICE_INIT("\"status\""), SLICE_INIT("\"msg\""),
-    };
-    before = trim_end(before);
-    if (before.len == 0) {
-        return true;
-    }
-    if (before.ptr[before.len - 1] != '"') {
-        return false;
-    }
-    before = trim_end(slice_of(before.ptr, before.len - 1));
-    if (before.len == 0 || before.ptr[before.len - 1] != ':') {
-        return before.len == 0;
-    }
-    before = trim_end(slice_of(before.ptr, before.len - 1));
-    for (size_t i = 0; i < N_OF(SPEAKERS); i++) {
-        if (slice_ends_with(before, SPEAKERS[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool says(const struct reading *reading, struct slice phrase)
-{
-    size_t from = 0;
-    for (;;) {
-        size_t at = slice_find(slice_after(reading->text, from), phrase);
-        if (at == SLICE_NOT_FOUND) {
-            return false;
-        }
-        if (!reading->is_quoting || is_opening(slice_of(reading->text.ptr, from + at))) {
-            return true;
-        }
-        from += at + 1;
-    }
-}
-
-static bool says_any(const struct reading *reading, const struct slice *phrases, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (says(reading, phrases[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-#define SAYS(reading, phrases) says_any(reading, phrases, N_OF(phrases))
-
-static bool is_page(struct slice text)
-{
-    text = slice_starts_with(text, SLICE("\xEF\xBB\xBF")) ? slice_after(text, 3) : text;
-    while (text.len && is_space(*text.ptr)) {
-        text = slice_after(text, 1);
-    }
-    return text.len && *text.ptr == '<';
-}
-
-// A quota of each model, or of a minute. One of the whole project for a day is as good as no credit.
-static bool is_rate(const struct reading *reading)
-{
-    return SAYS(reading, RATE_PHRASES) && !SAYS(reading, FUNDS_PHRASES) &&
-           (SAYS(reading, PER_MODEL_PHRASES) || !SAYS(reading, DAY_PHRASES));
-}
-
-static bool is_credit(const struct reading *reading)
-{
-    return SAYS(reading, CREDIT_PHRASES) || (SAYS(reading, RATE_PHRASES) && !is_rate(reading));
-}
-
-static bool is_about(const struct reading *reading, enum theme theme)
-{
-    switch (theme) {
-    case ANYTHING: return true;
-    case PAGE: return is_page(reading->text);
-    case ADDRESS: return SAYS(reading, ADDRESS_PHRASES);
-    case CONTENT: return SAYS(reading, CONTENT_PHRASES);
-    case WINDOW: return SAYS(reading, WINDOW_PHRASES);
-    case RATE: return is_rate(reading);
-    case CREDIT: return is_credit(reading);
-    case NO_MODEL: return SAYS(reading, NO_MODEL_PHRASES);
-    case REFUSED: return SAYS(reading, REFUSED_PHRASES);
-    }
-    return false;
-}
-
-static bool is_about_access(unsigned status)
-{
-    return status == 401 || status == 402 || status == 403 || status == 429;
-}
-
-// `low` has TEXT_MAX bytes, which the reading borrows.
-static struct reading read_text(const struct attempt_evidence *evidence, char *low)
-{
-    size_t len = evidence->text.len < TEXT_MAX ? evidence->text.len : TEXT_MAX;
-    for (size_t i = 0; i < len; i++) {
-        char c = evidence->text.ptr[i];
-        low[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-    }
-    return (struct reading){slice_of(low, len), !is_about_access(evidence->status)};
-}
-
-// ---- rules
 
 struct rule {
     unsigned first; // status
     unsigned last;
-    enum theme theme;
+    enum error_theme theme;
     enum blame blame;
 };
 
 static const struct rule RULES[] = {
-    {200, 299, ANYTHING, BLAME_NOBODY},
-    {402, 402, ANYTHING, BLAME_KEY_CREDIT},
+    {200, 299, ERROR_ANYTHING, BLAME_NOBODY},
+    {402, 402, ERROR_ANYTHING, BLAME_KEY_CREDIT},
     // It, or the way to it, was too slow for what was sent; the request itself is fine.
-    {408, 408, ANYTHING, BLAME_ENDPOINT},
+    {408, 408, ERROR_ANYTHING, BLAME_ENDPOINT},
     // A proxy on the way wants to be paid or told who we are; a law where we are forbids it.
-    {407, 407, ANYTHING, BLAME_ADDRESS},
-    {451, 451, ANYTHING, BLAME_ADDRESS},
+    {407, 407, ERROR_ANYTHING, BLAME_ADDRESS},
+    {451, 451, ERROR_ANYTHING, BLAME_ADDRESS},
 
-    {401, 401, PAGE, BLAME_ADDRESS},
-    {403, 403, PAGE, BLAME_ADDRESS},
-    {429, 429, PAGE, BLAME_ADDRESS},
-    {400, 499, ADDRESS, BLAME_ADDRESS},
-    {403, 403, CONTENT, BLAME_CLIENT},
-    {429, 429, RATE, BLAME_KEY_MODEL},
-    {429, 429, WINDOW, BLAME_KEY_MODEL},
-    {400, 499, CREDIT, BLAME_KEY_CREDIT},
+    {401, 401, ERROR_PAGE, BLAME_ADDRESS},
+    {403, 403, ERROR_PAGE, BLAME_ADDRESS},
+    {429, 429, ERROR_PAGE, BLAME_ADDRESS},
+    {400, 499, ERROR_ADDRESS, BLAME_ADDRESS},
+    {403, 403, ERROR_CONTENT, BLAME_CLIENT},
+    {429, 429, ERROR_RATE, BLAME_KEY_MODEL},
+    {429, 429, ERROR_WINDOW, BLAME_KEY_MODEL},
+    {400, 499, ERROR_CREDIT, BLAME_KEY_CREDIT},
     // One model that a key may not use says nothing about the others.
-    {403, 403, NO_MODEL, BLAME_KEY_MODEL},
-    {400, 499, REFUSED, BLAME_KEY_REFUSED},
+    {403, 403, ERROR_NO_MODEL, BLAME_KEY_MODEL},
+    {400, 499, ERROR_REFUSED, BLAME_KEY_REFUSED},
 
-    {401, 401, ANYTHING, BLAME_KEY_REFUSED},
+    {401, 401, ERROR_ANYTHING, BLAME_KEY_REFUSED},
     // Forbidden, and no word of a key.
-    {403, 403, ANYTHING, BLAME_ADDRESS},
-    {429, 429, ANYTHING, BLAME_KEY_MODEL},
+    {403, 403, ERROR_ANYTHING, BLAME_ADDRESS},
+    // It names no key, most often: one alone is the key's all the same. See blame_may_be_shared().
+    {429, 429, ERROR_ANYTHING, BLAME_KEY_MODEL},
     // 400, 404, 405, 409, 413, 415, 422, …: what was asked, not who asked.
-    {400, 499, ANYTHING, BLAME_CLIENT},
-    {500, 500, ANYTHING, BLAME_PROVIDER},
+    {400, 499, ERROR_ANYTHING, BLAME_CLIENT},
+    {500, 500, ERROR_ANYTHING, BLAME_PROVIDER},
     // 3xx: no API answers so; a wrong address, or a portal in between. And what is no status at all.
-    {0, 999, ANYTHING, BLAME_ENDPOINT},
+    {0, 999, ERROR_ANYTHING, BLAME_ENDPOINT},
 };
 
-static enum blame blame_of_answer(const struct attempt_evidence *evidence)
+static enum blame blame_built_in(unsigned status, const struct error_reading *reading)
 {
-    char low[TEXT_MAX];
-    struct reading reading = read_text(evidence, low);
     for (size_t i = 0; i < N_OF(RULES); i++) {
         const struct rule *rule = &RULES[i];
-        if (evidence->status >= rule->first && evidence->status <= rule->last && is_about(&reading, rule->theme)) {
+        if (status >= rule->first && status <= rule->last && error_is_about(reading, rule->theme)) {
             return rule->blame;
         }
     }
     return BLAME_ENDPOINT;
 }
 
-enum blame blame_of(const struct attempt_evidence *evidence)
+// An operator who looks for a phrase means it anywhere.
+static const struct blame_rule *find_rule(const struct blame_rules *rules, unsigned status, struct slice low_text)
 {
-    switch (evidence->event) {
-    case ATTEMPT_ANSWERED: return blame_of_answer(evidence);
-    case ATTEMPT_COMPLETE: return BLAME_NOBODY;
-    case ATTEMPT_NOT_REACHED: return BLAME_NETWORK;
-    case ATTEMPT_NO_ANSWER: return BLAME_ENDPOINT;
-    case ATTEMPT_BROKE: return BLAME_ENDPOINT;
+    for (size_t i = 0; rules && i < rules->n; i++) {
+        const struct blame_rule *rule = &rules->rules[i];
+        bool says = rule->contains.len == 0 || slice_find(low_text, rule->contains) != SLICE_NOT_FOUND;
+        if (status >= rule->first && status <= rule->last && says) {
+            return rule;
+        }
+    }
+    return NULL;
+}
+
+static bool is_lasting(unsigned status, const struct error_reading *reading)
+{
+    return status == 429 && (error_is_about(reading, ERROR_WINDOW) || error_is_of_day(reading));
+}
+
+static struct verdict judge_answer(const struct attempt_evidence *evidence, const struct blame_rules *rules)
+{
+    char low[ERROR_TEXT_MAX];
+    struct error_reading reading = error_read(evidence->status, evidence->text, low);
+    const struct blame_rule *rule = find_rule(rules, evidence->status, reading.text);
+    struct verdict verdict = {
+        .blame = rule ? rule->blame : blame_built_in(evidence->status, &reading),
+        .cooldown_ms = rule ? rule->cooldown_ms : -1,
+    };
+    verdict.is_lasting = verdict.blame == BLAME_KEY_MODEL && is_lasting(evidence->status, &reading);
+    verdict.is_context_length = verdict.blame == BLAME_CLIENT && error_is_about(&reading, ERROR_LENGTH);
+    return verdict;
+}
+
+static enum blame blame_of_event(enum attempt_event event)
+{
+    switch (event) {
+    case ATTEMPT_ANSWERED:
+    case ATTEMPT_COMPLETE:
     case ATTEMPT_ABANDONED: return BLAME_NOBODY;
+    case ATTEMPT_NOT_REACHED: return BLAME_NETWORK;
+    case ATTEMPT_NO_ANSWER:
+    case ATTEMPT_BROKE: return BLAME_ENDPOINT;
     }
     return BLAME_NOBODY;
+}
+
+struct verdict blame_judge(const struct attempt_evidence *evidence, const struct blame_rules *rules)
+{
+    if (evidence->event == ATTEMPT_ANSWERED) {
+        return judge_answer(evidence, rules);
+    }
+    return (struct verdict){
+        .blame = blame_of_event(evidence->event),
+        .cooldown_ms = -1,
+        .spends_route = evidence->event == ATTEMPT_NO_ANSWER && evidence->was_silent,
+    };
 }
 
 const char *blame_name(enum blame blame)
@@ -415,12 +132,7 @@ bool blame_wants_another_key(enum blame blame)
     return blame == BLAME_KEY_CREDIT || blame == BLAME_KEY_REFUSED || blame == BLAME_KEY_MODEL;
 }
 
-bool blame_is_lasting(const struct attempt_evidence *evidence)
+bool blame_may_be_shared(enum blame blame)
 {
-    char low[TEXT_MAX];
-    if (evidence->event != ATTEMPT_ANSWERED || evidence->status != 429) {
-        return false;
-    }
-    struct reading reading = read_text(evidence, low);
-    return is_about(&reading, WINDOW) || (is_about(&reading, RATE) && SAYS(&reading, DAY_PHRASES));
+    return blame == BLAME_KEY_REFUSED || blame == BLAME_KEY_MODEL;
 }

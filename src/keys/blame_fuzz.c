@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: MIT
 // Blame over any text. First two bytes: the status. A verdict always fits its status, and the line that is kept of the
-// text is short, has no control characters, and does not have the secret, wherever that stands in the text.
+// text is short, has no control characters, and does not have the secret, wherever that stands in the text. As an event
+// of a stream it stands for the status of an error, or for none.
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "keys/blame.h"
+#include "keys/blame_event.h"
+#include "keys/blame_rules.h"
 #include "keys/key_reason.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const struct slice SECRET = SLICE_INIT("fk-one-two-three");
 
-static void check_verdict(unsigned status, enum blame blame)
+static void check_verdict(unsigned status, const struct verdict *verdict)
 {
+    enum blame blame = verdict->blame;
     bool is_of_key = blame == BLAME_KEY_CREDIT || blame == BLAME_KEY_REFUSED || blame == BLAME_KEY_MODEL;
     bool is_4xx = status >= 400 && status <= 499;
     assert(!is_of_key || is_4xx);
@@ -25,6 +29,29 @@ static void check_verdict(unsigned status, enum blame blame)
     assert(blame != BLAME_KEY_MODEL || status == 429 || status == 403);
     assert(status != 402 || blame == BLAME_KEY_CREDIT);
     assert(blame != BLAME_NETWORK);
+    assert(verdict->cooldown_ms == -1);
+    assert(!verdict->is_lasting || status == 429);
+    assert(!verdict->is_context_length || blame == BLAME_CLIENT);
+    assert(!verdict->spends_route);
+}
+
+// A rule decides where it fits, and changes nothing where it does not.
+static void check_rules(const struct attempt_evidence *evidence, const struct verdict *without)
+{
+    struct blame_rule rule = {400, 499, SLICE("quota"), BLAME_ENDPOINT, 1000};
+    struct blame_rules rules = {&rule, 1};
+    struct verdict verdict = blame_judge(evidence, &rules);
+    bool fits = verdict.cooldown_ms == 1000;
+    assert(verdict.blame == (fits ? BLAME_ENDPOINT : without->blame));
+    assert(!fits || (evidence->status >= 400 && evidence->status <= 499));
+    assert(fits || slice_find(evidence->text, rule.contains) == SLICE_NOT_FOUND || evidence->status / 100 != 4 ||
+           evidence->text.len > 4096);
+}
+
+static void check_event(struct slice text)
+{
+    unsigned status = blame_status_of_event(text);
+    assert(status == 0 || (status >= 400 && status <= 599));
 }
 
 static void check_reason(const struct attempt_evidence *evidence)
@@ -45,9 +72,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     }
     unsigned status = (data[0] << 8 | data[1]) % 700;
     struct slice text = slice_of((const char *)data + 2, len - 2);
-    struct attempt_evidence evidence = {ATTEMPT_ANSWERED, status, text, -1};
-    check_verdict(status, blame_of(&evidence));
-    (void)blame_is_lasting(&evidence);
+    struct attempt_evidence evidence = {ATTEMPT_ANSWERED, status, text, -1, false};
+    struct verdict verdict = blame_judge(&evidence, NULL);
+    check_verdict(status, &verdict);
+    check_rules(&evidence, &verdict);
+    check_event(text);
     check_reason(&evidence);
 
     struct buf buf = BUF_EMPTY;

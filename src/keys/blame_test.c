@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "keys/blame.h"
+#include "keys/blame_rules.h"
 
 #define N_OF(array) (sizeof(array) / sizeof(*(array)))
 #define OPENAI(message, type, code)                                                                                    \
@@ -239,10 +240,16 @@ static const struct answer ANSWERS[] = {
     {400, ANTHROPIC("invalid_request_error", "tools.0.name: your ip address is cloudflare"), BLAME_CLIENT},
 };
 
+static struct verdict judge_all(unsigned status, struct slice text, const struct blame_rules *rules)
+{
+    struct attempt_evidence evidence = {
+        .event = ATTEMPT_ANSWERED, .status = status, .text = text, .retry_after_ms = -1};
+    return blame_judge(&evidence, rules);
+}
+
 static enum blame judge(unsigned status, struct slice text)
 {
-    struct attempt_evidence evidence = {ATTEMPT_ANSWERED, status, text, -1};
-    return blame_of(&evidence);
+    return judge_all(status, text, NULL).blame;
 }
 
 static void answers_are_judged_by_status_and_text(void **state)
@@ -305,6 +312,8 @@ static void only_the_first_4_kb_are_read(void **state)
 
 static void what_is_no_answer_is_judged_by_what_happened(void **state)
 {
+    static const struct blame_rule ALL = {0, 999, SLICE_INIT(""), BLAME_CLIENT, 1000};
+    static const struct blame_rules EVERYTHING = {&ALL, 1};
     static const struct {
         enum attempt_event event;
         enum blame blame;
@@ -312,10 +321,16 @@ static void what_is_no_answer_is_judged_by_what_happened(void **state)
         {ATTEMPT_COMPLETE, BLAME_NOBODY}, {ATTEMPT_NOT_REACHED, BLAME_NETWORK}, {ATTEMPT_NO_ANSWER, BLAME_ENDPOINT},
         {ATTEMPT_BROKE, BLAME_ENDPOINT},  {ATTEMPT_ABANDONED, BLAME_NOBODY},
     };
-    for (size_t i = 0; i < N_OF(EVENTS); i++) {
-        struct attempt_evidence evidence = {EVENTS[i].event, 401, SLICE("insufficient_quota"), -1};
-        assert_int_equal(blame_of(&evidence), EVENTS[i].blame);
-        assert_false(blame_is_lasting(&evidence));
+    for (size_t i = 0; i < 2 * N_OF(EVENTS); i++) {
+        bool was_silent = i >= N_OF(EVENTS);
+        struct attempt_evidence evidence = {EVENTS[i % N_OF(EVENTS)].event, 401, SLICE("insufficient_quota"), -1,
+                                            was_silent};
+        struct verdict verdict = blame_judge(&evidence, &EVERYTHING);
+        assert_int_equal(verdict.blame, EVENTS[i % N_OF(EVENTS)].blame);
+        assert_int_equal(verdict.cooldown_ms, -1);
+        assert_false(verdict.is_lasting);
+        assert_false(verdict.is_context_length);
+        assert_int_equal(verdict.spends_route, was_silent && evidence.event == ATTEMPT_NO_ANSWER);
     }
 }
 
@@ -347,9 +362,126 @@ static void quotas_of_hours_and_days_last(void **state)
         {"", false},
     };
     for (size_t i = 0; i < N_OF(TEXTS); i++) {
-        struct attempt_evidence evidence = {ATTEMPT_ANSWERED, 429, slice_from_cstr(TEXTS[i].text), -1};
-        assert_int_equal(blame_of(&evidence), BLAME_KEY_MODEL);
-        assert_int_equal(blame_is_lasting(&evidence), TEXTS[i].lasts);
+        struct verdict verdict = judge_all(429, slice_from_cstr(TEXTS[i].text), NULL);
+        assert_int_equal(verdict.blame, BLAME_KEY_MODEL);
+        assert_int_equal(verdict.is_lasting, TEXTS[i].lasts);
+    }
+}
+
+static void an_input_that_is_too_long_is_told_apart(void **state)
+{
+    static const struct {
+        unsigned status;
+        const char *text;
+        bool is_too_long;
+    } TEXTS[] = {
+        {400,
+         OPENAI("This model's maximum context length is 128000 tokens. However, your messages resulted in 130000 "
+                "tokens. Please reduce the length of the messages.",
+                "invalid_request_error", "context_length_exceeded"),
+         true},
+        {400,
+         OPENAI("Your input exceeds the context window of this model. Please adjust your input and try again.",
+                "invalid_request_error", "x"),
+         true},
+        {400, ANTHROPIC("invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum"), true},
+        {413, ANTHROPIC("invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum"), true},
+        {400,
+         ANTHROPIC("invalid_request_error", "input length and `max_tokens` exceed context limit: 190000 + 20000 > "
+                                            "200000, decrease input length or `max_tokens` and try again"),
+         true},
+        {400,
+         GOOGLE("400", "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+                "INVALID_ARGUMENT", ""),
+         true},
+        {400,
+         GOOGLE("400",
+                "Unable to submit request because the input token count is 40000 but model only supports up to 32768.",
+                "INVALID_ARGUMENT", ""),
+         true},
+        {400,
+         "{\"object\":\"error\",\"message\":\"This model's maximum context length is 4096 tokens. However, you "
+         "requested 5000 tokens\",\"type\":\"BadRequestError\",\"param\":null,\"code\":400}",
+         true},
+        {400,
+         "{\"error\":{\"code\":400,\"message\":\"the request exceeds the available context size\",\"type\":"
+         "\"exceed_context_size_error\"}}",
+         true},
+        {422, "{\"error\":\"Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096.\"}", true},
+        {400, "{\"error\":{\"code\":\"1261\",\"message\":\"Prompt exceeds max length\"}}", true},
+
+        {413, ANTHROPIC("request_too_large", "Request exceeds the maximum size"), false},
+        {413, "<html>413 Request Entity Too Large</html>", false},
+        {400, OPENAI("max_tokens is too large: 100000.", "invalid_request_error", "invalid_value"), false},
+        {400, ANTHROPIC("invalid_request_error", "messages.0: unexpected role"), false},
+        {400, "", false},
+        // Not where somebody else than the client is to blame.
+        {500, OPENAI("x", "x", "context_length_exceeded"), false},
+        {401, OPENAI("x", "x", "context_length_exceeded"), false},
+        {429, OPENAI("maximum context length", "x", "rate_limit_exceeded"), false},
+    };
+    for (size_t i = 0; i < N_OF(TEXTS); i++) {
+        struct verdict verdict = judge_all(TEXTS[i].status, slice_from_cstr(TEXTS[i].text), NULL);
+        if (verdict.is_context_length != TEXTS[i].is_too_long) {
+            fail_msg("%u %s", TEXTS[i].status, TEXTS[i].text);
+        }
+        assert_true(!TEXTS[i].is_too_long || verdict.blame == BLAME_CLIENT);
+    }
+}
+
+static void rules_of_the_operator_come_first(void **state)
+{
+    static const struct blame_rule RULES[] = {
+        {429, 429, SLICE_INIT("come back tomorrow"), BLAME_KEY_CREDIT, -1},
+        {400, 499, SLICE_INIT("tenant is paused"), BLAME_KEY_REFUSED, 60000},
+        {503, 503, SLICE_INIT(""), BLAME_KEY_MODEL, 5000},
+        {503, 503, SLICE_INIT(""), BLAME_CLIENT, 1},
+        {402, 402, SLICE_INIT("trial"), BLAME_ENDPOINT, 0},
+        {422, 422, SLICE_INIT(""), BLAME_CLIENT, -1},
+    };
+    static const struct blame_rules ALL = {RULES, N_OF(RULES)};
+    static const struct {
+        unsigned status;
+        const char *text;
+        struct verdict verdict;
+    } TEXTS[] = {
+        {429, "Come back TOMORROW", {BLAME_KEY_CREDIT, -1, false, false, false}},
+        {429, "come back later", {BLAME_KEY_MODEL, -1, false, false, false}},
+        // Also where the text quotes: the operator knows what the endpoint says.
+        {400, "{\"error\":{\"message\":\"x: tenant is paused\"}}", {BLAME_KEY_REFUSED, 60000, false, false, false}},
+        {499, "tenant is paused", {BLAME_KEY_REFUSED, 60000, false, false, false}},
+        {500, "tenant is paused", {BLAME_PROVIDER, -1, false, false, false}},
+        {503, "anything", {BLAME_KEY_MODEL, 5000, false, false, false}},
+        {502, "anything", {BLAME_ENDPOINT, -1, false, false, false}},
+        {402, "your trial", {BLAME_ENDPOINT, 0, false, false, false}},
+        {402, "pay", {BLAME_KEY_CREDIT, -1, false, false, false}},
+        {422, "prompt is too long", {BLAME_CLIENT, -1, false, true, false}},
+        {200, "trial", {BLAME_NOBODY, -1, false, false, false}},
+    };
+    for (size_t i = 0; i < N_OF(TEXTS); i++) {
+        struct verdict verdict = judge_all(TEXTS[i].status, slice_from_cstr(TEXTS[i].text), &ALL);
+        assert_int_equal(verdict.blame, TEXTS[i].verdict.blame);
+        assert_int_equal(verdict.cooldown_ms, TEXTS[i].verdict.cooldown_ms);
+        assert_int_equal(verdict.is_lasting, TEXTS[i].verdict.is_lasting);
+        assert_int_equal(verdict.is_context_length, TEXTS[i].verdict.is_context_length);
+    }
+}
+
+static void without_rules_nothing_changes(void **state)
+{
+    static const struct blame_rules NONE = {NULL, 0};
+    for (size_t i = 0; i < N_OF(ANSWERS); i++) {
+        struct verdict verdict = judge_all(ANSWERS[i].status, slice_from_cstr(ANSWERS[i].text), &NONE);
+        assert_int_equal(verdict.blame, ANSWERS[i].blame);
+        assert_int_equal(verdict.cooldown_ms, -1);
+    }
+}
+
+static void credit_is_never_shared(void **state)
+{
+    for (int blame = 0; blame < N_BLAMES; blame++) {
+        bool may = blame == BLAME_KEY_MODEL || blame == BLAME_KEY_REFUSED;
+        assert_int_equal(blame_may_be_shared(blame), may);
     }
 }
 
@@ -363,6 +495,10 @@ int main(void)
         cmocka_unit_test(what_is_no_answer_is_judged_by_what_happened),
         cmocka_unit_test(another_key_helps_only_where_a_key_is_to_blame),
         cmocka_unit_test(quotas_of_hours_and_days_last),
+        cmocka_unit_test(an_input_that_is_too_long_is_told_apart),
+        cmocka_unit_test(rules_of_the_operator_come_first),
+        cmocka_unit_test(without_rules_nothing_changes),
+        cmocka_unit_test(credit_is_never_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@ enum { REASON_ARENA = 1024 };
 struct judgement {
     struct key_table *table;              // borrowed
     const struct key_settings *settings;  // borrowed
+    const struct verdict *verdict;        // borrowed
     const struct attempt_evidence *facts; // borrowed
     struct key_lease key;
     struct key_slot *slot;
@@ -126,9 +127,11 @@ static int64_t cool_model(const struct judgement *j)
 {
     struct cooldown cooldown = take_cooldown(j->slot, j->model);
     int64_t wait_ms;
-    if (j->facts->retry_after_ms > 0) {
+    if (j->verdict->cooldown_ms >= 0) {
+        wait_ms = j->verdict->cooldown_ms;
+    } else if (j->facts->retry_after_ms > 0) {
         wait_ms = clamp_asked(j->facts->retry_after_ms);
-    } else if (blame_is_lasting(j->facts)) {
+    } else if (j->verdict->is_lasting) {
         wait_ms = COOLDOWN_ASKED_MAX_MS;
     } else {
         wait_ms = next_wait(cooldown, j->now_ms, j->jitter);
@@ -138,6 +141,7 @@ static int64_t cool_model(const struct judgement *j)
 
 static int64_t cool_key(const struct judgement *j, int64_t wait_ms)
 {
+    wait_ms = j->verdict->cooldown_ms >= 0 ? j->verdict->cooldown_ms : wait_ms;
     return extend(of_key(j->slot), j->now_ms + wait_ms);
 }
 
@@ -298,12 +302,12 @@ static int64_t credit_wait(const struct attempt_evidence *facts)
 }
 
 struct key_consequence key_apply(struct key_table *table, const struct key_settings *settings, struct key_lease key,
-                                 enum blame blame, const struct attempt_evidence *evidence, uint32_t model,
+                                 const struct verdict *verdict, const struct attempt_evidence *evidence, uint32_t model,
                                  int64_t now_ms, double jitter)
 {
-    struct judgement j = {table, settings, evidence, key, key_of(table, key.slot), model, now_ms, jitter};
+    struct judgement j = {table, settings, verdict, evidence, key, key_of(table, key.slot), model, now_ms, jitter};
     if (is_there(table, key)) {
-        switch (blame) {
+        switch (verdict->blame) {
         case BLAME_NOBODY:
             if (evidence->event == ATTEMPT_COMPLETE) {
                 return on_success(&j);
@@ -344,16 +348,15 @@ static bool reactivate(struct key_table *table, struct key_lease key, int64_t no
     return true;
 }
 
-bool key_apply_test(struct key_table *table, struct key_lease key, const struct attempt_evidence *evidence,
-                    bool may_reactivate, int64_t now_ms)
+bool key_apply_test(struct key_table *table, struct key_lease key, const struct verdict *verdict,
+                    const struct attempt_evidence *evidence, bool may_reactivate, int64_t now_ms)
 {
     struct key_slot *slot = key_of(table, key.slot);
-    enum blame blame = blame_of(evidence);
     if (!is_there(table, key)) {
         return false;
     }
     atomic_store(&slot->last_test_ms, now_ms);
-    if (blame == BLAME_KEY_CREDIT || blame == BLAME_KEY_REFUSED) {
+    if (verdict->blame == BLAME_KEY_CREDIT || verdict->blame == BLAME_KEY_REFUSED) {
         atomic_store(&slot->test_result, KEY_TEST_FAILED);
     }
     if (evidence->event != ATTEMPT_COMPLETE) {

@@ -9,6 +9,7 @@
 //                                                     1 s doubling to 60 s
 //   anybody else          –                           –                              –
 //
+// A rule of the operator may say how long a cooldown is.
 // So success_requests / total_requests says how well the key itself does: what clients, the network and providers get
 // wrong is not in it. Errors in a row ban at the threshold; that is a suspicion only, and so never takes the last
 // eligible key of its tier.
@@ -32,7 +33,7 @@ struct key_consequence {
 // `key` is a lease that is still out; a key that is gone meanwhile is left alone. `jitter` is in [0, 1). The last error
 // that is kept with the key never has its secret in it. Picking and usage_count are the selector's business.
 struct key_consequence key_apply(struct key_table *table, const struct key_settings *settings, struct key_lease key,
-                                 enum blame blame, const struct attempt_evidence *evidence, uint32_t model,
+                                 const struct verdict *verdict, const struct attempt_evidence *evidence, uint32_t model,
                                  int64_t now_ms, double jitter);
 
 // The tokens of an answer, complete or not.
@@ -42,8 +43,8 @@ void key_apply_usage(struct key_table *table, const struct key_settings *setting
 // What a test of a key has shown, beside key_apply() for its attempt: only a success to the end, and what is the key's
 // own fault, is a result; a test that could not be made leaves the last one. A banned key becomes active by a success
 // if `may_reactivate`: the test was a probe, or an operator asked for it. True: it did.
-bool key_apply_test(struct key_table *table, struct key_lease key, const struct attempt_evidence *evidence,
-                    bool may_reactivate, int64_t now_ms);
+bool key_apply_test(struct key_table *table, struct key_lease key, const struct verdict *verdict,
+                    const struct attempt_evidence *evidence, bool may_reactivate, int64_t now_ms);
 
 // Ends cooldowns: of one model, or (0) all. True: there was one.
 bool key_clear_cooldown(struct key_table *table, uint32_t slot, uint32_t model, int64_t now_ms);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "keys/blame_rules.h"
 #include "keys/consequences.h"
 
 #define N_OF(array) (sizeof(array) / sizeof(*(array)))
@@ -68,13 +69,14 @@ static enum key_status status_of(struct key_lease key)
 
 static struct attempt_evidence answer(unsigned status, const char *text, int64_t retry_after_ms)
 {
-    return (struct attempt_evidence){ATTEMPT_ANSWERED, status, slice_from_cstr(text), retry_after_ms};
+    return (struct attempt_evidence){ATTEMPT_ANSWERED, status, slice_from_cstr(text), retry_after_ms, false};
 }
 
 static struct key_consequence apply(struct key_lease key, const struct attempt_evidence *evidence, uint32_t model,
                                     int64_t now_ms)
 {
-    return key_apply(&table, &settings, key, blame_of(evidence), evidence, model, now_ms, 0);
+    struct verdict verdict = blame_judge(evidence, NULL);
+    return key_apply(&table, &settings, key, &verdict, evidence, model, now_ms, 0);
 }
 
 static struct key_consequence fail_with(struct key_lease key, unsigned status, int64_t now_ms)
@@ -115,7 +117,36 @@ static bool test_key(struct key_lease key, enum attempt_event event, unsigned st
                      int64_t now_ms)
 {
     struct attempt_evidence evidence = {.event = event, .status = status, .retry_after_ms = -1};
-    return key_apply_test(&table, key, &evidence, may_reactivate, now_ms);
+    struct verdict verdict = blame_judge(&evidence, NULL);
+    return key_apply_test(&table, key, &verdict, &evidence, may_reactivate, now_ms);
+}
+
+// ---- the operator's rules
+
+static struct key_consequence apply_rule(struct key_lease key, enum blame blame, int64_t cooldown_ms,
+                                         int64_t retry_after_ms)
+{
+    struct blame_rule rule = {418, 418, SLICE_EMPTY, blame, cooldown_ms};
+    struct blame_rules rules = {&rule, 1};
+    struct attempt_evidence evidence = answer(418, "", retry_after_ms);
+    struct verdict verdict = blame_judge(&evidence, &rules);
+    return key_apply(&table, &settings, key, &verdict, &evidence, MODEL, NOW, 0);
+}
+
+static void a_rule_says_how_long_a_key_rests(void **state)
+{
+    settings.bans_402 = false;
+    settings.ban_threshold = 0;
+    assert_int_equal(apply_rule(add("a"), BLAME_KEY_MODEL, 7000, 1000).cooldown_until_ms, NOW + 7000);
+    assert_int_equal(apply_rule(add("b"), BLAME_KEY_MODEL, -1, 3000).cooldown_until_ms, NOW + 3000);
+    assert_int_equal(apply_rule(add("c"), BLAME_KEY_REFUSED, 7000, -1).cooldown_until_ms, NOW + 7000);
+    assert_int_equal(apply_rule(add("d"), BLAME_KEY_CREDIT, 7200 * 1000, 1000).cooldown_until_ms, NOW + 7200 * 1000);
+    assert_int_equal(apply_rule(add("e"), BLAME_ENDPOINT, 7000, 1000).cooldown_until_ms, 0);
+}
+
+static void a_rule_about_credit_bans_like_any_other(void **state)
+{
+    assert_true(apply_rule(add("a"), BLAME_KEY_CREDIT, 7000, -1).is_banned);
 }
 
 // ---- nobody's, or not the key's
@@ -123,12 +154,13 @@ static bool test_key(struct key_lease key, enum attempt_event event, unsigned st
 static void what_is_not_the_keys_leaves_it_alone(void **state)
 {
     static const struct attempt_evidence OTHERS[] = {
-        {ATTEMPT_ANSWERED, 200, SLICE_INIT(""), -1},    {ATTEMPT_ANSWERED, 400, SLICE_INIT("x"), 1000},
-        {ATTEMPT_ANSWERED, 403, SLICE_INIT("x"), 1000}, {ATTEMPT_ANSWERED, 500, SLICE_INIT("x"), 1000},
-        {ATTEMPT_ANSWERED, 502, SLICE_INIT("x"), 1000}, {ATTEMPT_ANSWERED, 503, SLICE_INIT("x"), 1000},
-        {ATTEMPT_ANSWERED, 529, SLICE_INIT("x"), 1000}, {ATTEMPT_ANSWERED, 302, SLICE_INIT("x"), 1000},
-        {ATTEMPT_NOT_REACHED, 0, SLICE_INIT(""), -1},   {ATTEMPT_NO_ANSWER, 0, SLICE_INIT(""), -1},
-        {ATTEMPT_BROKE, 200, SLICE_INIT(""), -1},       {ATTEMPT_ABANDONED, 200, SLICE_INIT(""), -1},
+        {ATTEMPT_ANSWERED, 200, SLICE_INIT(""), -1, false},    {ATTEMPT_ANSWERED, 400, SLICE_INIT("x"), 1000, false},
+        {ATTEMPT_ANSWERED, 403, SLICE_INIT("x"), 1000, false}, {ATTEMPT_ANSWERED, 500, SLICE_INIT("x"), 1000, false},
+        {ATTEMPT_ANSWERED, 502, SLICE_INIT("x"), 1000, false}, {ATTEMPT_ANSWERED, 503, SLICE_INIT("x"), 1000, false},
+        {ATTEMPT_ANSWERED, 529, SLICE_INIT("x"), 1000, false}, {ATTEMPT_ANSWERED, 302, SLICE_INIT("x"), 1000, false},
+        {ATTEMPT_NOT_REACHED, 0, SLICE_INIT(""), -1, false},   {ATTEMPT_NO_ANSWER, 0, SLICE_INIT(""), -1, false},
+        {ATTEMPT_NO_ANSWER, 0, SLICE_INIT(""), -1, true},      {ATTEMPT_BROKE, 200, SLICE_INIT(""), -1, false},
+        {ATTEMPT_ABANDONED, 200, SLICE_INIT(""), -1, false},
     };
     struct key_lease key = add("a");
     fail_with(key, 401, NOW);
@@ -446,12 +478,12 @@ static void requests_under_way_do_not_make_it_longer(void **state)
 static void jitter_shortens_by_a_quarter_at_most(void **state)
 {
     struct attempt_evidence evidence = answer(429, "", -1);
+    struct verdict verdict = blame_judge(&evidence, NULL);
     int64_t last = INT64_MAX;
     for (int i = 0; i < 10; i++) {
         struct key_lease key = add("a");
         double jitter = i / 10.0;
-        int64_t until =
-            key_apply(&table, &settings, key, BLAME_KEY_MODEL, &evidence, MODEL, NOW, jitter).cooldown_until_ms;
+        int64_t until = key_apply(&table, &settings, key, &verdict, &evidence, MODEL, NOW, jitter).cooldown_until_ms;
         assert_true(until <= NOW + COOLDOWN_FIRST_MS && until >= NOW + COOLDOWN_FIRST_MS * 3 / 4);
         assert_true(until < last);
         last = until;
@@ -615,6 +647,8 @@ static void usage_is_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_rule_says_how_long_a_key_rests),
+        TEST(a_rule_about_credit_bans_like_any_other),
         TEST(what_is_not_the_keys_leaves_it_alone),
         TEST(a_key_that_is_gone_is_left_alone),
         TEST(a_success_forgives_this_key_and_this_model),

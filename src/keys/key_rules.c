@@ -28,7 +28,6 @@ static void publish(struct key_table_shared *shared, const struct key_rules *rul
     shared_words_write(&shared->rules[version % 2], rules,
                        offsetof(struct key_rules, groups) + rules->n_groups * sizeof(*rules->groups));
     atomic_store_explicit(&shared->rules_version, version, memory_order_release);
-    atomic_fetch_add(&shared->generation, 1);
 }
 
 // A copy to change; for the keeper, besides whom nobody writes. To be freed.

@@ -77,11 +77,6 @@ uint32_t key_table_end(const struct key_table *table)
     return atomic_load_explicit(&table->shared->end, memory_order_acquire);
 }
 
-uint64_t key_table_generation(const struct key_table *table)
-{
-    return atomic_load_explicit(&table->shared->generation, memory_order_acquire);
-}
-
 uint64_t key_table_ticket(struct key_table *table)
 {
     return atomic_fetch_add_explicit(&table->shared->ticket, 1, memory_order_relaxed) + 1;
@@ -143,12 +138,6 @@ static bool take_slot(struct key_table *table, uint32_t *slot_r)
 
 // ---- one key
 
-static void announce(struct key_table *table, uint32_t slot)
-{
-    atomic_fetch_add(&table->shared->generation, 1);
-    key_changed(table, slot);
-}
-
 static uint32_t new_identity(struct key_table *table)
 {
     uint32_t identity;
@@ -178,7 +167,7 @@ int64_t key_table_add(struct key_table *table, const struct key_info *info,
         atomic_fetch_add(&table->shared->n_usable, 1);
     }
     atomic_store(&key->identity, new_identity(table));
-    announce(table, slot);
+    key_changed(table, slot);
     return slot;
 }
 
@@ -189,7 +178,7 @@ void key_table_change(struct key_table *table, uint32_t slot, const struct key_i
     key_slot_begin(key);
     key_slot_write(table, slot, info);
     key_slot_end(key);
-    announce(table, slot);
+    key_changed(table, slot);
 }
 
 // From here on no lease is given (see key_lease.c), and no status can be set.
@@ -209,7 +198,7 @@ void key_table_remove(struct key_table *table, uint32_t slot)
 {
     assert(atomic_load(&key_of(table, slot)->identity) != 0);
     vacate(table, slot);
-    announce(table, slot);
+    key_changed(table, slot);
     give_up_slot(table, slot);
 }
 
@@ -248,7 +237,7 @@ static void repair_slot(struct key_table *table, uint32_t slot)
     }
     if (atomic_load(&key->identity) != 0 && is_broken(key)) {
         vacate(table, slot);
-        announce(table, slot);
+        key_changed(table, slot);
     } else if (atomic_load(&key->identity) == 0) {
         // Whether a key that was being added was already counted as usable, only counting all keys again would tell.
         atomic_store(&key->status, KEY_NO_STATUS);

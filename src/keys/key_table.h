@@ -146,8 +146,6 @@ void key_table_forget_leases(struct key_table *table, uint32_t holder);
 
 // Slots from here on have never had a key.
 uint32_t key_table_end(const struct key_table *table);
-// A number that changes with every structural change: added, removed, changed keys, groups, settings.
-uint64_t key_table_generation(const struct key_table *table);
 // Takes the next change after *at: true and the slot that changed. False: there is none now; with *is_lost, some are
 // forgotten and everything may have changed: *at is then behind all that was lost. *is_lost is always set. Begin with
 // key_changes_now().

@@ -8,7 +8,7 @@
 #include "keys/key_table.h"
 
 enum {
-    KEY_TABLE_LAYOUT = 1, // raised with every change of what is below
+    KEY_TABLE_LAYOUT = 2, // raised with every change of what is below
     AFFINITY_WAYS = 8,    // entries of a set, of which the one not used for longest makes room
     AFFINITY_SETS = 16384,
 };
@@ -42,7 +42,6 @@ struct key_table_shared {
     _Atomic uint32_t end;      // slots from here on were never used
     _Atomic uint32_t n_usable; // neither disabled nor banned
     _Atomic uint32_t next_identity;
-    _Atomic uint64_t generation;
     _Atomic uint64_t n_changes; // since the start; entry i is at i % KEY_CHANGES
 
     // Written with every pick: apart from what is only read with it.

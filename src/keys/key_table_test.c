@@ -271,24 +271,6 @@ static void usable_keys_are_counted_through_every_change_of_status(void **state)
     assert_int_equal(key_table_n_usable(&table), 1);
 }
 
-static void each_structural_change_has_its_own_generation(void **state)
-{
-    struct key_info info = info_of(SLICE("one"), SLICE("key-one"));
-    uint64_t generation = key_table_generation(&table);
-    uint32_t slot = add("one", SLICE("key-one"));
-    assert_true(key_table_generation(&table) == ++generation);
-    key_table_change(&table, slot, &info);
-    assert_true(key_table_generation(&table) == ++generation);
-    key_table_remove(&table, slot);
-    assert_true(key_table_generation(&table) == ++generation);
-    key_table_set_settings(&table, &key_settings_default);
-    assert_true(key_table_generation(&table) == ++generation);
-    key_table_set_groups(&table, NULL, 0);
-    assert_true(key_table_generation(&table) == ++generation);
-    key_changed(&table, slot);
-    assert_true(key_table_generation(&table) == generation);
-}
-
 static void a_slot_with_a_lease_is_not_given_away(void **state)
 {
     struct key_lease lease;
@@ -467,7 +449,6 @@ int main(void)
         TEST(a_slot_that_is_used_again_begins_anew),
         TEST(what_is_adjusted_is_there_from_the_beginning),
         TEST(usable_keys_are_counted_through_every_change_of_status),
-        TEST(each_structural_change_has_its_own_generation),
         TEST(a_slot_with_a_lease_is_not_given_away),
         TEST(identities_never_are_0),
         TEST(tickets_count_from_1),

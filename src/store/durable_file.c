@@ -45,15 +45,18 @@ static struct durable_stamp stamp_from(const struct stat *st)
     };
 }
 
+static struct durable_stamp stamp_in(int folder_fd, const char *name)
+{
+    struct stat st;
+    return fstatat(folder_fd, name, &st, 0) == 0 ? stamp_from(&st) : (struct durable_stamp){0};
+}
+
 struct durable_stamp durable_stamp_of(const char *folder, const char *name)
 {
     struct durable_stamp stamp = {0};
-    struct stat st;
     int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder_fd >= 0) {
-        if (fstatat(folder_fd, name, &st, 0) == 0) {
-            stamp = stamp_from(&st);
-        }
+        stamp = stamp_in(folder_fd, name);
         close(folder_fd);
     }
     return stamp;
@@ -127,7 +130,9 @@ static int keep_copy(int folder_fd, const struct names *names)
     return r;
 }
 
-int durable_write_stamped(const char *folder, const char *name, struct slice text, struct durable_stamp *stamp_r)
+// `known`: only over this one; NULL: over whatever is there.
+static int replace(const char *folder, const char *name, struct slice text, const struct durable_stamp *known,
+                   struct durable_stamp *stamp_r)
 {
     struct names names;
     struct durable_stamp stamp;
@@ -139,13 +144,16 @@ int durable_write_stamped(const char *folder, const char *name, struct slice tex
         return -errno;
     }
     int r = write_beside(folder_fd, names.fresh, text, &stamp);
+    if (r == 0 && known && !durable_stamp_eq(stamp_in(folder_fd, name), *known)) {
+        r = DURABLE_E_CHANGED;
+    }
     if (r == 0) {
         r = keep_copy(folder_fd, &names);
     }
     if (r == 0) {
         r = rename_in(folder_fd, names.fresh, name);
     }
-    if (r < 0) {
+    if (r != 0) {
         unlinkat(folder_fd, names.fresh, 0);
     } else {
         *stamp_r = stamp;
@@ -158,7 +166,13 @@ int durable_write_stamped(const char *folder, const char *name, struct slice tex
 int durable_write(const char *folder, const char *name, struct slice text)
 {
     struct durable_stamp stamp;
-    return durable_write_stamped(folder, name, text, &stamp);
+    return replace(folder, name, text, NULL, &stamp);
+}
+
+int durable_write_over(const char *folder, const char *name, struct slice text, struct durable_stamp known,
+                       struct durable_stamp *stamp_r)
+{
+    return replace(folder, name, text, &known, stamp_r);
 }
 
 // ---- reading

@@ -18,9 +18,12 @@ bool durable_stamp_eq(struct durable_stamp a, struct durable_stamp b);
 // 0, or a negative errno code: then the old document is still there, whole. (Only when the folder cannot be flushed is
 // the new one in its place already, and may or may not be after a crash.)
 MUST_USE int durable_write(const char *folder, const char *name, struct slice text);
-// The same; *stamp_r becomes that of the new document as soon as that is in place, whatever is returned.
-MUST_USE int durable_write_stamped(const char *folder, const char *name, struct slice text,
-                                   struct durable_stamp *stamp_r);
+// The same if the document is still the one of the stamp `known` when it is about to be replaced, else
+// DURABLE_E_CHANGED: writing takes as long as the disk takes, and somebody may edit the document meanwhile. *stamp_r
+// becomes that of the new document as soon as that is in place, whatever is returned.
+enum { DURABLE_E_CHANGED = 16 };
+MUST_USE int durable_write_over(const char *folder, const char *name, struct slice text, struct durable_stamp known,
+                                struct durable_stamp *stamp_r);
 
 enum durable_state {
     DURABLE_READ,      // the document itself

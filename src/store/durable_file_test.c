@@ -56,7 +56,8 @@ static void keeps_the_document_before(void **state)
     assert_int_equal(durable_stamp_of(f->folder, "doc").inode, 0);
     assert_int_equal(durable_write(f->folder, "doc", SLICE("one.")), 0);
     assert_false(store_fixture_has(f, "doc.bak"));
-    assert_int_equal(durable_write_stamped(f->folder, "doc", SLICE("two."), &stamp), 0);
+    stamp = durable_stamp_of(f->folder, "doc");
+    assert_int_equal(durable_write_over(f->folder, "doc", SLICE("two."), stamp, &stamp), 0);
     assert_true(durable_stamp_eq(stamp, durable_stamp_of(f->folder, "doc")));
     assert_int_equal(durable_write(f->folder, "doc", SLICE("three.")), 0);
     assert_false(durable_stamp_eq(stamp, durable_stamp_of(f->folder, "doc")));
@@ -117,6 +118,26 @@ static void errors_are_passed_on(void **state)
     store_fixture_write(f, "doc", SLICE("12345678."));
     assert_int_equal(durable_read(f->folder, "doc", 4, ends_well, NULL, &f->arena, &found, &text, &explained), -EFBIG);
     assert_slice(store_fixture_read(f, "doc"), "12345678.");
+}
+
+static void writes_only_over_the_one_that_is_known(void **state)
+{
+    struct store_fixture *f = *state;
+    struct durable_stamp known = {0};
+    struct durable_stamp seen = {0};
+    assert_int_equal(durable_write_over(f->folder, "doc", SLICE("first."), known, &known), 0);
+    assert_true(durable_stamp_eq(known, durable_stamp_of(f->folder, "doc")));
+    assert_int_equal(durable_write_over(f->folder, "doc", SLICE("second."), known, &known), 0);
+    store_fixture_write(f, "doc", SLICE("edited."));
+    assert_int_equal(durable_write_over(f->folder, "doc", SLICE("third."), known, &known), DURABLE_E_CHANGED);
+    assert_int_equal(durable_write_over(f->folder, "doc", SLICE("third."), seen, &known), DURABLE_E_CHANGED);
+    assert_false(durable_stamp_eq(known, durable_stamp_of(f->folder, "doc")));
+    assert_slice(store_fixture_read(f, "doc"), "edited.");
+    assert_slice(store_fixture_read(f, "doc.bak"), "first.");
+    assert_null(store_fixture_find(f, ".doc"));
+    seen = durable_stamp_of(f->folder, "doc");
+    assert_int_equal(durable_write_over(f->folder, "doc", SLICE("third."), seen, &known), 0);
+    assert_slice(store_fixture_read(f, "doc.bak"), "edited.");
 }
 
 // ---- killed
@@ -304,6 +325,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_bad_one_is_kept_and_the_copy_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_bad_ones_are_both_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(errors_are_passed_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(writes_only_over_the_one_that_is_known, set_up, tear_down),
         cmocka_unit_test_setup_teardown(survives_being_killed_at_every_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(survives_being_killed_at_random, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_old_one, set_up, tear_down),

@@ -59,20 +59,25 @@ static int put_broken_aside(struct file_work *item)
         item->explained =
             arena_printf(&item->arena, "%.*s; it was kept as %.*s", SLICE_ARG(item->explained), SLICE_ARG(name));
         item->finding = FILE_IS_OURS;
+        item->stamp = (struct durable_stamp){0};
     }
     return r;
 }
 
 static int write_unless_edited(struct file_work *item)
 {
-    int r = look(item);
-    if (r == 0 && item->finding == FILE_IS_BROKEN && (item->is_last || !is_young(item->stamp))) {
-        r = put_broken_aside(item);
-    }
-    if (r < 0 || item->finding == FILE_IS_EDITED || item->finding == FILE_IS_BROKEN) {
-        return r;
-    }
-    return durable_write_stamped(item->folder, KEY_STORE_FILE, item->text, &item->known);
+    int r;
+    do {
+        r = look(item);
+        if (r == 0 && item->finding == FILE_IS_BROKEN && (item->is_last || !is_young(item->stamp))) {
+            r = put_broken_aside(item);
+        }
+        if (r < 0 || item->finding == FILE_IS_EDITED || item->finding == FILE_IS_BROKEN) {
+            return r;
+        }
+        r = durable_write_over(item->folder, KEY_STORE_FILE, item->text, item->stamp, &item->known);
+    } while (r == DURABLE_E_CHANGED); // while it was written
+    return r;
 }
 
 void file_work_run(struct file_work *item)

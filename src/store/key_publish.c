@@ -192,6 +192,14 @@ void key_publish_status(struct key_table *table, uint32_t slot, enum key_status 
     key_changed(table, slot);
 }
 
+void key_publish_ban(struct key_table *table, uint32_t slot, const struct document_key *ban)
+{
+    struct key_slot *key = key_of(table, slot);
+    key_publish_status(table, slot, KEY_BANNED);
+    SET(key->banned_ms, ban->banned_ms);
+    key_set_last_error(key, slot_error_of(ban), ban->last_error_ms);
+}
+
 // ---- notes
 
 bool key_publish_new(struct key_store *store, struct stored_key *key, struct document_key *state)
@@ -292,8 +300,7 @@ static void change_group(struct key_table *table, uint32_t slot, uint16_t group,
     }
 }
 
-// Keys that name a group, by the index that it has now.
-static void regroup_keys(struct key_store *store)
+void key_publish_membership(struct key_store *store)
 {
     struct slice name = SLICE_EMPTY;
     uint16_t group = 0;
@@ -329,7 +336,7 @@ void key_publish_change(struct key_store *store, const struct change *change)
     case CHANGE_KEY: publish_key(store, change->key.before, change->key.after); break;
     case CHANGE_GROUPS:
         key_publish_groups(store->table, change->groups.after);
-        regroup_keys(store);
+        key_publish_membership(store);
         break;
     case CHANGE_RULES: key_table_set_settings(store->table, &change->rules.after->settings); break;
     }

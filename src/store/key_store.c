@@ -14,7 +14,7 @@ const char *key_store_refusal_text(enum key_store_refusal refusal)
     case KEY_STORE_EXISTS: return "it exists already";
     case KEY_STORE_EMPTY: return "the key is empty";
     case KEY_STORE_TOO_LONG: return "the key is longer than 512 bytes";
-    case KEY_STORE_BAD_CHARACTER: return "the key has a space or a control character in it";
+    case KEY_STORE_BAD_CHARACTER: return "the key has a space or a control character in it, or is not UTF-8";
     case KEY_STORE_NO_SUCH_KEY: return "there is no such key";
     case KEY_STORE_NO_SUCH_GROUP: return "there is no such pool group";
     case KEY_STORE_BAD_GROUP_ID:
@@ -110,7 +110,7 @@ struct key_store *key_store_open(struct loop *loop, struct key_table *table, con
     struct key_store *store = new_store(loop, table, options);
     pool_load(store, &document);
     arena_deinit(&arena);
-    store->writer.is_stale = state == DURABLE_RECOVERED;
+    store->writer.is_stale |= state == DURABLE_RECOVERED;
     // A bad file that could not be renamed is not ours, and dealt with before it is replaced.
     store->writer.item.known = state == DURABLE_READ ? stamp : (struct durable_stamp){0};
     key_writer_init(store);

@@ -33,7 +33,7 @@ enum key_store_refusal {
     KEY_STORE_EXISTS,        // this secret, or this group, is there already
     KEY_STORE_EMPTY,         // no secret
     KEY_STORE_TOO_LONG,      // secret over KEY_SECRET_MAX bytes
-    KEY_STORE_BAD_CHARACTER, // a control character or a space in a secret
+    KEY_STORE_BAD_CHARACTER, // a control character or a space in a secret, or no UTF-8
     KEY_STORE_NO_SUCH_KEY,
     KEY_STORE_NO_SUCH_GROUP,
     KEY_STORE_BAD_GROUP_ID,  // not [a-z0-9][a-z0-9_-]{0,63}

@@ -9,9 +9,12 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -186,6 +189,16 @@ static void entries_that_make_no_sense_are_kept_aside(void **state)
     "{\"keys\":[{\"id\":\"1\",\"key\":\"one\",\"poolGroup\":\"g\"},{\"id\":\"2\",\"key\":\"two\"}],"                   \
     "\"poolGroups\":[{\"id\":\"g\",\"name\":\"G\",\"priority\":1}],\"config\":{},\"stats\":{}}"
 
+static void a_key_without_an_id_gets_one_for_good(void **state)
+{
+    struct store_fixture *f = *state;
+    open_with(f, "{\"keys\":[{\"key\":\"one\"}]}");
+    struct slice id = arena_dup(&f->arena, key_of_secret(f, "one")->id);
+    assert_true(slice_starts_with(id, SLICE("key_")));
+    store_fixture_reopen(f);
+    assert_true(slice_eq(key_of_secret(f, "one")->id, id));
+}
+
 static void every_truncation_is_recovered_from_the_copy(void **state)
 {
     struct store_fixture *f = *state;
@@ -308,6 +321,27 @@ static void a_ban_outlives_an_edit_of_something_else(void **state)
     assert_int_equal(slot_of(f, "three")->status, KEY_BANNED);
 }
 
+static bool is_one_banned(struct store_fixture *f)
+{
+    return slot_of(f, "one")->status == KEY_BANNED;
+}
+
+static void a_ban_by_hand_comes_with_its_time_and_reason(void **state)
+{
+    struct store_fixture *f = *state;
+    open_with(f, TWO_KEYS);
+    store_fixture_write(f, DOCUMENT,
+                        SLICE("{\"keys\":[{\"id\":\"1\",\"key\":\"one\",\"status\":\"banned\",\"banned_at\":"
+                              "\"2023-11-15T00:00:00.000Z\",\"banned_reason\":\"lent to others\"}]}"));
+    store_fixture_run_until(f, is_one_banned, 10000);
+    for (int restart = 0; restart < 2; restart++) {
+        assert_int_equal(slot_of(f, "one")->banned_ms, 1700006400000);
+        assert_slice(key_last_error(slot_of(f, "one"), &f->arena), "lent to others");
+        store_fixture_reopen(f);
+        assert_true(document_has(f, "\"banned_reason\":\"lent to others\""));
+    }
+}
+
 static bool is_broken_told(struct store_fixture *f)
 {
     return store_fixture_logged(f, "was edited by hand and is no whole document (line 1, column");
@@ -356,6 +390,65 @@ static void a_write_waits_for_an_edit_in_the_making(void **state)
     assert_true(document_has(f, "uno"));
 }
 
+struct editor {
+    int watch; // of the folder, for new files
+    const char *from;
+    const char *to;
+    bool has_edited;
+};
+
+// Puts its own document in place of the one that is just being replaced.
+static void *edit_when_it_is_written(void *arg)
+{
+    struct editor *editor = arg;
+    struct pollfd events = {.fd = editor->watch, .events = POLLIN};
+    editor->has_edited = poll(&events, 1, 10000) == 1 && rename(editor->from, editor->to) == 0;
+    return NULL;
+}
+
+static bool is_in_force(struct store_fixture *f)
+{
+    return key_store_find_secret(f->store, SLICE("edited"));
+}
+
+static void an_edit_while_it_is_written_counts(void **state)
+{
+    enum { N_KEYS = 3000 }; // so that writing takes longer than an edit
+    struct store_fixture *f = *state;
+    struct editor editor = {
+        .watch = inotify_init1(IN_CLOEXEC),
+        .from = arena_printf(&f->arena, "%s/edited.json", f->folder).ptr,
+        .to = arena_printf(&f->arena, "%s/" DOCUMENT, f->folder).ptr,
+    };
+    pthread_t thread;
+    open_with(f, TWO_KEYS);
+    store_fixture_write(f, "edited.json", SLICE("{\"keys\":[{\"id\":\"1\",\"key\":\"edited\"}]}"));
+    for (int i = 0; i < N_KEYS; i++) {
+        store_fixture_add(f, arena_printf(&f->arena, "key-%d", i).ptr, NULL);
+    }
+    assert_true(inotify_add_watch(editor.watch, f->folder, IN_CREATE) >= 0);
+    assert_int_equal(pthread_create(&thread, NULL, edit_when_it_is_written, &editor), 0);
+    int r = store_fixture_commit(f);
+    assert_true(r == -EAGAIN || r == 0); // 0: it was quicker than the edit
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(editor.has_edited);
+    store_fixture_run_until(f, is_in_force, 10000);
+    assert_int_equal(key_store_n_keys(f->store), 1);
+    close(editor.watch);
+}
+
+static void an_edit_just_before_the_end_loses_no_counts(void **state)
+{
+    struct store_fixture *f = *state;
+    open_with(f, TWO_KEYS);
+    slot_of(f, "one")->usage_count = 9;
+    store_fixture_write(f, DOCUMENT, SLICE("{\"keys\":[{\"id\":\"1\",\"key\":\"one\",\"notes\":\"edited\"}]}"));
+    store_fixture_reopen(f);
+    assert_int_equal(key_store_n_keys(f->store), 1);
+    assert_slice(key_of_secret(f, "one")->notes, "edited");
+    assert_int_equal(slot_of(f, "one")->usage_count, 9);
+}
+
 static bool is_there(struct store_fixture *f)
 {
     return document_has(f, "\"key\":\"two\"");
@@ -387,6 +480,39 @@ static void our_own_writes_are_no_edits(void **state)
     store_fixture_run_until(f, has_edited_count, 10000);
     store_fixture_run_for(f, 1500);
     assert_false(store_fixture_logged(f, "edited"));
+}
+
+static bool has_group_g(struct store_fixture *f)
+{
+    return key_table_find_group(&f->table, SLICE("g")) != 0;
+}
+
+// The group is made, and while that is being written a key is moved there, which then cannot be written.
+static void a_move_that_fails_leaves_the_key_where_it_was(void **state)
+{
+    enum { N_KEYS = 1500 }; // more than what is turned into text in one round of the loop
+    struct store_fixture *f = *state;
+    struct key_store_commit commit;
+    const struct key_group_record group = {.id = SLICE("g"), .name = SLICE("G"), .priority = 1};
+    const struct key_draft draft = {.group = SLICE("g"), .max_inflight = -1};
+    const char *copy = arena_printf(&f->arena, "%s/" DOCUMENT ".bak", f->folder).ptr;
+    store_fixture_open(f);
+    for (int i = 0; i < N_KEYS; i++) {
+        store_fixture_add(f, arena_printf(&f->arena, "key-%d", i).ptr, NULL);
+    }
+    assert_int_equal(store_fixture_commit(f), 0);
+    assert_int_equal(key_store_add_group(f->store, &group), KEY_STORE_OK);
+    key_store_commit(f->store, &commit, NULL);
+    key_store_forget(&commit);
+    uv_run(&f->loop.uv, UV_RUN_NOWAIT);
+    assert_int_equal(key_store_change(f->store, key_of_secret(f, "key-0")->id, &draft), KEY_STORE_OK);
+    store_fixture_run_until(f, has_group_g, 10000);
+    unlink(copy);
+    assert_int_equal(mkdir(copy, 0700), 0); // no file can take its place
+    assert_int_equal(store_fixture_commit(f), -EISDIR);
+    assert_slice(key_of_secret(f, "key-0")->group, "default");
+    assert_int_equal(slot_of(f, "key-0")->group, 0);
+    assert_int_equal(rmdir(copy), 0);
 }
 
 // ---- disks
@@ -574,15 +700,20 @@ int main(void)
         TEST(a_document_of_the_node_project),
         TEST(a_long_error_is_kept_as_it_was),
         TEST(entries_that_make_no_sense_are_kept_aside),
+        TEST(a_key_without_an_id_gets_one_for_good),
         TEST(every_truncation_is_recovered_from_the_copy),
         TEST(garbage_without_a_copy_starts_an_empty_pool),
         TEST(a_file_that_cannot_be_read_is_an_error),
         TEST(an_edit_is_taken_over),
         TEST(a_ban_outlives_an_edit_of_something_else),
+        TEST(a_ban_by_hand_comes_with_its_time_and_reason),
         TEST(a_broken_edit_is_left_alone_and_then_kept_aside),
         TEST(a_write_waits_for_an_edit_in_the_making),
+        TEST(an_edit_while_it_is_written_counts),
+        TEST(an_edit_just_before_the_end_loses_no_counts),
         TEST(a_removed_file_is_written_again),
         TEST(our_own_writes_are_no_edits),
+        TEST(a_move_that_fails_leaves_the_key_where_it_was),
         TEST(a_full_disk_undoes_changes_and_keeps_serving),
         TEST(a_read_only_disk_serves_what_can_be_read),
     };

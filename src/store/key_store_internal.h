@@ -157,6 +157,18 @@ struct file_work {
     uint64_t duration_ns;
 };
 
+// The document as text, while it is built and written.
+struct key_text {
+    struct buf bytes;
+    size_t len_hint;      // of the text before
+    size_t at;            // the next key
+    uint64_t fingerprint; // of the counters in it
+    uint64_t build_ns;    // that it took
+    int64_t newest_use_ms;
+    int64_t rotation_index;
+    bool has_inflight; // some key was in use
+};
+
 struct key_writer {
     enum writer_state state;
     uv_idle_t idle; // builds the next slice
@@ -166,15 +178,8 @@ struct key_writer {
     struct timer ready; // runs commits that had nothing to wait for
     struct file_work item;
 
-    struct buf text;      // being built or written
-    size_t text_len_hint; // of the text before
-    size_t at;            // the next key
-    uint64_t sequence;    // of the last change in the text
-    uint64_t fingerprint; // of the counters in the text
-    uint64_t build_ns;
-    int64_t newest_use_ms;
-    int64_t rotation_index;
-    bool has_inflight; // some key was in use
+    struct key_text text;
+    uint64_t sequence; // of the last change in it
 
     uint64_t durable_sequence;    // of the last change that is
     uint64_t durable_fingerprint; // of the counters that are
@@ -251,12 +256,16 @@ void key_log_deinit(struct key_store *store);
 
 void key_publish_change(struct key_store *store, const struct change *change);
 void key_publish_groups(struct key_table *table, const struct pool_groups *groups);
+// Which group each current version is in, by the index that its name has now.
+void key_publish_membership(struct key_store *store);
 // Puts a key into the table and notes its slot; `state` (may be NULL) is what was counted for it. False: there is no
 // room.
 bool key_publish_new(struct key_store *store, struct stored_key *key, struct document_key *state);
 // Both versions have the slot.
 void key_publish_version(struct key_store *store, const struct stored_key *before, struct stored_key *after);
 void key_publish_status(struct key_table *table, uint32_t slot, enum key_status status);
+// The same for KEY_BANNED, with the time and the reason that an entry says.
+void key_publish_ban(struct key_table *table, uint32_t slot, const struct document_key *ban);
 // What an operator's status does to a key as the document has it.
 void key_wish_apply(struct document_key *key, enum key_status status);
 // Between a slot and an entry.
@@ -271,6 +280,18 @@ void pool_load(struct key_store *store, const struct pool_document *document);
 void pool_load_edited(struct key_store *store, const struct pool_document *document);
 struct slice key_new_id(const struct key_pool *pool, char out[KEY_ID_MAX]); // "key_<ms>_<9 base36>"
 const char *key_secret_problem(struct slice secret);                        // NULL: it is one
+
+// ---- key_text.c: the document as text
+
+void key_text_begin(struct key_store *store);
+bool key_text_add(struct key_store *store, size_t n_keys); // the next ones; true: the text is whole
+static inline bool key_text_has_begun(const struct key_text *text)
+{
+    return text->bytes.len > 0;
+}
+void key_text_drop(struct key_text *text);
+// A number that tells whether what is counted for the keys has moved.
+uint64_t key_text_fingerprint(const struct key_store *store);
 
 // ---- key_writer.c
 

@@ -11,173 +11,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "keys/algorithm.h"
-#include "keys/consequences.h"
 #include "store/key_store_internal.h"
 
-enum { NS_PER_MS = 1000000, KEY_TEXT_GUESS = 700 };
+enum { NS_PER_MS = 1000000 };
 
 static void on_worked(uv_work_t *work, int status);
 
-// ---- the text
-
-// Numbers that tell whether what is counted for a key has moved.
-static uint64_t mix_state(uint64_t hash, const struct document_key *key)
-{
-    const uint64_t numbers[] = {
-        key->usage_count,
-        key->total_requests,
-        key->success_requests + (key->error_count << 32),
-        key->input_tokens,
-        key->output_tokens,
-        (uint64_t)key->last_used_ms,
-        (uint64_t)key->last_test_ms,
-        (uint64_t)key->banned_ms,
-        (uint64_t)key->last_error_ms,
-        (uint64_t)key->cooldown_until_ms,
-        (uint64_t)(key->cooldowns[0].until_ms ^ key->cooldowns[1].until_ms << 1 ^ key->cooldowns[2].until_ms << 2 ^
-                   key->cooldowns[3].until_ms << 3),
-        (uint64_t)key->errors_in_row << 16 | (uint64_t)key->status << 8 | (uint64_t)key->test_result,
-        (uint64_t)key->allowance ^ (uint64_t)key->used << 20,
-        (uint64_t)key->synced_ms,
-    };
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
-        hash = (hash ^ numbers[i]) * UINT64_C(0x9E3779B97F4A7C15);
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
-// Cooldowns that ended long ago no longer tell how long the next one should be.
-static void drop_past_cooldowns(struct document_key *key, int64_t now_ms)
-{
-    int64_t oldest_ms = now_ms - COOLDOWN_ASKED_MAX_MS;
-    if (key->cooldown_until_ms < oldest_ms) {
-        key->cooldown_until_ms = 0;
-        key->cooldown_n = 0;
-    }
-    for (size_t i = 0; i < KEY_MODEL_COOLDOWNS; i++) {
-        if (key->cooldowns[i].until_ms < oldest_ms) {
-            key->cooldowns[i].model = 0;
-        }
-    }
-}
-
-static void add_extra(struct document_key *key, const struct key_extra *extra)
-{
-    key->rest = extra->rest;
-    if ((extra->last_error.len || extra->banned_reason.len) && slice_eq(key->last_error, extra->cut)) {
-        key->last_error = extra->last_error;
-        key->banned_reason = extra->banned_reason;
-    }
-}
-
-static void add_state(struct key_store *store, const struct stored_key *stored, struct arena *arena, int64_t now_ms,
-                      struct document_key *key)
-{
-    struct key_writer *w = &store->writer;
-    const struct key_slot *slot = key_of(store->table, stored->record.slot);
-    const struct key_scoring scoring = {.settings = &store->pool.rules->settings, .now_ms = now_ms};
-    key_state_save(slot, arena, key);
-    w->has_inflight |= atomic_load_explicit(&slot->inflight, memory_order_relaxed) != 0;
-    if (key->last_used_ms > w->newest_use_ms) {
-        w->newest_use_ms = key->last_used_ms;
-        w->rotation_index = (int64_t)w->at;
-    }
-    key->weight_score = key_algorithm_of(KEY_WEIGHTED_SCORE)->score(slot, &scoring);
-}
-
-static void build_key(struct key_store *store, struct stored_key *stored, struct arena *arena, int64_t now_ms)
-{
-    const struct key_record *record = &stored->record;
-    struct document_key key = document_key_default;
-    if (record->slot != KEY_NO_SLOT) {
-        add_state(store, stored, arena, now_ms, &key);
-    }
-    key.id = record->id;
-    key.secret = record->secret;
-    key.provider = record->provider;
-    key.group = record->group;
-    key.notes = record->notes;
-    key.proxy = record->proxy;
-    key.weight = record->weight;
-    key.max_inflight = record->max_inflight;
-    key.created_ms = record->created_ms;
-    if (stored->extra) {
-        add_extra(&key, stored->extra);
-    }
-    if (stored->status_wish != NO_STATUS_WISH) {
-        key_wish_apply(&key, (enum key_status)stored->status_wish);
-    }
-    store->writer.fingerprint = mix_state(store->writer.fingerprint, &key);
-    drop_past_cooldowns(&key, now_ms);
-    stored->built_status = (uint8_t)key.status;
-    pool_document_add(&store->writer.text, &key, store->writer.at == 0);
-}
-
-static void build_tail(struct key_store *store)
-{
-    struct key_writer *w = &store->writer;
-    const struct pool_groups *groups = store->pool.groups;
-    const struct pool_tail *rest = &store->pool.tail;
-    struct document_group *entries = mem_alloc((groups->n + 1) * sizeof(*entries));
-    for (size_t i = 0; i < groups->n; i++) {
-        const struct key_group_record *record = &groups->records[i];
-        entries[i] =
-            (struct document_group){record->id, record->name, record->description, record->priority, groups->rests[i]};
-    }
-    const struct document_tail tail = {
-        .groups = entries,
-        .n_groups = groups->n,
-        .config = store->pool.rules->config,
-        .last_rotation_index = w->newest_use_ms ? w->rotation_index : rest->last_rotation_index,
-        .stats_rest = rest->stats_rest,
-        .rejected_keys = rest->rejected_keys,
-        .rejected_groups = rest->rejected_groups,
-        .rest = rest->rest,
-    };
-    pool_document_end(&w->text, &tail);
-    mem_free(entries);
-}
-
-// True: the text is whole.
-static bool build_slice(struct key_store *store, size_t n_keys)
-{
-    struct key_writer *w = &store->writer;
-    uint64_t start_ns = clock_monotonic_ns();
-    int64_t now_ms = clock_wall_ms();
-    struct arena arena;
-    arena_init(&arena, 4096);
-    size_t left = store->pool.n_listed - w->at;
-    for (size_t end = w->at + (n_keys < left ? n_keys : left); w->at < end; w->at++) {
-        build_key(store, store->pool.keys[w->at], &arena, now_ms);
-        arena_reset(&arena);
-    }
-    arena_deinit(&arena);
-    bool is_whole = w->at == store->pool.n_listed;
-    if (is_whole) {
-        build_tail(store);
-    }
-    w->build_ns += clock_monotonic_ns() - start_ns;
-    return is_whole;
-}
-
 void key_writer_take_stock(struct key_store *store)
 {
-    struct arena arena;
-    uint64_t fingerprint = 0;
-    arena_init(&arena, 1024);
-    for (size_t i = 0; i < store->pool.n_listed; i++) {
-        const struct key_record *record = &store->pool.keys[i]->record;
-        struct document_key key = document_key_default;
-        if (record->slot != KEY_NO_SLOT) {
-            key_state_save(key_of(store->table, record->slot), &arena, &key);
-        }
-        fingerprint = mix_state(fingerprint, &key);
-        arena_reset(&arena);
-    }
-    arena_deinit(&arena);
-    store->writer.durable_fingerprint = fingerprint;
+    store->writer.durable_fingerprint = key_text_fingerprint(store);
 }
 
 // ---- work items
@@ -194,7 +36,7 @@ static void start_work(struct key_store *store, bool is_write)
     w->state = WRITER_WORKING;
     w->item.is_write = is_write;
     w->item.is_last = w->is_last;
-    w->item.text = buf_slice(&w->text);
+    w->item.text = buf_slice(&w->text.bytes);
     arena_init(&w->item.arena, 1024);
     int r = uv_queue_work(&store->loop->uv, &w->work, on_work, on_worked);
     assert(r == 0);
@@ -205,43 +47,24 @@ static void start_work(struct key_store *store, bool is_write)
 static bool is_worth_writing(const struct key_store *store)
 {
     const struct key_writer *w = &store->writer;
-    return store->log.n || w->is_stale || w->fingerprint != w->durable_fingerprint;
+    return store->log.n || w->is_stale || w->text.fingerprint != w->durable_fingerprint;
 }
 
 static void end_building(struct key_store *store)
 {
     struct key_writer *w = &store->writer;
     uv_idle_stop(&w->idle);
-    w->was_inflight = w->has_inflight;
+    w->was_inflight = w->text.has_inflight;
     start_work(store, is_worth_writing(store));
-}
-
-static void begin_text(struct key_store *store)
-{
-    struct key_writer *w = &store->writer;
-    key_pool_compact(&store->pool);
-    w->at = 0;
-    w->sequence = store->sequence;
-    w->fingerprint = 0;
-    w->build_ns = 0;
-    w->newest_use_ms = 0;
-    w->has_inflight = false;
-    size_t guess = store->pool.n_listed * KEY_TEXT_GUESS;
-    buf_reserve(&w->text, (guess > w->text_len_hint ? guess : w->text_len_hint) + 4096);
-    pool_document_begin(&w->text);
-}
-
-static bool has_begun(const struct key_writer *w)
-{
-    return w->text.len > 0;
 }
 
 static void build(struct key_store *store, size_t n_keys)
 {
-    if (!has_begun(&store->writer)) {
-        begin_text(store);
+    if (!key_text_has_begun(&store->writer.text)) {
+        store->writer.sequence = store->sequence;
+        key_text_begin(store);
     }
-    if (build_slice(store, n_keys)) {
+    if (key_text_add(store, n_keys)) {
         end_building(store);
     }
 }
@@ -260,7 +83,7 @@ static void start_building(struct key_store *store)
 
 void key_writer_settle(struct key_store *store)
 {
-    if (store->writer.state == WRITER_BUILDING && has_begun(&store->writer)) {
+    if (store->writer.state == WRITER_BUILDING && key_text_has_begun(&store->writer.text)) {
         build(store, SIZE_MAX);
     }
 }
@@ -294,7 +117,11 @@ static void call_back(struct list *commits, int r)
 static void take_back(struct key_store *store, struct list *commits)
 {
     take_commits(store, UINT64_MAX, commits);
-    key_log_undo(store);
+    if (store->log.n) {
+        key_log_undo(store);
+        // Groups that came before what is undone may have told the table already.
+        key_publish_membership(store);
+    }
     store->writer.durable_sequence = store->sequence;
 }
 
@@ -308,7 +135,7 @@ static void note_written_statuses(struct key_pool *pool)
 static void on_written(struct key_store *store, struct list *commits)
 {
     struct key_writer *w = &store->writer;
-    uint64_t duration_ns = w->build_ns + w->item.duration_ns;
+    uint64_t duration_ns = w->text.build_ns + w->item.duration_ns;
     if (w->failure) {
         log_info(KEY_STORE_LOG, "%s/" KEY_STORE_FILE " is written again", store->folder);
     }
@@ -316,7 +143,7 @@ static void on_written(struct key_store *store, struct list *commits)
     w->retry_ms = 0;
     w->is_stale = false;
     w->durable_sequence = w->sequence;
-    w->durable_fingerprint = w->fingerprint;
+    w->durable_fingerprint = w->text.fingerprint;
     w->next_ns = clock_monotonic_ns() + duration_ns * (STORE_BUSY_SHARE - 1);
     note_written_statuses(&store->pool);
     take_commits(store, w->sequence, commits);
@@ -351,6 +178,7 @@ static void on_edited(struct key_store *store, struct list *commits)
     take_back(store, commits);
     pool_load_edited(store, &w->item.document);
     w->item.known = w->item.stamp;
+    w->is_last = false; // what was counted meanwhile is still to be written
     log_info(KEY_STORE_LOG, KEY_STORE_FILE " was edited by hand and is in force: %zu keys, %zu groups",
              store->pool.by_id.n, store->pool.groups->n);
 }
@@ -417,8 +245,7 @@ static void on_worked(uv_work_t *work, int status)
     w->state = WRITER_IDLE;
     on_found(store, &commits);
     int r = w->item.finding == FILE_IS_EDITED ? -EAGAIN : w->item.r;
-    w->text_len_hint = w->text.len ? w->text.len + w->text.len / 16 : w->text_len_hint;
-    buf_deinit(&w->text);
+    key_text_drop(&w->text);
     arena_deinit(&w->item.arena);
     if (w->is_closing) {
         close_step(store);
@@ -552,5 +379,5 @@ void key_writer_close(struct key_store *store)
 void key_writer_deinit(struct key_store *store)
 {
     assert(store->writer.state == WRITER_CLOSED);
-    buf_deinit(&store->writer.text);
+    key_text_drop(&store->writer.text);
 }

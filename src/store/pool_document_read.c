@@ -34,18 +34,16 @@ static struct slice read_text(const struct json_doc *doc, const struct json_node
     return json_is(node, JSON_NUMBER) ? json_raw(doc, node) : SLICE_EMPTY;
 }
 
-// A text or milliseconds; 0 when it is neither.
+// A text or milliseconds; 0 when it is neither, or a number that could not be written as a text.
 static int64_t read_time(const struct json_doc *doc, const struct json_node *node, struct arena *arena)
 {
+    const double end = 253402300800000; // of the year 9999
     int64_t ms;
     double number;
     if (json_is(node, JSON_STRING)) {
         return iso8601_read(json_string(doc, node, arena), &ms) ? ms : 0;
     }
-    if (json_int64(doc, node, &ms)) {
-        return ms;
-    }
-    return json_double(doc, node, &number) && number > 0 && number < 1e15 ? (int64_t)number : 0;
+    return json_double(doc, node, &number) && number > 0 && number < end ? (int64_t)number : 0;
 }
 
 static enum key_status read_status(const struct json_doc *doc, const struct json_node *node)

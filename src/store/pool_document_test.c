@@ -94,6 +94,35 @@ static void wrong_types_count_as_missing(void **state)
     assert_int_equal(key.id.len, 0);
 }
 
+// A time that is none would be awaited for ever, or overflow where times are compared.
+static void numbers_that_are_no_times_count_as_missing(void **state)
+{
+    static const struct {
+        const char *number;
+        int64_t ms;
+    } cases[] = {
+        {"1700000000001", 1700000000001},
+        {"1700000000001.5", 1700000000001},
+        {"0", 0},
+        {"-1", 0},
+        {"253402300799999", 253402300799999}, // the end of the year 9999
+        {"253402300800000", 0},
+        {"253402300800000.5", 0},
+        {"9223372036854775807", 0},
+        {"-9223372036854775808", 0},
+        {"1e400", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct slice entry =
+            arena_printf(&arena, "{\"cooldown_until\":%s,\"model_cooldowns\":[{\"model\":1,\"until\":%s}]}",
+                         cases[i].number, cases[i].number);
+        struct document_key key = read_key(entry.ptr);
+        assert_int_equal(key.cooldown_until_ms, cases[i].ms);
+        assert_int_equal(key.cooldowns[0].until_ms, cases[i].ms);
+    }
+}
+
 static void an_older_document_counted_uses_only(void **state)
 {
     (void)state;
@@ -398,6 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(says_what_is_wrong, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wrong_types_count_as_missing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(numbers_that_are_no_times_count_as_missing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_older_document_counted_uses_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_pool, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_written_key, set_up, tear_down),

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "store/key_settings_json.h"
 #include "store/key_store_internal.h"
+#include "json/utf8.h"
 
 enum { REJECTIONS_LOGGED = 10, ENTRY_ARENA_SIZE = 16 * 1024 };
 
@@ -36,7 +37,8 @@ const char *key_secret_problem(struct slice secret)
             return "has a key with a space or a control character in it";
         }
     }
-    return NULL;
+    // Nothing else can be written in JSON: it would be another key after a restart.
+    return utf8_valid_len(secret) < secret.len ? "has a key that is not UTF-8" : NULL;
 }
 
 struct slice key_new_id(const struct key_pool *pool, char out[KEY_ID_MAX])
@@ -104,6 +106,7 @@ static struct key_record record_of(struct loading *loading, const struct documen
 {
     struct key_store *store = loading->store;
     struct slice provider = key->provider.len ? key->provider : key_provider_name(key_provider_of(key->secret));
+    store->writer.is_stale |= key->id.len == 0; // else it would have another one after a restart
     return (struct key_record){
         .id = key->id.len ? key->id : key_new_id(&loading->pool, id),
         .secret = key->secret,
@@ -247,7 +250,7 @@ static struct stored_key *find_known(const struct loading *loading, const struct
     return known && known->record.slot != KEY_NO_SLOT ? known : NULL;
 }
 
-// Of what the file says of errors nothing counts: that is in the table.
+// Of what the file says of errors only the reason of a new ban counts: the others are in the table.
 static struct key_extra *extra_of(const struct document_key *key, const struct stored_key *known)
 {
     struct document_key said = document_key_default;
@@ -278,7 +281,10 @@ static void take_over(struct loading *loading, struct document_key *key)
     append(loading, version, key->status);
     key_publish_version(store, known, version);
     // A status that is other than ours was set by the operator, unless a rule has changed ours since it was written.
-    if (key->status != known->written_status) {
+    bool is_set = key->status != known->written_status;
+    if (is_set && key->status == KEY_BANNED) {
+        key_publish_ban(store->table, record.slot, key);
+    } else if (is_set) {
         key_publish_status(store->table, record.slot, key->status);
     }
     known->record.slot = KEY_NO_SLOT; // it has gone over
