@@ -17,12 +17,7 @@ static bool parse(struct json_doc *doc, struct arena *arena, struct slice text)
 static struct slice token_of(const struct json_doc *doc, struct slice name, struct arena *arena)
 {
     struct slice token = arena_dup(arena, json_string(doc, json_get(doc, json_root(doc), name), arena));
-    for (size_t i = 0; i < token.len; i++) {
-        if (token.ptr[i] <= ' ' || token.ptr[i] > '~') {
-            return SLICE_EMPTY;
-        }
-    }
-    return token;
+    return slice_is_visible(token) ? token : SLICE_EMPTY;
 }
 
 bool auth_document_read(struct slice text, struct arena *arena, struct auth_document *document_r)

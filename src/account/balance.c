@@ -32,6 +32,7 @@ struct balance_sync {
     uint32_t batch_size;
 
     struct list runs;
+    struct balance_run *full; // whose turn it is to ask for all; NULL: nobody's
     struct list queries;
     size_t n_running;
     size_t n_allowed; // to begin before the next beat of the pace
@@ -54,8 +55,9 @@ struct balance_run {
     size_t n_failed;
     size_t n_success;
     bool is_full;
-    bool is_fetched;  // only the document is missing
-    uint64_t version; // that must be written before it ends
+    bool is_fetched;        // only the document is missing
+    uint64_t begun_version; // of the book
+    uint64_t version;       // that must be written before it ends
     void (*fn)(void *arg, const struct balance_result *result);
     void *arg;
 };
@@ -94,6 +96,7 @@ static void note_fetched(struct balance_run *run)
         balance_book_set_last_full_sync(book, clock_wall_ms());
         log_info("account", "balances: %zu of %zu keys answered", run->n_success, run->n_ids);
     }
+    run->sync->full = run->sync->full == run ? NULL : run->sync->full;
     run->is_fetched = true;
     run->version = balance_book_version(book);
 }
@@ -189,17 +192,6 @@ static bool has_balance(const struct key_record *record)
     return slice_eq(record->provider, key_provider_name(KEY_FACTORY));
 }
 
-// What cannot be in a header cannot be asked with.
-static bool can_be_sent(struct slice secret)
-{
-    for (size_t i = 0; i < secret.len; i++) {
-        if (secret.ptr[i] <= ' ' || secret.ptr[i] > '~') {
-            return false;
-        }
-    }
-    return secret.len > 0;
-}
-
 static void start_query(struct balance_run *run, const struct key_record *record)
 {
     struct balance_sync *sync = run->sync;
@@ -229,11 +221,29 @@ static void start_query(struct balance_run *run, const struct key_record *record
                         on_fetched);
 }
 
+// What another run has found out since this one was asked for need not be asked again.
+static bool is_answered(struct balance_run *run, struct slice id)
+{
+    const struct balance *known = balance_book_find(run->sync->book, id);
+    if (!run->is_full || !balance_book_is_newer(run->sync->book, id, run->begun_version)) {
+        return false;
+    }
+    if (known->is_success) {
+        run->n_success++;
+    } else {
+        note_failed(run, id);
+    }
+    return true;
+}
+
 static void begin_next(struct balance_run *run)
 {
     struct slice id = run->ids[run->next++];
     const struct key_record *record = key_store_find(run->sync->options.store, id);
-    if (record && record->slot != KEY_NO_SLOT && has_balance(record) && can_be_sent(record->secret)) {
+    if (is_answered(run, id)) {
+        return;
+    }
+    if (record && record->slot != KEY_NO_SLOT && has_balance(record) && slice_is_visible(record->secret)) {
         start_query(run, record);
     } else {
         note_failed(run, id);
@@ -242,12 +252,15 @@ static void begin_next(struct balance_run *run)
 
 // ---- whose turn it is -----------------------------------------------------------------------------------------------
 
-// Runs take turns; NULL: nothing is left to begin.
+// Runs take turns, but those for all keys come one after the other, since the first one brings the others most of what
+// they want. NULL: nothing is left to begin.
 static struct balance_run *next_run(struct balance_sync *sync)
 {
     for (struct list *at = sync->runs.next; at != &sync->runs; at = at->next) {
         struct balance_run *run = CONTAINER_OF(at, struct balance_run, link);
-        if (run->next < run->n_ids) {
+        bool must_wait = run->is_full && sync->full && sync->full != run;
+        if (run->next < run->n_ids && !must_wait) {
+            sync->full = run->is_full ? run : sync->full;
             list_remove(&run->link);
             list_append(&sync->runs, &run->link);
             return run;
@@ -343,6 +356,7 @@ struct balance_run *balance_sync_run(struct balance_sync *sync, const struct sli
     run->fn = fn;
     run->arg = arg;
     run->is_full = n_ids == 0;
+    run->begun_version = balance_book_version(sync->book);
     if (run->is_full) {
         take_all(run);
     } else {

@@ -37,7 +37,8 @@ struct balance_result {
 // Fetches the balances of these keys (copied; n 0: of all usable ones of Factory) and calls back when all are there and
 // written. Other providers' keys count as failed: nobody can be asked. `fn` never comes from inside; the handle is void
 // in it. Beginning BATCH_SIZE keys a second, and settings' concurrent_limit at once, at most 50, over all runs; a key
-// whose provider is busy (429, 5xx, no answer) is asked again twice, later.
+// whose provider is busy (429, 5xx, no answer) is asked again twice, later. Runs for all keys come one after the other,
+// and do not ask again what others have been told since they were begun.
 struct balance_run;
 struct balance_run *balance_sync_run(struct balance_sync *sync, const struct slice *ids, size_t n_ids,
                                      void (*fn)(void *arg, const struct balance_result *result), void *arg);

@@ -16,6 +16,7 @@ struct entry {
     struct balance balance; // its text in `memory`
     struct slice id;        // in `memory`
     int64_t tokens_at_sync; // -1: not known
+    uint64_t version;       // of the book when this was noted
     struct arena memory;
 };
 
@@ -63,7 +64,7 @@ static struct entry *put(struct balance_book *book, struct slice id, const struc
         drop(book, old);
     }
     map_set(&book->entries, entry->id, entry);
-    book->version++;
+    entry->version = ++book->version;
     return entry;
 }
 
@@ -180,7 +181,7 @@ static void read_document(struct balance_book *book)
         read_entries(book, &doc, json_get(&doc, root, SLICE("tokens")), &arena);
         book->last_full_sync_ms = json_time_ms(&doc, json_get(&doc, root, SLICE("last_full_sync")));
     }
-    book->version = book->written_version = 0;
+    book->written_version = book->version;
     arena_deinit(&arena);
 }
 
@@ -261,6 +262,12 @@ void balance_book_put_failure(struct balance_book *book, struct slice id, struct
     noted.error = reason;
     noted.last_sync_ms = clock_wall_ms();
     put(book, id, &noted, old ? old->tokens_at_sync : -1);
+}
+
+bool balance_book_is_newer(const struct balance_book *book, struct slice id, uint64_t version)
+{
+    const struct entry *entry = map_find(&book->entries, id);
+    return entry && entry->version > version;
 }
 
 static bool is_stale(const struct balance_book *book, const struct entry *entry, int64_t before_ms)

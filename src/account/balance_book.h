@@ -28,6 +28,8 @@ const struct balance *balance_book_find(const struct balance_book *book, struct 
 void balance_book_put(struct balance_book *book, struct slice id, uint32_t slot, const struct balance *balance);
 // Notes that it could not be fetched: what was known stays, with the reason why it is old.
 void balance_book_put_failure(struct balance_book *book, struct slice id, struct slice reason);
+// Of what is known of a key: was it noted after the book had this version?
+bool balance_book_is_newer(const struct balance_book *book, struct slice id, uint64_t version);
 size_t balance_book_cleanup(struct balance_book *book, int64_t before_ms); // see balance_cleanup()
 void balance_book_forget_all(struct balance_book *book);
 

@@ -318,6 +318,31 @@ static void no_more_than_fifty_at_once(void **state)
     assert_int_equal(f->n_success, 60);
 }
 
+static bool has_ended_thrice(void *arg)
+{
+    return ((struct fixture *)arg)->n_ends >= 3;
+}
+
+// However many ask for all balances at once, as impatient people and their pages do.
+static void who_asks_for_all_meanwhile_gets_the_same_answers(void **state)
+{
+    struct fixture *f = *state;
+    add_keys(f, 60, "fk-");
+    f->account.answer = hold;
+    balance_sync_run(f->sync, NULL, 0, on_end, f);
+    balance_sync_run(f->sync, NULL, 0, on_end, f);
+    balance_sync_run(f->sync, NULL, 0, on_end, f);
+    assert_true(account_until(&f->account, is_full, f));
+    f->account.answer = answer;
+    for (size_t i = 0; i < f->n_held; i++) {
+        answer(&f->account, f->held[i]);
+    }
+    assert_true(account_until(&f->account, has_ended_thrice, f));
+    assert_int_equal(f->n_all, 60);
+    assert_int_equal(f->n_success, 60);
+    assert_int_equal(f->account.n_requests, 60 * 2);
+}
+
 static bool has_asked_six(void *arg)
 {
     return ((struct fixture *)arg)->account.n_requests >= 6 * 2;
@@ -518,6 +543,7 @@ int main(void)
         TEST(refusals_are_noted_and_what_was_known_stays),
         TEST(who_is_busy_is_asked_again),
         TEST(no_more_than_fifty_at_once),
+        TEST(who_asks_for_all_meanwhile_gets_the_same_answers),
         TEST(a_batch_a_second),
         TEST(the_interval_begins_with_the_start),
         TEST(a_key_that_goes_meanwhile),

@@ -2,34 +2,20 @@
 #include "account/oauth.h"
 
 #include "account/json_time.h"
+#include "http/url.h"
 
 enum { LIFETIME_MAX_S = 10 * 365 * 24 * 3600, ERROR_CODE_MAX = 64 };
 
 // ---- what is asked --------------------------------------------------------------------------------------------------
 
-static bool is_plain(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_' || c == '~';
-}
-
 static void append_field(struct buf *out, struct slice name, struct slice value)
 {
-    static const char hex[] = "0123456789ABCDEF";
     if (out->len) {
         buf_append_char(out, '&');
     }
     buf_append(out, name);
     buf_append_char(out, '=');
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        if (is_plain((char)c)) {
-            buf_append_char(out, (char)c);
-        } else {
-            char encoded[3] = {'%', hex[c >> 4], hex[c & 15]};
-            buf_append(out, slice_of(encoded, sizeof(encoded)));
-        }
-    }
+    url_encode(out, value, "");
 }
 
 void oauth_write_refresh(struct buf *out, struct slice refresh_token, struct slice client_id)
@@ -42,17 +28,6 @@ void oauth_write_refresh(struct buf *out, struct slice refresh_token, struct sli
 }
 
 // ---- what an answer says --------------------------------------------------------------------------------------------
-
-// A token goes into a header, so what could end a header line is none.
-static bool is_token(struct slice token)
-{
-    for (size_t i = 0; i < token.len; i++) {
-        if (token.ptr[i] <= ' ' || token.ptr[i] > '~') {
-            return false;
-        }
-    }
-    return token.len > 0;
-}
 
 // `error` of RFC 6749 §5.2, if that is what it is: anything else may repeat what was asked, and that is secret.
 static struct slice error_code(const struct json_doc *doc, struct arena *arena)
@@ -82,13 +57,13 @@ static void read_grant(const struct json_doc *doc, struct arena *arena, struct o
     struct slice access_token = json_string(doc, json_get(doc, root, SLICE("access_token")), arena);
     struct slice refresh_token = json_string(doc, json_get(doc, root, SLICE("refresh_token")), arena);
     int64_t lifetime_s;
-    if (!is_token(access_token)) {
+    if (!slice_is_visible(access_token)) { // it goes into a header
         answer->reason = SLICE("the token endpoint's answer has no access_token");
         return;
     }
     answer->result = OAUTH_GRANTED;
     answer->access_token = arena_dup(arena, access_token);
-    answer->refresh_token = is_token(refresh_token) ? arena_dup(arena, refresh_token) : SLICE_EMPTY;
+    answer->refresh_token = slice_is_visible(refresh_token) ? arena_dup(arena, refresh_token) : SLICE_EMPTY;
     if (json_loose_int(doc, json_get(doc, root, SLICE("expires_in")), &lifetime_s) && lifetime_s > 0) {
         answer->lifetime_ms = (lifetime_s < LIFETIME_MAX_S ? lifetime_s : LIFETIME_MAX_S) * 1000;
     }

@@ -88,7 +88,7 @@ static bool serves_on(const struct token_source *source, int64_t now_ms)
 static bool may_ask(const struct token_source *source, int64_t now_ms)
 {
     int64_t since_ms = now_ms - source->asked_ms;
-    return source->state == TOKEN_IDLE && !source->is_unsaved && source->tokens.refresh_token.len &&
+    return source->state == TOKEN_IDLE && source->tokens.refresh_token.len &&
            (source->asked_ms == 0 || since_ms < 0 || since_ms >= TOKEN_RETRY_MS - TOKEN_RETRY_MS / 20);
 }
 
@@ -129,9 +129,8 @@ static void look(struct token_source *source)
 
 // ---- who waits ------------------------------------------------------------------------------------------------------
 
-static void become_idle(struct token_source *source)
+static void use_idleness(struct token_source *source)
 {
-    source->state = TOKEN_IDLE;
     if (source->has_new_config && !source->is_unsaved) {
         look(source);
     }
@@ -161,9 +160,10 @@ static void end_refresh(struct token_source *source)
     int64_t now_ms = clock_wall_ms();
     timer_start(&source->loop->timers, &source->tick, TOKEN_RETRY_MS, on_tick);
     source->is_doubted = false;
+    source->state = TOKEN_IDLE; // who asks again when it is woken has its answer: this refresh is over
     wake_all(source, now_ms);
-    if (source->state != TOKEN_CLOSED) {
-        become_idle(source);
+    if (source->state == TOKEN_IDLE) {
+        use_idleness(source);
     }
 }
 
@@ -266,7 +266,11 @@ static void on_answer(struct web_call *call, const struct web_answer *web)
         save(source, &tokens);
     } else {
         note_failure(source, answer.result, answer.reason);
-        end_refresh(source);
+        if (source->is_unsaved) {
+            save(source, &source->tokens);
+        } else {
+            end_refresh(source);
+        }
     }
     arena_deinit(&arena);
 }
@@ -294,10 +298,11 @@ static void ask(struct token_source *source, int64_t now_ms)
 
 void token_source_tick(struct token_source *source, int64_t now_ms)
 {
+    if (is_due(source, now_ms)) {
+        ask(source, now_ms);
+    }
     if (source->state == TOKEN_IDLE && source->is_unsaved) {
         save(source, &source->tokens);
-    } else if (is_due(source, now_ms)) {
-        ask(source, now_ms);
     }
 }
 

@@ -9,9 +9,10 @@
 // Happy path: token_source_get() → TOKEN_READY; or the endpoint is asked → its answer is in data/auth.json, durably →
 // the new token serves, and all who wait get it. Failure modes: the endpoint fails: waiters get the old token or none,
 // the next try is TOKEN_RETRY_MS later. The answer cannot be written: it serves nevertheless, since the old refresh
-// token is gone at the endpoint anyway, and writing is tried again. We die between answer and write: that is the one
-// moment in which a rotated refresh token can be lost; the old one, which is still in the file, is tried at the next
-// start. To keep our own end out of that moment, token_source_drain() before token_source_close().
+// token is gone at the endpoint anyway; it is refreshed in its turn, and writing is tried again. We die between answer
+// and write: that is the one moment in which a rotated refresh token can be lost; the old one, which is still in the
+// file, is tried at the next start. To keep our own end out of that moment, token_source_drain() before
+// token_source_close().
 // Ends when: token_source_close().
 #pragma once
 

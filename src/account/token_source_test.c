@@ -35,7 +35,7 @@ struct fixture {
     unsigned n_woken;
     struct slice got; // by the latest that was woken; arena
     bool was_in_file; // what it got, when it was woken
-    bool waits_again; // in its callback
+    bool asks_again;  // in its callback
     bool is_drained;
 };
 
@@ -143,10 +143,10 @@ static void on_token(struct token_wait *wait, struct slice token)
     f->n_woken++;
     f->got = arena_dup(&f->arena, token);
     f->was_in_file = slice_eq(file(f).access_token, token);
-    if (f->waits_again) {
-        struct slice again;
-        f->waits_again = false;
-        assert_int_equal(token_source_get(f->source, wait, on_token, &again), TOKEN_READY);
+    if (f->asks_again) {
+        struct slice again = SLICE_EMPTY;
+        f->asks_again = false;
+        assert_int_equal(token_source_get(f->source, wait, on_token, &again), token.len ? TOKEN_READY : TOKEN_NONE);
         assert_true(slice_eq(again, token));
     }
 }
@@ -378,7 +378,7 @@ static void a_thousand_wait_for_one_refresh(void **state)
     for (unsigned i = 0; i < WAITERS; i++) {
         assert_int_equal(get(f, i, &token), TOKEN_WAIT);
     }
-    f->waits_again = true;
+    f->asks_again = true;
     assert_true(account_until(&f->account, all_are_woken, f));
     assert_true(slice_eq(f->got, SLICE("tok-2")));
     account_turn(&f->account, 20);
@@ -504,6 +504,7 @@ static void without_any_token_a_failure_is_nothing(void **state)
     struct fixture *f = *state;
     struct slice token;
     f->fails = 500;
+    f->asks_again = true; // which does not leave it waiting for the next refresh
     f->config.refresh_key = SLICE("rt-1");
     open_source(f);
     assert_comes(f, "");
@@ -561,6 +562,31 @@ static void what_cannot_be_written_serves_and_is_written_later(void **state)
     drain(f);
     assert_int_equal(account_log_lines(&f->account), 2);
     assert_int_equal(f->account.n_requests, 1);
+}
+
+// A read-only folder is no reason to let the token end: what is in the file is of no use any more anyway.
+static void what_cannot_be_written_is_refreshed_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    int64_t now_ms = clock_wall_ms();
+    signal(SIGXFSZ, SIG_IGN);
+    f->config.refresh_key = SLICE("rt-1");
+    set_file_limit(0);
+    open_source(f);
+    assert_comes(f, "tok-2");
+    drain(f);
+    token_source_tick(f->source, now_ms + TOKEN_REFRESH_MS + TOKEN_RETRY_MS);
+    assert_true(account_until_requests(&f->account, 2));
+    drain(f);
+    assert_ready(f, "tok-3");
+    // While refreshing fails writing is tried, too.
+    f->fails = 503;
+    set_file_limit(RLIM_INFINITY);
+    token_source_tick(f->source, now_ms + 2 * TOKEN_REFRESH_MS + TOKEN_RETRY_MS);
+    assert_true(account_until_requests(&f->account, 3));
+    drain(f);
+    assert_true(slice_eq(file(f).refresh_token, SLICE("rt-3")));
+    assert_ready(f, "tok-3");
 }
 
 static void draining_waits_for_the_answer_and_its_file(void **state)
@@ -655,6 +681,7 @@ int main(void)
         TEST(without_any_token_a_failure_is_nothing),
         TEST(an_endpoint_that_is_not_there),
         TEST(what_cannot_be_written_serves_and_is_written_later),
+        TEST(what_cannot_be_written_is_refreshed_all_the_same),
         TEST(draining_waits_for_the_answer_and_its_file),
         TEST(closing_forgets_who_waits),
         TEST(who_forgets_is_not_called),

@@ -14,21 +14,10 @@
 #include "admin/router.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "http/request_id.h"
 #include "http/url.h"
 
-enum { REQUEST_ID_MAX = 128 };
-
 // ---- the object -----------------------------------------------------------------------------------------------------
-
-static void warn_of_weak_key(const struct config *config)
-{
-    if (admin_key_is_weak(config->admin_access_key)) {
-        log_warn("admin",
-                 "ADMIN_ACCESS_KEY is weak: it is well known or shorter than %d characters, and whoever guesses "
-                 "it owns all keys. Set a long random one.",
-                 ADMIN_KEY_STRONG_LEN);
-    }
-}
 
 struct admin *admin_new(const struct admin_options *options)
 {
@@ -37,19 +26,19 @@ struct admin *admin_new(const struct admin_options *options)
     admin->config = config_ref(options->config);
     admin->guard = admin_guard_new();
     list_init(&admin->changes);
-    warn_of_weak_key(admin->config);
     return admin;
 }
 
 void admin_set_config(struct admin *admin, struct config *config)
 {
-    bool is_new_key = !slice_eq(config->admin_access_key, admin->config->admin_access_key);
     config_ref(config);
     config_unref(admin->config);
     admin->config = config;
-    if (is_new_key) {
-        warn_of_weak_key(config);
-    }
+}
+
+void admin_set_requests(struct admin *admin, const struct admin_requests *requests)
+{
+    admin->requests = *requests;
 }
 
 void admin_free(struct admin *admin)
@@ -68,28 +57,12 @@ bool admin_serves(struct slice path)
 
 // ---- the head -------------------------------------------------------------------------------------------------------
 
-// The client's id, if it sent a well-formed one, else a fresh one.
-static struct slice identify(struct arena *arena, const struct h1_request *req)
-{
-    const struct h1_field *given = h1_find_field(req->fields, req->n_fields, HEADER_X_REQUEST_ID);
-    bool is_good = given && given->value.len > 0 && given->value.len <= REQUEST_ID_MAX;
-    for (size_t i = 0; is_good && i < given->value.len; i++) {
-        is_good = given->value.ptr[i] > 0x20 && given->value.ptr[i] < 0x7f;
-    }
-    if (is_good) {
-        return given->value;
-    }
-    char *id = arena_text(arena, RANDOM_UUID_SIZE);
-    random_uuid(id);
-    return slice_of(id, RANDOM_UUID_SIZE - 1);
-}
-
 static struct admin_exchange *exchange_new(struct admin *admin, struct server_exchange *ex)
 {
     struct admin_exchange *x = arena_zalloc(&ex->arena, sizeof(*x));
     x->admin = admin;
     x->ex = ex;
-    x->request_id = identify(&ex->arena, &ex->req);
+    x->request_id = request_id_of(&ex->arena, &ex->req);
     x->client = admin_client_address(admin->config, &ex->req, server_peer_address(ex));
     ex->user = x;
     return x;
@@ -200,7 +173,7 @@ static void on_reject(void *arg, struct server_exchange *ex, const struct http_r
     random_uuid(id);
     const struct admin_exchange *x = ex ? ex->user : NULL;
     struct slice request_id = x    ? x->request_id
-                              : ex ? identify(&ex->arena, &ex->req)
+                              : ex ? request_id_of(&ex->arena, &ex->req)
                                    : slice_of(id, RANDOM_UUID_SIZE - 1);
     reply_write_headers(headers, request_id, SLICE("application/json"));
     reply_write_failure(body, reject->status, slice_from_cstr(reject->text));

@@ -13,6 +13,7 @@ struct admin {
     struct config *config;        // ref
     struct admin_guard *guard;    // owned
     struct list changes;          // struct change: that are being written
+    struct admin_requests requests;
 };
 
 // One request and its answer. Lives in the arena of its server_exchange.
@@ -77,6 +78,9 @@ void pool_config_reset(struct admin_exchange *x);
 void cooldowns_list(struct admin_exchange *x); // cooldowns.c
 void cooldowns_clear(struct admin_exchange *x);
 void cooldowns_clear_key(struct admin_exchange *x);
+
+void requests_list(struct admin_exchange *x); // requests.c
+void requests_show(struct admin_exchange *x);
 
 void token_usage_list(struct admin_exchange *x); // token_usage.c
 void token_usage_show(struct admin_exchange *x);

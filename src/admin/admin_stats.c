@@ -48,7 +48,7 @@ static void write_keys(struct admin_exchange *x, struct json_writer *w, const st
 static void write_process(struct admin_exchange *x, struct json_writer *w, int64_t now_ms)
 {
     const struct admin_options *options = &x->admin->options;
-    json_member_bool(w, SLICE("weak_admin_key"), admin_key_is_weak(x->admin->config->admin_access_key));
+    json_member_bool(w, SLICE("weak_admin_key"), x->admin->config->has_weak_admin_key);
     json_member_string(w, SLICE("mode"), slice_from_cstr(options->mode));
     json_member_int(w, SLICE("workers"), options->n_workers);
     json_key(w, SLICE("redis"));

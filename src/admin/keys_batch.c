@@ -54,6 +54,8 @@ static void add_one(struct admin_exchange *x, struct batch *batch, size_t line, 
 
 static void add_text(struct admin_exchange *x, struct batch *batch, struct slice text)
 {
+    static const struct slice mark = SLICE_INIT("\xEF\xBB\xBF"); // that some editors put in front of a text
+    text = slice_starts_with(text, mark) ? slice_after(text, mark.len) : text;
     for (size_t line = 1; text.ptr && batch->refusal == KEY_STORE_OK; line++) {
         struct slice secret = slice_trim(slice_split(&text, '\n'));
         secret.len -= slice_ends_with(secret, SLICE("\r"));

@@ -67,9 +67,10 @@ static void a_text_is_added_line_by_line(void **state)
     struct admin_fixture *f = *state;
     admin_fixture_add_group(f, "main");
     admin_fixture_ask(f, "POST", "/admin/keys/batch",
-                      "{\"keys\":\"fk-a\\r\\n\\n  fk-b\\t\\nwith space\\nfk-a\\nfk-c\",\"poolGroup\":\"main\"}");
+                      "{\"keys\":\"\\ufefffk-a\\r\\n\\n  fk-b\\t\\nwith space\\nfk-a\\nfk-c\",\"poolGroup\":\"main\"}");
     expect_counts(f, 3, 1, 1);
     assert_memory_equal(admin_fixture_text(f, "data.errors.0"), "Line 4: ", 8); // empty lines count, but are no keys
+    assert_non_null(key_store_find_secret(f->store, SLICE("fk-a"))); // without the byte order mark of some editors
     admin_fixture_ask(f, "GET", "/admin/keys?poolGroup=main", NULL);
     assert_int_equal(admin_fixture_int(f, "data.pagination.total"), 3);
     admin_fixture_restart(f);

@@ -38,6 +38,9 @@ static const struct admin_route routes[] = {
     {HTTP_GET, "/admin/cooldowns", cooldowns_list, false},
     {HTTP_DELETE, "/admin/cooldowns", cooldowns_clear, false},
 
+    {HTTP_GET, "/admin/requests", requests_list, false},
+    {HTTP_GET, "/admin/requests/{id}", requests_show, false},
+
     {HTTP_GET, "/admin/token/usage", token_usage_list, false},
     {HTTP_GET, "/admin/token/usage/{id}", token_usage_show, false},
     {HTTP_GET, "/admin/token/summary", token_usage_summary, false},
@@ -105,9 +108,8 @@ struct router_match router_find(struct arena *arena, struct slice path, enum htt
 
 bool router_is_missing_part(struct slice path)
 {
-    static const struct slice parts[] = {SLICE_INIT("/admin/stats/"), SLICE_INIT("/admin/requests"),
-                                         SLICE_INIT("/admin/logs"), SLICE_INIT("/admin/audit"),
-                                         SLICE_INIT("/admin/models")};
+    static const struct slice parts[] = {SLICE_INIT("/admin/stats/"), SLICE_INIT("/admin/logs"),
+                                         SLICE_INIT("/admin/audit"), SLICE_INIT("/admin/models")};
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
         if (slice_starts_with(path, parts[i])) {
             return true;

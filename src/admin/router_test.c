@@ -52,6 +52,11 @@ static const struct {
     {HTTP_DELETE, "/admin/token/cache", "/admin/token/cache", "", "DELETE"},
     {HTTP_POST, "/admin/config/reset", "/admin/config/reset", "", "POST"},
     {HTTP_PUT, "/admin/config", "/admin/config", "", "GET, HEAD, PUT"},
+    {HTTP_GET, "/admin/cooldowns", "/admin/cooldowns", "", "GET, HEAD, DELETE"},
+    {HTTP_DELETE, "/admin/cooldowns", "/admin/cooldowns", "", "GET, HEAD, DELETE"},
+    {HTTP_GET, "/admin/requests", "/admin/requests", "", "GET, HEAD"},
+    {HTTP_GET, "/admin/requests/a%2Fb", "/admin/requests/{id}", "a/b", "GET, HEAD"},
+    {HTTP_GET, "/admin/requests/", NULL, "", ""},
     {HTTP_PUT, "/admin/pool-groups/main", "/admin/pool-groups/{id}", "main", "PUT, DELETE"},
 };
 
@@ -81,6 +86,7 @@ static void parts_that_are_missing_are_known(void **state)
     assert_true(router_is_missing_part(SLICE("/admin/logs/stream")));
     assert_true(router_is_missing_part(SLICE("/admin/audit")));
     assert_false(router_is_missing_part(SLICE("/admin/stats")));
+    assert_false(router_is_missing_part(SLICE("/admin/requests/x")));
     assert_false(router_is_missing_part(SLICE("/admin/nothing")));
 }
 

@@ -38,6 +38,16 @@ bool slice_eq_constant_time(struct slice given, struct slice secret)
     return difference == 0;
 }
 
+bool slice_is_visible(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] <= ' ' || s.ptr[i] > '~') {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
 struct slice slice_trim(struct slice s)
 {
     while (s.len && (s.ptr[0] == ' ' || s.ptr[0] == '\t')) {

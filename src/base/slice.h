@@ -63,6 +63,8 @@ bool slice_eq_constant_time(struct slice given, struct slice secret);
 
 // Without spaces and tabs at both ends.
 struct slice slice_trim(struct slice s);
+// Not empty, and nothing in it but visible ASCII characters: what may stand in a header line, in one piece.
+bool slice_is_visible(struct slice s);
 
 // The first occurrence of `needle`, as an offset; SLICE_NOT_FOUND when there is none. An empty needle is at 0.
 // Vectorised: meant for running over whole bodies.

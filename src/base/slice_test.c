@@ -211,6 +211,16 @@ static void slices_print_with_their_length(void **state)
     assert_string_equal(out, "<abc|>");
 }
 
+static void visible_or_not(void **state)
+{
+    assert_true(slice_is_visible(SLICE("!~")));
+    assert_false(slice_is_visible(SLICE_EMPTY));
+    assert_false(slice_is_visible(SLICE("a b")));
+    assert_false(slice_is_visible(SLICE("a\0")));
+    assert_false(slice_is_visible(SLICE("\x7f")));
+    assert_false(slice_is_visible(SLICE("\xc3\xa4")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +235,7 @@ int main(void)
         cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
         cmocka_unit_test(numbers_are_written_as_printf_writes_them),
         cmocka_unit_test(slices_print_with_their_length),
+        cmocka_unit_test(visible_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@ struct command {
     struct admin_link *link;            // borrowed
     struct arena arena;                 // of everything that was answered
     struct buf out;                     // what standard output gets
+    bool has_lost_output;               // it did not take all; that has been said
 };
 
 // Asks the admin API and gives back the `data` of its answer. NULL: it was refused or there is none; why is said on

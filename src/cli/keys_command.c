@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/cli_internal.h"
+#include "http/url.h"
 
 enum { FILE_MAX = 128 * 1024 * 1024, READ_SIZE = 64 * 1024, BODY_SHOWN_MAX = 300 };
 
@@ -78,23 +79,11 @@ int command_change_each(struct command *command, enum http_method method, const 
 
 // ---- writing requests, reading answers ------------------------------------------------------------------------------
 
-static void append_encoded(struct buf *out, struct slice text)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    for (size_t i = 0; i < text.len; i++) {
-        if (memchr(plain, text.ptr[i], sizeof(plain) - 1)) {
-            buf_append_char(out, text.ptr[i]);
-        } else {
-            buf_printf(out, "%%%02X", (unsigned char)text.ptr[i]);
-        }
-    }
-}
-
 struct slice command_path(struct command *command, const char *before, struct slice id, const char *after)
 {
     struct buf target = BUF_EMPTY;
     buf_append(&target, slice_from_cstr(before));
-    append_encoded(&target, id);
+    url_encode(&target, id, "");
     buf_append(&target, slice_from_cstr(after));
     struct slice result = arena_dup(&command->arena, buf_slice(&target));
     buf_deinit(&target);
@@ -106,7 +95,7 @@ void command_query(struct buf *target, const char *name, struct slice value)
     if (value.ptr) {
         bool is_first = slice_find_char(buf_slice(target), '?') == SLICE_NOT_FOUND;
         buf_printf(target, "%c%s=", is_first ? '?' : '&', name);
-        append_encoded(target, value);
+        url_encode(target, value, "");
     }
 }
 
@@ -156,10 +145,11 @@ bool command_read_file(const char *path, struct buf *text)
 
 void command_flush(struct command *command)
 {
-    if (command->out.len) {
-        fwrite(command->out.ptr, 1, command->out.len, stdout);
+    size_t n = command->out.len ? fwrite(command->out.ptr, 1, command->out.len, stdout) : 0;
+    if ((n != command->out.len || fflush(stdout) != 0) && !command->has_lost_output) {
+        command->has_lost_output = true;
+        fprintf(stderr, "droid2api: cannot write to standard output: %s\n", strerror(errno));
     }
-    fflush(stdout);
     buf_clear(&command->out);
 }
 
@@ -213,6 +203,9 @@ static int run_linked(const struct keys_options *options)
     arena_init(&command.arena, 4096);
     int status = run_verb(&command);
     command_flush(&command);
+    if (command.has_lost_output && status == EXIT_DONE) {
+        status = EXIT_REFUSED;
+    }
     buf_deinit(&command.out);
     arena_deinit(&command.arena);
     admin_link_close(command.link);

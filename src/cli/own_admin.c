@@ -17,43 +17,16 @@ struct own_admin {
     char key[KEY_SIZE];
 };
 
-// The caller's environment with settings of our own in place of its own. Entries are borrowed; the last one is NULL.
-static char **environment_with(struct arena *arena, char **environment, const struct slice *settings, size_t n_settings)
-{
-    size_t n = 0;
-    while (environment[n]) {
-        n++;
-    }
-    char **result = arena_alloc(arena, (n + n_settings + 1) * sizeof(*result));
-    size_t at = 0;
-    for (size_t i = 0; i < n_settings; i++) {
-        result[at++] = arena_cstr(arena, settings[i]);
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (!slice_starts_with(slice_from_cstr(environment[i]), SLICE("ADMIN_"))) {
-            result[at++] = environment[i];
-        }
-    }
-    result[at] = NULL;
-    return result;
-}
-
+// Of who may ask, only we are: whatever the gateway's admin key is, and whether there is one, does not matter here.
 static struct config *load(const struct own_admin *own, const struct config_sources *sources, struct buf *problem)
 {
-    struct arena arena;
     struct buf warnings = BUF_EMPTY;
-    arena_init(&arena, 8192);
-    struct slice settings[] = {
-        arena_printf(&arena, "ADMIN_ACCESS_KEY=%.*s", KEY_SIZE, own->key),
-        SLICE("ADMIN_ALLOW_IPS=127.0.0.1/32"),
-    };
-    struct config_sources with_key = {
-        .environment = environment_with(&arena, sources->environment, settings, sizeof(settings) / sizeof(*settings)),
-        .dotenv_path = sources->dotenv_path,
-    };
-    struct config *config = config_load(&with_key, problem, &warnings);
+    struct config *config = config_load(sources, problem, &warnings);
     buf_deinit(&warnings);
-    arena_deinit(&arena);
+    if (config) {
+        config->admin_access_key = own_admin_key(own);
+        config->admin_allow = (struct cidr_list){0};
+    }
     return config;
 }
 
@@ -79,7 +52,7 @@ struct own_admin *own_admin_open(struct loop *loop, const struct config_sources 
     random_token(own->key, KEY_SIZE);
     struct config *config = load(own, sources, problem);
     // Without an address in the lock others wait until we are done, instead of asking us.
-    own->keeper = config ? keeper_open(loop, config, "", problem) : NULL;
+    own->keeper = config ? keeper_open(loop, config, NULL, problem) : NULL;
     config_unref(config);
     if (own->keeper && listen_on(own, problem)) {
         return own;

@@ -8,7 +8,7 @@
 
 struct own_admin;
 
-// Blocks. `sources` is read anew, with an admin key of our own in its environment. NULL: `problem` says why in one
+// Blocks. `sources` is read anew, but for who may ask: that is who has own_admin_key(). NULL: `problem` says why in one
 // line; another program that has the folder is one of the reasons.
 struct own_admin *own_admin_open(struct loop *loop, const struct config_sources *sources, struct buf *problem);
 uint16_t own_admin_port(const struct own_admin *own);

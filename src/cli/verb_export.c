@@ -31,6 +31,9 @@ static int write_file(const char *path, struct slice text)
     if (fd >= 0) {
         close(fd);
     }
+    if (fd >= 0 && !is_written) {
+        unlink(path); // half of the keys is no export, and would be in the way of the next one
+    }
     return is_written ? EXIT_DONE : EXIT_REFUSED;
 }
 

@@ -4,11 +4,10 @@
 
 #include <assert.h>
 
+#include "config/admin_key.h"
 #include "config/config_file.h"
 #include "config/environment.h"
 #include "config/settings.h"
-
-enum { ADMIN_KEY_MIN = 16 };
 
 static void apply_defaults(struct config *config)
 {
@@ -70,28 +69,10 @@ static void split_access_keys(struct config *config)
     }
 }
 
-// Shorter than any that cannot be guessed, or one that is in everybody's manual.
-static bool is_weak_admin_key(struct slice key)
-{
-    static const char *const well_known[] = {
-        "your-admin-password",        "your-admin-access-key",
-        "your-secure-admin-password", "your-secure-admin-password-change-me-123",
-        "your-admin-key-here",        "change-me-please",
-        "change-this-password",       "0123456789abcdef",
-        "1234567890123456",
-    };
-    for (size_t i = 0; i < sizeof(well_known) / sizeof(*well_known); i++) {
-        if (slice_eq_nocase(key, slice_from_cstr(well_known[i]))) {
-            return true;
-        }
-    }
-    return key.len < ADMIN_KEY_MIN;
-}
-
 static void judge_admin_key(struct config *config, struct issues *issues)
 {
     static const char text[] = "ADMIN_ACCESS_KEY is weak: take one of at least 16 characters that is in no manual";
-    config->has_weak_admin_key = config->admin_access_key.len > 0 && is_weak_admin_key(config->admin_access_key);
+    config->has_weak_admin_key = admin_key_is_weak(config->admin_access_key);
     if (config->has_weak_admin_key && config->requires_strong_admin_key) {
         issues_error(issues, "%s (ADMIN_REQUIRE_STRONG_KEY is set)", text);
     } else if (config->has_weak_admin_key) {

@@ -139,7 +139,7 @@ struct config {
     struct slice oauth_client_id;
     struct slice oauth_token_url;
     struct slice admin_access_key;
-    bool has_weak_admin_key;
+    bool has_weak_admin_key; // never with requires_strong_admin_key
     bool requires_strong_admin_key;
     struct cidr_list admin_allow;     // empty: everybody may call the admin API
     struct cidr_list trusted_proxies; // whose X-Forwarded-For is believed

@@ -493,6 +493,14 @@ static void errors(void **state)
         // Settings
         {"{\"port\": \"3000\"}", AT "1:10: port is \"3000\"; it may be a whole number from 0 to 65535\n"},
         {"{\"port\": 65536}", AT "1:10: port is 65536; it may be a whole number from 0 to 65535\n"},
+        // No more than the pool's own document and the admin API take.
+        {"{\"key_pool\": {\"timeWindowHours\": 745}}",
+         AT "1:34: key_pool.timeWindowHours is 745; it may be a whole number from 1 to 744\n"},
+        {"{\"key_pool\": {\"autoBan\": {\"probeMinutes\": 10081}}}",
+         AT "1:43: key_pool.autoBan.probeMinutes is 10081; it may be a whole number from 0 to 10080\n"},
+        {"{\"key_pool\": {\"quotaLimits\": {\"per_key_daily_limit\": 9007199254740992}}}",
+         AT "1:54: key_pool.quotaLimits.per_key_daily_limit is 9007199254740992; it may be a whole number from 0 to "
+            "9007199254740991\n"},
         {"{\"public_models\": \"no\"}", AT "1:19: public_models is \"no\"; it may be true or false\n"},
         {"{\"limits\": 5}", AT "1:12: limits is a number; it may be an object\n"},
         {"{\"limits\": {\"max_connections\": 0}}",

@@ -294,7 +294,7 @@ static void weak_admin_keys(void **state)
     struct config_fixture *f = *state;
     static const char weak[] = "ADMIN_ACCESS_KEY is weak: take one of at least 16 characters that is in no manual";
     static const char *const keys[] = {"ADMIN_ACCESS_KEY=admin", "ADMIN_ACCESS_KEY=0123456789abcde",
-                                       "ADMIN_ACCESS_KEY=Your-Admin-Password"};
+                                       "ADMIN_ACCESS_KEY=Your-Admin-Password", "ADMIN_ACCESS_KEY=aaaaaaaaaaaaaaaaaaaa"};
     for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
         char environment[128];
         assert_true(load_well(f, keys[i])->has_weak_admin_key);

@@ -14,6 +14,8 @@ static const char *const algorithms[] = {
     "max-remaining", "weighted-usage", "quota-aware", "time-window",    NULL,
 };
 
+#define TOKENS_MAX 9007199254740991 // what every reader of JSON takes without loss
+
 enum { DAY_MS = 24 * 60 * 60 * 1000, HOUR_MS = 60 * 60 * 1000 };
 
 #define FIELD(name) .field = offsetof(struct config, name)
@@ -125,7 +127,7 @@ static const struct setting settings[] = {
     {"KEY_POOL_BAN_401", "key_pool.autoBan.ban401|ban_401", "false", "ban a key that is refused",
      BOOL, FIELD(key_pool.bans_401)},
     {NULL, "key_pool.autoBan.probeMinutes", "60", "minutes after which a banned key is probed; 0 is never",
-     U32(0, 100000), FIELD(key_pool.probe_minutes)},
+     U32(0, 7 * 24 * 60), FIELD(key_pool.probe_minutes)},
     {"KEY_POOL_CONCURRENT_LIMIT", "key_pool.performance.concurrentLimit", "100",
      "key tests and balance queries at once; at most 50 are", U32(1, 100000), FIELD(key_pool.concurrent_limit)},
     {"KEY_POOL_REQUEST_TIMEOUT_MS", "key_pool.performance.requestTimeout", "10000",
@@ -137,12 +139,12 @@ static const struct setting settings[] = {
     {"KEY_POOL_STRICT_MODE", "key_pool.multiTier.strictMode", "false", "stop at the first group that has keys",
      BOOL, FIELD(key_pool.is_strict)},
     {NULL, "key_pool.quotaLimits.per_key_daily_limit", "0", "tokens a day and key, for quota-aware; 0 is off",
-     U64(0, INT64_MAX), FIELD(key_pool.daily_limit)},
+     U64(0, TOKENS_MAX), FIELD(key_pool.daily_limit)},
     {NULL, "key_pool.quotaLimits.per_key_monthly_limit", "0", "tokens a month and key, for quota-aware; 0 is off",
-     U64(0, INT64_MAX), FIELD(key_pool.monthly_limit)},
+     U64(0, TOKENS_MAX), FIELD(key_pool.monthly_limit)},
     {NULL, "key_pool.quotaLimits.warning_threshold", "0.8", "part of a limit from which on the log warns",
      .rule = {.type = VALUE_RATIO}, FIELD(key_pool.warning_ratio)},
-    {NULL, "key_pool.timeWindowHours", "24", "how far time-window looks back", U32(1, 8760), FIELD(key_pool.window_hours)},
+    {NULL, "key_pool.timeWindowHours", "24", "how far time-window looks back", U32(1, 31 * 24), FIELD(key_pool.window_hours)},
     {"KEY_POOL_MAX_INFLIGHT_PER_KEY", "key_pool.maxInflightPerKey", "0", "requests in flight on one key; 0 is off",
      U32(0, 1000000), FIELD(key_pool.max_inflight)},
     {"KEY_POOL_AFFINITY", "key_pool.affinity.mode", "auto", "the same conversation goes to the same key",

@@ -118,25 +118,6 @@ static struct slice action_of(const struct exchange *x)
     return x->wants_stream ? SLICE("streamGenerateContent") : SLICE("generateContent");
 }
 
-static bool is_unreserved(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~/@", c));
-}
-
-static void append_encoded(struct buf *out, struct slice text)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (is_unreserved((char)c)) {
-            buf_append_char(out, (char)c);
-        } else {
-            char encoded[3] = {'%', hex[c >> 4], hex[c & 15]};
-            buf_append(out, slice_of(encoded, sizeof(encoded)));
-        }
-    }
-}
-
 // The client's query travels on, but for the key that it may hold.
 static void append_query(struct buf *head, struct slice query)
 {
@@ -158,7 +139,7 @@ static void append_target(struct exchange *x, struct buf *head)
     buf_append(head, endpoint->path);
     if (x->upstream->dialect == DIALECT_GEMINI && !endpoint->is_generate_route) {
         buf_append(head, SLICE("/models/"));
-        append_encoded(head, upstream_model_name(x->upstream));
+        url_encode(head, upstream_model_name(x->upstream), "/@");
         buf_append_char(head, ':');
         buf_append(head, action_of(x));
         if (x->route.kind == ROUTE_GENERATE && x->wants_stream && !x->conversion) {

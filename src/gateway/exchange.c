@@ -17,6 +17,7 @@
 #include "gateway/conversion.h"
 #include "gateway/failover.h"
 #include "gateway/lease.h"
+#include "http/request_id.h"
 
 enum { SMALL_BODY_MAX = 4096 };
 
@@ -49,31 +50,9 @@ static void run(struct exchange *x, const step_fn *steps, size_t n)
 
 // ---- the head -------------------------------------------------------------------------------------------------------
 
-static bool is_visible_text(struct slice s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] < 0x21 || s.ptr[i] > 0x7e) {
-            return false;
-        }
-    }
-    return s.len > 0 && s.len <= REQUEST_ID_MAX;
-}
-
-// The client's id, if it sent a well-formed one, else a fresh one.
-static struct slice identify(struct arena *arena, const struct h1_request *req)
-{
-    const struct h1_field *given = h1_find_field(req->fields, req->n_fields, HEADER_X_REQUEST_ID);
-    if (given && is_visible_text(given->value)) {
-        return given->value;
-    }
-    char *id = arena_text(arena, RANDOM_UUID_SIZE);
-    random_uuid(id);
-    return slice_of(id, RANDOM_UUID_SIZE - 1);
-}
-
 static enum step_result step_identify(struct exchange *x)
 {
-    x->request_id = identify(exchange_arena(x), &x->ex->req);
+    x->request_id = request_id_of(exchange_arena(x), &x->ex->req);
     return NEXT;
 }
 
@@ -425,7 +404,7 @@ void exchange_on_reject(void *gateway, struct server_exchange *ex, const struct 
         x->detail = reject->text;
     } else if (ex) {
         dialect = route_find(&ex->arena, &ex->req).dialect;
-        request_id = identify(&ex->arena, &ex->req);
+        request_id = request_id_of(&ex->arena, &ex->req);
     } else {
         random_uuid(id);
         request_id = slice_of(id, RANDOM_UUID_SIZE - 1);

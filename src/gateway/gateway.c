@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "gateway/gateway_internal.h"
 #include "keys/selector.h"
@@ -61,6 +64,7 @@ struct gateway *gateway_new(struct loop *loop, const struct gateway_options *opt
     gateway->started_wall_ms = clock_wall_ms();
     gateway->started_ns = clock_monotonic_ns();
     gateway->metrics = metrics_new();
+    gateway->recent = recent_new(RECENT_REQUESTS);
     gateway->client = http_client_new(loop, &http_client_limits_default);
     use_health(gateway);
     gateway->routing = routing_new(config, gateway->client, gateway->metrics, &gateway->health);
@@ -108,6 +112,7 @@ void gateway_free(struct gateway *gateway)
     routing_unref(gateway->routing);
     health_close(&gateway->health);
     metrics_free(gateway->metrics);
+    recent_free(gateway->recent);
     key_selector_free(gateway->selector);
     mem_free(gateway);
 }
@@ -115,4 +120,9 @@ void gateway_free(struct gateway *gateway)
 size_t gateway_n_inflight(const struct gateway *gateway)
 {
     return gateway->n_inflight;
+}
+
+struct recent *gateway_recent(struct gateway *gateway)
+{
+    return gateway->recent;
 }

@@ -8,6 +8,7 @@
 
 struct gateway;
 struct key_table;
+struct recent;
 struct token_source;
 
 struct gateway_options {
@@ -33,3 +34,5 @@ void gateway_close(struct gateway *gateway);
 void gateway_free(struct gateway *gateway);
 
 size_t gateway_n_inflight(const struct gateway *gateway);
+// The requests it has finished last; it is of the gateway.
+struct recent *gateway_recent(struct gateway *gateway);

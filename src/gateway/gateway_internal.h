@@ -11,6 +11,7 @@
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
 #include "gateway/retry.h"
+#include "gateway/recent.h"
 #include "gateway/route.h"
 #include "gateway/trail.h"
 #include "gateway/upstream.h"
@@ -33,14 +34,13 @@ struct gateway {
     struct http_client *client; // owned
     struct routing *routing;    // ref: of new requests
     struct metrics *metrics;    // owned
+    struct recent *recent;      // owned
     uint64_t (*log_dropped)(void);
     int64_t started_wall_ms;
     uint64_t started_ns;
     size_t n_inflight; // model requests
     bool is_draining;
 };
-
-enum { REQUEST_ID_MAX = 128 };
 
 // One request and its response, from the complete head to the end. Lives in the arena of its server_exchange.
 struct exchange {
@@ -75,7 +75,7 @@ struct exchange {
     unsigned n_attempts;
     bool call_is_running;
     const struct way *way;        // borrowed: of the attempt
-    bool probes;                  // others wait for what becomes of it
+    unsigned probes;              // bits (way.c): others wait for what becomes of it
     struct retry_state retry;
     struct timer pause;           // runs before an attempt that must wait
     uint64_t pause_began_ns;

@@ -267,7 +267,12 @@ bool lease_take_another(struct exchange *x)
 {
     struct lease *lease = x->lease;
     struct key_choice before = lease->key; // the client is told of it when there is no other
-    if (lease->n_tried >= LEASE_TRIES_MAX || lease->owner_is_needed || pick(x) != KEY_PICKED) {
+    lease->until_ms = 0;
+    if (lease->n_tried >= LEASE_TRIES_MAX || lease->owner_is_needed || lease->only.identity) {
+        return false;
+    }
+    if (pick(x) != KEY_PICKED) {
+        lease->until_ms = lease->key.until_ms;
         lease->key = before;
         return false;
     }
@@ -327,20 +332,9 @@ void lease_return(struct exchange *x)
     }
 }
 
-int64_t lease_wait_s(struct exchange *x)
+int64_t lease_wait_s(const struct exchange *x)
 {
-    struct lease *lease = x->lease;
-    struct key_choice before = lease->key;
-    size_t n_tried = lease->n_tried;
-    lease->n_tried = 0; // those that were tried come back, too
-    enum key_pick result = pick(x);
-    lease->n_tried = n_tried;
-    int64_t until_ms = lease->key.until_ms;
-    if (result == KEY_PICKED) {
-        key_lease_return(x->gateway->keys, &lease->key.lease);
-    }
-    lease->key = before;
-    return result == KEY_LATER ? seconds_until(until_ms) : -1;
+    return x->lease->until_ms ? seconds_until(x->lease->until_ms) : -1;
 }
 
 // ---- giving back ----------------------------------------------------------------------------------------------------
@@ -367,7 +361,7 @@ static void pardon(struct exchange *x, const struct correlated_keys *others)
     int64_t now_ms = clock_wall_ms();
     for (size_t i = 0; i < others->n; i++) {
         struct key_lease key = {(uint32_t)others->keys[i], (uint32_t)(others->keys[i] >> 32)};
-        key_pardon(x->gateway->keys, key, x->lease->model, now_ms);
+        key_pardon(x->gateway->keys, key, x->lease->model, CORRELATION_WINDOW_MS, now_ms);
     }
 }
 

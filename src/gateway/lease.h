@@ -18,6 +18,7 @@ struct lease {
     struct key_lease *tried;            // those that this request had already; first those that were to blame
     size_t n_tried;
     size_t n_blamed;
+    int64_t until_ms; // when lease_take_another() found none: the earliest return of one; 0: none will by itself
     size_t cap_tried;
     struct key_lease only;  // a test of this key; identity 0: no test
     struct key_lease owner; // of something in the request that only one account can read; identity 0: none
@@ -51,8 +52,8 @@ bool lease_try(struct exchange *x, int64_t *until_ms_r);
 void lease_begin_again(struct exchange *x);
 // The key goes back without having been used.
 void lease_return(struct exchange *x);
-// After the last attempt: in how many seconds a key will be eligible again; -1: one is, or none will be by itself.
-int64_t lease_wait_s(struct exchange *x);
+// After lease_take_another() has found none: in how many seconds a key will be eligible again; -1: none will by itself.
+int64_t lease_wait_s(const struct exchange *x);
 // What became of an attempt: whose fault it was, and what follows for the key. Returns the key.
 struct verdict lease_settle(struct exchange *x, const struct attempt_evidence *evidence);
 static inline bool lease_is_out(const struct exchange *x)

@@ -111,7 +111,9 @@ static void parts_of_a_place_may_be_missing(void **state)
         {SLICE_INIT(""), SLICE_INIT("m"), SLICE_INIT(""), "m: connect"},
         {SLICE_INIT("e"), SLICE_INIT(""), SLICE_INIT("k"), "e k: connect"},
         {SLICE_INIT(""), SLICE_INIT("m"), SLICE_INIT("k"), "m k: connect"},
-        {SLICE_INIT("e\r\n"), SLICE_INIT("\x7fm\t"), SLICE_INIT("\xc3\xa4"), "e??" "/?m? \xc3\xa4: connect"},
+        {SLICE_INIT("e\r\n"), SLICE_INIT("\x7fm\t"), SLICE_INIT("\xc3\xa4"),
+         "e??"
+         "/?m? \xc3\xa4: connect"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct fixture *f = *state;

@@ -20,6 +20,7 @@ struct fixture {
     struct loop loop;
     struct http_client *client;
     struct metrics *metrics;
+    struct health health;
     struct routing *routing; // ref: of the last load
 };
 
@@ -30,6 +31,7 @@ static int setup(void **state)
     loop_init(&f->loop);
     f->client = http_client_new(&f->loop, &http_client_limits_default);
     f->metrics = metrics_new();
+    assert_int_equal(health_create(&f->health), 0);
     return config_fixture_setup(&f->config);
 }
 
@@ -50,6 +52,7 @@ static int teardown(void **state)
     loop_deinit(&f->loop);
     http_client_free(f->client);
     metrics_free(f->metrics);
+    health_close(&f->health);
     mem_free(f);
     return r;
 }
@@ -61,7 +64,7 @@ static const struct routing *load(struct fixture *f, const char *file)
     assert_string_equal(config_fixture_errors(f->config), "");
     assert_non_null(config);
     drop_routing(f);
-    f->routing = routing_new(config, f->client, f->metrics);
+    f->routing = routing_new(config, f->client, f->metrics, &f->health);
     return f->routing;
 }
 
@@ -126,7 +129,7 @@ static void a_plain_endpoint_gets_these_lines_only(void **state)
                                                      "user-agent: droid2api/" DROID2API_VERSION "\r\n")));
     assert_false(upstream->is_factory);
     assert_int_equal(upstream->overridden, 0);
-    assert_int_equal(upstream->n_origins, 1);
+    assert_int_equal(upstream->n_ways, 1);
 }
 
 static void the_host_has_the_port_that_is_not_the_default(void **state)
@@ -295,35 +298,35 @@ static const char two_proxies[] = "\"proxies\": [{\"name\": \"one\", \"url\": \"
 static void without_proxies_there_is_one_way(void **state)
 {
     const struct upstream *upstream = load_one(*state, "common", "\"base_url\": \"https://upstream.example\"", NULL);
-    assert_int_equal(upstream->n_origins, 1);
-    assert_ptr_equal(upstream->origins[0], origin(*state, 0, NULL));
+    assert_int_equal(upstream->n_ways, 1);
+    assert_ptr_equal(upstream->ways[0].origin, origin(*state, 0, NULL));
 }
 
 static void proxies_are_a_way_each(void **state)
 {
     const struct upstream *upstream =
         load_one(*state, "common", "\"base_url\": \"https://upstream.example\"", two_proxies);
-    assert_int_equal(upstream->n_origins, 2);
-    assert_int_equal(upstream->next_origin, 0);
-    assert_ptr_equal(upstream->origins[0], origin(*state, 1001, NULL));
-    assert_ptr_equal(upstream->origins[1], origin(*state, 1002, "Basic dXNlcjpwYXNz"));
+    assert_int_equal(upstream->n_ways, 2);
+    assert_int_equal(upstream->next_way, 0);
+    assert_ptr_equal(upstream->ways[0].origin, origin(*state, 1001, NULL));
+    assert_ptr_equal(upstream->ways[1].origin, origin(*state, 1002, "Basic dXNlcjpwYXNz"));
 }
 
 static void an_endpoint_with_a_proxy_has_that_way_only(void **state)
 {
     const struct upstream *upstream =
         load_one(*state, "common", "\"base_url\": \"https://upstream.example\", \"proxy\": \"two\"", two_proxies);
-    assert_int_equal(upstream->n_origins, 1);
-    assert_ptr_equal(upstream->origins[0], origin(*state, 1002, "Basic dXNlcjpwYXNz"));
+    assert_int_equal(upstream->n_ways, 1);
+    assert_ptr_equal(upstream->ways[0].origin, origin(*state, 1002, "Basic dXNlcjpwYXNz"));
 }
 
 // A reload that changes nothing about the way keeps the pool of connections.
 static void a_reload_keeps_the_way(void **state)
 {
     struct client_origin *before =
-        load_one(*state, "common", "\"base_url\": \"https://upstream.example\"", NULL)->origins[0];
+        load_one(*state, "common", "\"base_url\": \"https://upstream.example\"", NULL)->ways[0].origin;
     assert_ptr_equal(
-        load_one(*state, "anthropic", "\"base_url\": \"https://upstream.example:443/v1\"", NULL)->origins[0], before);
+        load_one(*state, "anthropic", "\"base_url\": \"https://upstream.example:443/v1\"", NULL)->ways[0].origin, before);
 }
 
 // ---- looking up -----------------------------------------------------------------------------------------------------

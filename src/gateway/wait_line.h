@@ -3,6 +3,8 @@
 // as long as the operator lets them (POOL_WAIT_MS), and no more of them than limits.pool_queue_max.
 #pragma once
 
+#include <stdint.h>
+
 #include "base/list.h"
 
 struct exchange;

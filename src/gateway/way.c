@@ -7,6 +7,8 @@
 
 enum { ADDRESS_REST_MS = 1000 }; // where nobody says for how long
 
+enum { PROBES_ENDPOINT = 1, PROBES_MODEL = 2, PROBES_PROXY = 4 };
+
 static bool is_up(const struct way *way, int64_t now_ms)
 {
     int64_t until_ms;
@@ -28,11 +30,14 @@ static const struct way *next_in_turn(struct upstream *upstream, int64_t now_ms)
 
 const struct way *way_choose(struct exchange *x)
 {
+    int64_t now_ms = clock_wall_ms();
+    int64_t until_ms;
     const struct way *own = lease_way(x);
-    if (own) {
-        return own;
+    const struct way *way = own ? own : x->upstream->n_ways == 1 ? x->upstream->ways : next_in_turn(x->upstream, now_ms);
+    if (way->proxy_breaker && breaker_ask(way->proxy_breaker, now_ms, &until_ms) == BREAKER_PROBE) {
+        x->probes |= PROBES_PROXY;
     }
-    return x->upstream->n_ways == 1 ? x->upstream->ways : next_in_turn(x->upstream, clock_wall_ms());
+    return way;
 }
 
 bool way_has_other(const struct exchange *x)
@@ -58,18 +63,18 @@ bool way_is_open(struct exchange *x, int64_t *open_ms_r)
     enum breaker_answer model = BREAKER_WAIT;
     if (endpoint != BREAKER_WAIT) {
         model = breaker_ask(x->upstream->breaker, now_ms, &until_ms);
-        if (model == BREAKER_WAIT && endpoint == BREAKER_PROBE) {
-            breaker_abandon(x->upstream->endpoint_breaker);
+        x->probes = (endpoint == BREAKER_PROBE ? PROBES_ENDPOINT : 0) | (model == BREAKER_PROBE ? PROBES_MODEL : 0);
+        if (model == BREAKER_WAIT) {
+            way_is_left(x);
         }
     }
-    x->probes = model != BREAKER_WAIT && (endpoint == BREAKER_PROBE || model == BREAKER_PROBE);
     *open_ms_r = until_ms > now_ms ? until_ms - now_ms : 1;
     return model != BREAKER_WAIT;
 }
 
 void way_is_good(struct exchange *x)
 {
-    x->probes = false;
+    x->probes = 0;
     breaker_success(x->upstream->endpoint_breaker);
     breaker_success(x->upstream->breaker);
     if (x->way && x->way->proxy_breaker) {
@@ -77,12 +82,19 @@ void way_is_good(struct exchange *x)
     }
 }
 
-// An address that is not welcome is that of the proxy, where there is one.
-static void rest_address(struct exchange *x, int64_t asked_ms)
+// What is between us and the endpoint.
+static struct breaker *access_breaker(struct exchange *x)
 {
-    struct breaker *breaker = x->way && x->way->proxy_breaker ? x->way->proxy_breaker : x->upstream->endpoint_breaker;
-    int64_t now_ms = clock_wall_ms();
-    // One request may be refused for what is in it; only a limit, or several refusals, are about all of them.
+    bool is_proxy = x->way && x->way->proxy_breaker;
+    x->probes &= is_proxy ? ~PROBES_PROXY : ~PROBES_ENDPOINT; // it hears of this
+    return is_proxy ? x->way->proxy_breaker : x->upstream->endpoint_breaker;
+}
+
+// An address that is not welcome is that of the proxy, where there is one. One request may be refused for what is in
+// it; only a limit, or several refusals, are about all of them.
+static void rest_address(struct exchange *x, int64_t asked_ms, int64_t now_ms)
+{
+    struct breaker *breaker = access_breaker(x);
     if (x->upstream_status == 429) {
         breaker_rest(breaker, now_ms, now_ms + (asked_ms > 0 ? asked_ms : ADDRESS_REST_MS));
     } else {
@@ -90,35 +102,44 @@ static void rest_address(struct exchange *x, int64_t asked_ms)
     }
 }
 
+static void blame_model(struct exchange *x, int64_t now_ms)
+{
+    x->probes &= ~PROBES_MODEL;
+    breaker_failure(x->upstream->breaker, now_ms);
+    if (x->upstream_status) {
+        x->probes &= ~PROBES_ENDPOINT;
+        breaker_success(x->upstream->endpoint_breaker); // it was reached
+    }
+}
+
 void way_is_bad(struct exchange *x, enum blame blame, int64_t asked_ms)
 {
     int64_t now_ms = clock_wall_ms();
     switch (blame) {
-    case BLAME_NETWORK:
-        breaker_failure(x->way && x->way->proxy_breaker ? x->way->proxy_breaker : x->upstream->endpoint_breaker, now_ms);
-        break;
+    case BLAME_NETWORK: breaker_failure(access_breaker(x), now_ms); break;
     case BLAME_ENDPOINT:
-    case BLAME_PROVIDER:
-        breaker_failure(x->upstream->breaker, now_ms);
-        if (x->upstream_status) {
-            breaker_success(x->upstream->endpoint_breaker); // it was reached
-        }
-        break;
-    case BLAME_ADDRESS: rest_address(x, asked_ms); break;
+    case BLAME_PROVIDER: blame_model(x, now_ms); break;
+    case BLAME_ADDRESS: rest_address(x, asked_ms, now_ms); break;
     case BLAME_NOBODY: break;
     case BLAME_CLIENT:
     case BLAME_KEY_CREDIT:
     case BLAME_KEY_REFUSED:
-    case BLAME_KEY_MODEL: way_is_good(x); return; // it has answered
+    case BLAME_KEY_MODEL: way_is_good(x); break; // it has answered
     }
-    way_is_left(x); // of the other breaker nothing was learnt
+    way_is_left(x); // of the others nothing was learnt
 }
 
 void way_is_left(struct exchange *x)
 {
-    if (x->probes) {
-        x->probes = false;
+    unsigned probes = x->probes;
+    x->probes = 0;
+    if (probes & PROBES_ENDPOINT) {
         breaker_abandon(x->upstream->endpoint_breaker);
+    }
+    if (probes & PROBES_MODEL) {
         breaker_abandon(x->upstream->breaker);
+    }
+    if (probes & PROBES_PROXY) {
+        breaker_abandon(x->way->proxy_breaker);
     }
 }

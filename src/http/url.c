@@ -179,6 +179,25 @@ int url_parse_target(struct url *url, struct slice target)
     return 0;
 }
 
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c));
+}
+
+void url_encode(struct buf *out, struct slice text, const char *also_plain)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (is_unreserved((char)c) || (c && strchr(also_plain, c))) {
+            buf_append_char(out, (char)c);
+        } else {
+            char encoded[3] = {'%', hex[c >> 4], hex[c & 15]};
+            buf_append(out, slice_of(encoded, sizeof(encoded)));
+        }
+    }
+}
+
 bool url_decode(struct arena *arena, struct slice text, struct slice *decoded_r)
 {
     char *out = arena_text(arena, text.len);

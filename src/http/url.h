@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/slice.h"
 
 struct url {
@@ -38,6 +39,9 @@ MUST_USE int url_parse_target(struct url *url, struct slice target);
 
 // Percent-decoding; '+' stays. False when a sequence is broken or the result has a NUL.
 bool url_decode(struct arena *arena, struct slice text, struct slice *decoded_r);
+
+// Percent-encoding of all but letters, digits, "-._~" and what is in `also_plain`.
+void url_encode(struct buf *out, struct slice text, const char *also_plain);
 
 // Is a piece of a query between two '&' the parameter of this name, however it is encoded?
 bool url_query_is(struct slice pair, struct slice name);

@@ -214,6 +214,17 @@ static void decodes(void **state)
     arena_deinit(&arena);
 }
 
+static void encodes(void **state)
+{
+    struct buf out = BUF_EMPTY;
+    url_encode(&out, SLICE("aZ09-._~/@ +%\0\xff"), "");
+    assert_true(slice_eq(buf_slice(&out), SLICE("aZ09-._~%2F%40%20%2B%25%00%FF")));
+    buf_clear(&out);
+    url_encode(&out, SLICE("models/a@b:c"), "/@");
+    assert_true(slice_eq(buf_slice(&out), SLICE("models/a@b%3Ac")));
+    buf_deinit(&out);
+}
+
 static const struct {
     const char *query;
     const char *value; // NULL: absent
@@ -257,11 +268,8 @@ static void finds_query_parameters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rejects),
-        cmocka_unit_test(accepts),
-        cmocka_unit_test(parses_targets),
-        cmocka_unit_test(decodes),
-        cmocka_unit_test(finds_query_parameters),
+        cmocka_unit_test(rejects), cmocka_unit_test(accepts), cmocka_unit_test(parses_targets),
+        cmocka_unit_test(decodes), cmocka_unit_test(encodes), cmocka_unit_test(finds_query_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

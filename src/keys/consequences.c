@@ -334,6 +334,25 @@ void key_apply_usage(struct key_table *table, const struct key_settings *setting
     }
 }
 
+void key_pardon(struct key_table *table, struct key_lease key, uint32_t model, int64_t window_ms, int64_t now_ms)
+{
+    struct key_slot *slot = key_of(table, key.slot);
+    if (!is_there(table, key)) {
+        return;
+    }
+    atomic_store(&slot->errors_in_row, 0);
+    if (now_ms - atomic_load(&slot->banned_ms) <= window_ms &&
+        key_table_set_status(table, key.slot, KEY_BANNED, KEY_ACTIVE)) {
+        atomic_store(&slot->banned_ms, 0);
+    }
+    end_cooldown(of_key(slot), now_ms);
+    struct key_model_cooldown *place = model ? find_place(slot, model) : NULL;
+    if (place) {
+        end_place(place, now_ms);
+    }
+    key_changed(table, key.slot);
+}
+
 // ---- tests
 
 static bool reactivate(struct key_table *table, struct key_lease key, int64_t now_ms)

@@ -46,5 +46,9 @@ void key_apply_usage(struct key_table *table, const struct key_settings *setting
 bool key_apply_test(struct key_table *table, struct key_lease key, const struct verdict *verdict,
                     const struct attempt_evidence *evidence, bool may_reactivate, int64_t now_ms);
 
+// The key was not to blame after all, as is known only now that others fared alike: what was done to it a moment ago
+// (within `window_ms`) is undone, the cooldown of this model and a ban on suspicion.
+void key_pardon(struct key_table *table, struct key_lease key, uint32_t model, int64_t window_ms, int64_t now_ms);
+
 // Ends cooldowns: of one model, or (0) all. True: there was one.
 bool key_clear_cooldown(struct key_table *table, uint32_t slot, uint32_t model, int64_t now_ms);

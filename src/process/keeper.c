@@ -15,7 +15,7 @@ struct keeper {
     struct loop *loop;     // borrowed
     struct config *config; // ref
     char *folder;          // owned
-    char *url;             // owned
+    char *url;             // owned; NULL: no gateway runs on these data
     int lock;
     struct key_table table;
     bool has_table;
@@ -52,7 +52,8 @@ static bool lock_folder(struct keeper *keeper, struct buf *errors)
     } else if (keeper->lock < 0) {
         buf_printf(errors, "the data folder %s cannot be used: %s", keeper->folder, strerror(-keeper->lock));
     } else {
-        struct slice lines = arena_printf(&arena, "pid %d\naddress %s\n", (int)getpid(), keeper->url);
+        struct slice lines =
+            arena_printf(&arena, "pid %d\naddress %s\n", (int)getpid(), keeper->url ? keeper->url : "");
         int r = data_lock_describe(keeper->lock, lines);
         if (r < 0) {
             log_warn("store", "%s/.lock cannot be written: %s", keeper->folder, strerror(-r));
@@ -80,14 +81,17 @@ static void open_services(struct keeper *keeper)
 {
     struct config *config = keeper->config;
     keeper->client = http_client_new(keeper->loop, &http_client_limits_default);
-    keeper->tokens = token_source_new(keeper->loop, keeper->client, config, getenv("HOME"));
-    struct key_tester_options tests = {keeper->loop, keeper->client, keeper->store, &keeper->table, keeper->url};
+    struct key_tester_options tests = {keeper->loop, keeper->client, keeper->store, &keeper->table,
+                                       keeper->url ? keeper->url : ""};
     keeper->tester = key_tester_new(&tests);
     key_tester_set_config(keeper->tester, config);
     struct balance_sync_options balances = {keeper->loop, keeper->client, keeper->store, &keeper->table,
                                             keeper->folder};
     keeper->balances = balance_sync_new(&balances);
-    balance_sync_set_config(keeper->balances, config);
+    if (keeper->url) {
+        keeper->tokens = token_source_new(keeper->loop, keeper->client, config, getenv("HOME"));
+        balance_sync_set_config(keeper->balances, config);
+    }
     struct admin_options admin = {
         .loop = keeper->loop,
         .config = config,
@@ -108,7 +112,7 @@ struct keeper *keeper_open(struct loop *loop, struct config *config, const char 
     keeper->loop = loop;
     keeper->config = config_ref(config);
     keeper->folder = cstr(config->data_dir);
-    keeper->url = cstr(slice_from_cstr(url));
+    keeper->url = url ? cstr(slice_from_cstr(url)) : NULL;
     keeper->lock = -1;
     if (!lock_folder(keeper, errors) || !open_store(keeper, errors)) {
         keeper_free(keeper);
@@ -139,12 +143,17 @@ static void on_store_closed(void *arg)
     keeper->on_closed(keeper->arg);
 }
 
+static void close_store(struct keeper *keeper)
+{
+    key_store_close(keeper->store, on_store_closed, keeper);
+}
+
 // A refresh that is under way ends first: the token that it brings is in no other place.
 static void on_tokens_drained(void *arg)
 {
     struct keeper *keeper = arg;
     token_source_close(keeper->tokens);
-    key_store_close(keeper->store, on_store_closed, keeper);
+    close_store(keeper);
 }
 
 void keeper_close(struct keeper *keeper, void (*on_closed)(void *arg), void *arg)
@@ -153,7 +162,11 @@ void keeper_close(struct keeper *keeper, void (*on_closed)(void *arg), void *arg
     keeper->arg = arg;
     key_tester_close(keeper->tester);
     balance_sync_close(keeper->balances);
-    token_source_drain(keeper->tokens, on_tokens_drained, keeper);
+    if (keeper->tokens) {
+        token_source_drain(keeper->tokens, on_tokens_drained, keeper);
+    } else {
+        close_store(keeper);
+    }
 }
 
 void keeper_free(struct keeper *keeper)

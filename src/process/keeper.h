@@ -10,7 +10,8 @@
 struct keeper;
 
 // Takes the data folder and reads what is in it; blocks. NULL: it cannot be had, `errors` says why in one line.
-// `url` is where the gateway itself answers, for tests of keys ("http://127.0.0.1:3000"; copied).
+// `url` is where the gateway itself answers, for tests of keys ("http://127.0.0.1:3000"; copied). NULL: there is none,
+// and the data are only looked at and changed: nobody is asked for tokens or balances.
 struct keeper *keeper_open(struct loop *loop, struct config *config, const char *url, struct buf *errors);
 void keeper_set_config(struct keeper *keeper, struct config *config);
 // Writes what is not yet written, then calls back; no admin exchange may be under way. Then loop_deinit(), then free.
@@ -18,5 +19,5 @@ void keeper_close(struct keeper *keeper, void (*on_closed)(void *arg), void *arg
 void keeper_free(struct keeper *keeper); // the lock goes with it
 
 struct key_table *keeper_keys(struct keeper *keeper);
-struct token_source *keeper_tokens(struct keeper *keeper);
+struct token_source *keeper_tokens(struct keeper *keeper); // NULL without a gateway
 struct admin *keeper_admin(struct keeper *keeper);

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "gateway/gateway.h"
+#include "gateway/recent.h"
 #include "net/listener.h"
 #include "process/front.h"
 #include "process/keeper.h"
@@ -209,6 +210,35 @@ static bool open_keeper(struct solo *solo, int fd)
     return solo->keeper;
 }
 
+static bool write_request(void *recent, struct slice id, struct buf *out)
+{
+    return recent_write_json(recent, id, out);
+}
+
+static void write_requests(void *recent, const struct admin_requests_filter *filter, struct buf *out)
+{
+    struct recent_filter wanted = {
+        .limit = filter->limit,
+        .before_ms = filter->before_ms,
+        .status_min = filter->status_min,
+        .status_max = filter->status_max,
+        .model = filter->model,
+        .key = filter->key,
+    };
+    recent_write_list(recent, &wanted, out);
+}
+
+// The admin API tells of requests, and does not know who carries them.
+static void show_requests(struct solo *solo)
+{
+    struct admin_requests requests = {
+        .arg = gateway_recent(solo->gateway),
+        .one = write_request,
+        .list = write_requests,
+    };
+    admin_set_requests(keeper_admin(solo->keeper), &requests);
+}
+
 static void open_gateway(struct solo *solo)
 {
     struct gateway_options options = {
@@ -226,6 +256,7 @@ static void open_gateway(struct solo *solo)
         .side_serves = admin_serves,
     };
     gateway_set_front(solo->gateway, &front_handler, &solo->front);
+    show_requests(solo);
 }
 
 static void run(struct solo *solo, int fd)
@@ -237,19 +268,9 @@ static void run(struct solo *solo, int fd)
     loop_run(&solo->loop);
 }
 
-static bool has_strong_key_if_asked(const struct config *config)
-{
-    bool is_refused = config->requires_strong_admin_key && config->has_weak_admin_key;
-    if (is_refused) {
-        fprintf(stderr, "droid2api: ADMIN_ACCESS_KEY is weak, and ADMIN_REQUIRE_STRONG_KEY is set. Use at least 16 "
-                        "characters that nobody can guess.\n");
-    }
-    return !is_refused;
-}
-
 int solo_run_take(struct config *config, const struct config_sources *sources)
 {
-    int fd = has_strong_key_if_asked(config) ? listen_or_explain(config) : -1;
+    int fd = listen_or_explain(config);
     if (fd < 0) {
         config_unref(config);
         return 1;

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { adminKey, ask, countsOf, documentKey, freePort, poolDocument, runKeys, startPool, withPool } from './kit/kit.mjs';
+import { adminKey, ask, countsOf, documentKey, freePort, poolDocument, runKeys, Simulator, startPool, withPool } from './kit/kit.mjs';
 
 // A folder with a pool in it, and nothing running on it.
 async function withFolder(keys, run, document) {
@@ -151,6 +151,40 @@ test('a document of the guide loses nothing in the hands of a command', () =>
     assert.deepEqual([config.extra, version], [true, 'x']);
   }, { config: { extra: true }, version: 'x' }));
 
+test('without one, nobody is asked for tokens or balances', () =>
+  withFolder([documentKey('fk-one')], async (directory) => {
+    const provider = await Simulator.start();
+    try {
+      writeFileSync(join(directory, 'data/config.json'), JSON.stringify({ balance_sync: { base_url: provider.url } }));
+      writeFileSync(join(directory, 'data/auth.json'), JSON.stringify({ refresh_token: 'rt-file' }));
+      const env = { OAUTH_TOKEN_URL: `${provider.url}/user_management/authenticate` };
+      await expectKeys(directory, ['list'], { env });
+      await expectKeys(directory, ['add', 'fk-two'], { env });
+      assert.deepEqual(await provider.tokens(), {});
+      assert.equal(JSON.parse(readFileSync(join(directory, 'data/auth.json'), 'utf8')).refresh_token, 'rt-file');
+    } finally {
+      await provider.stop();
+    }
+  }));
+
+test('without one, the admin key of the gateway is not needed, wherever it is', () =>
+  withFolder(['fk-one'], async (directory) => {
+    writeFileSync(join(directory, 'admin-key'), `${adminKey}\n`);
+    writeFileSync(join(directory, '.env'), 'ADMIN_ACCESS_KEY_FILE=admin-key\nADMIN_ALLOW_IPS=192.0.2.1\n');
+    assert.match(await expectKeys(directory, ['list'], {}), /1 key\n$/);
+  }));
+
+test('output that cannot be written is no success', () =>
+  withFolder(['fk-one'], async (directory) => {
+    for (const args of [['export'], ['list'], ['list', '--json']]) {
+      const { code, stderr } = await runKeys(directory, args, { stdout: '/dev/full' });
+      assert.equal(code, 1, args.join(' '));
+      assert.match(stderr, /^droid2api: cannot write/);
+    }
+    const { code } = await runKeys(directory, ['export', '--output', '/dev/full']);
+    assert.equal(code, 1);
+  }));
+
 test('many commands at once wait for each other', () =>
   withFolder(null, async (directory) => {
     const results = await Promise.all(Array.from({ length: 8 }, (_, i) => runKeys(directory, ['add', `fk-at-once-${i}`])));
@@ -168,6 +202,8 @@ test('tests go through the running gateway', async (t) => {
       const bad = await runKeys(directory, ['test', keys[1]], { env });
       assert.equal(bad.code, 1);
       assert.match(bad.stdout, /FAILED \(status 401/);
+      const uses = (await jsonOf(directory, ['list'], { env })).map(({ usage_count }) => usage_count);
+      assert.deepEqual(uses, [1, 1], 'each test is one use, failed or not');
     });
     await t.test('all', async () => {
       const { code, stdout } = await runKeys(directory, ['test', '--all'], { env });

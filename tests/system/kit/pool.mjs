@@ -116,8 +116,8 @@ export async function countsOf(stack) {
 }
 
 // `droid2api keys …` in a directory; its output, however it ends.
-export async function runKeys(directory, args, { env = {}, input, release = false } = {}) {
-  const program = new Program(release ? programs.releaseGateway : programs.gateway, ['keys', ...args], { cwd: directory, env, input });
+export async function runKeys(directory, args, { env = {}, input, stdout, release = false } = {}) {
+  const program = new Program(release ? programs.releaseGateway : programs.gateway, ['keys', ...args], { cwd: directory, env, input, stdout });
   const { code } = await program.waitEnd(60_000);
   program.assertCleanEnd(code); // for the sanitizers' sake
   return { code, stdout: program.stdout, stderr: program.stderr };

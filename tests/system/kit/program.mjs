@@ -2,7 +2,7 @@
 // Programs under test: started in their own directory, stopped by their pid, and judged by how they end.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { waitFor, within } from './wait.mjs';
 
@@ -29,8 +29,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 
 export class Program {
   // Nothing of the caller's environment reaches the program but the search path. `input` is what it reads from standard
-  // input; without it there is none.
-  constructor(bin, args, { cwd, env = {}, input }) {
+  // input; without it there is none. `stdout` is a file that takes its output.
+  constructor(bin, args, { cwd, env = {}, input, stdout }) {
     if (!existsSync(bin)) {
       throw new Error(`${bin} is missing: build it first (./test.sh does)`);
     }
@@ -38,13 +38,17 @@ export class Program {
     this.stdout = '';
     this.stderr = '';
     this.exit = null;
+    const out = stdout === undefined ? 'pipe' : openSync(stdout, 'w');
     this.child = spawn(bin, args, {
       cwd,
       env: { PATH: process.env.PATH, HOME: cwd, ...sanitizerOptions, ...env },
-      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', out, 'pipe'],
     });
+    if (stdout !== undefined) {
+      closeSync(out);
+    }
     this.child.stdin?.on('error', () => {}).end(input); // who does not read it all says so by how it ends
-    this.child.stdout.setEncoding('utf8').on('data', (text) => (this.stdout += text));
+    this.child.stdout?.setEncoding('utf8').on('data', (text) => (this.stdout += text));
     this.child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
     running.add(this);
     this.ended = once(this.child, 'close').then(([code, signal]) => {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Admin keys that everybody would try first.
-#include "admin/admin.h"
+#include "config/admin_key.h"
 
 enum { DIFFERENT_MIN = 5 };
 
@@ -14,6 +13,7 @@ static const struct slice well_known[] = {
     SLICE_INIT("your-admin-access-key"),
     SLICE_INIT("your-admin-key-here"),
     SLICE_INIT("change-me-please"),
+    SLICE_INIT("change-this-password"),
     SLICE_INIT("changemechangeme"),
     SLICE_INIT("adminadminadmin123"),
     SLICE_INIT("administrator123"),
