@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "account/json_time.h"
 
-#include "store/iso8601.h"
+#include "base/iso8601.h"
 
 // As seconds it is the year 5138, as milliseconds 1973: nobody means either.
 static const int64_t seconds_end = 100000000000;

@@ -38,7 +38,8 @@ static void write_config(struct fixture *f, const char *more)
              " \"headers\": {\"OpenAI-Organization\": \"ours\"}}],\n"
              " \"models\": [{\"id\": \"chat\", \"type\": \"common\", \"endpoint\": \"e\"},\n"
              " {\"id\": \"claude\", \"type\": \"anthropic\", \"endpoint\": \"e\"},\n"
-             " {\"id\": \"gemini\", \"type\": \"google\", \"endpoint\": \"e\"}%s]}",
+             " {\"id\": \"gemini\", \"type\": \"google\", \"endpoint\": \"e\"}%s],\n"
+             " \"key_pool\": {\"retry\": {\"enabled\": false}}}",
              f->upstream_port, more);
     config_fixture_write("data/config.json", json);
 }
@@ -220,22 +221,25 @@ static void every_refusal_carries_a_request_id(void **state)
     }
 }
 
+#define CONTENT "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
+
 static void a_cut_stream_of_known_length_still_gets_its_error_event(void **state)
 {
     struct fixture *f = *state;
     start(f, NULL);
     ask_chat(f);
     take_request(f);
-    answer(f, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9\r\n\r\ndata: {}\n");
+    answer(f, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 53\r\n\r\n" CONTENT "data: {}\n");
     assert_true(client_sees(f, "ended early"));
     assert_true(loopback_receive_end(&f->client, &f->loop));
     assert_false(has_text(buf_slice(&f->client.received), "content-length"));
     assert_false(slice_ends_with(buf_slice(&f->client.received), SLICE("0\r\n\r\n")));
 }
 
+// Nothing of the event that was cut is passed on.
 static void an_error_event_is_no_part_of_an_event_that_was_cut(void **state)
 {
-    static const char *const ends[] = {"data: {\"choices\"", "data: {}\n", ": comment", "event: x\n"};
+    static const char *const ends[] = {"data: {\"choices\":1", "data: {}\n", ": comment", "event: x\n"};
     struct fixture *f = *state;
     start(f, NULL);
     for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
@@ -243,18 +247,16 @@ static void an_error_event_is_no_part_of_an_event_that_was_cut(void **state)
         ask_chat(f);
         take_request(f);
         snprintf(text, sizeof(text),
-                 "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: {}\n\n%s",
-                 ends[i]);
+                 "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n" CONTENT "%s", ends[i]);
         answer(f, text);
         loopback_close(&f->upstream);
         assert_true(loopback_receive_end(&f->client, &f->loop));
         struct slice received = buf_slice(&f->client.received);
-        size_t at = slice_find(received, slice_from_cstr(ends[i]));
+        size_t at = slice_find(received, SLICE(CONTENT));
         assert_int_not_equal(at, SLICE_NOT_FOUND);
-        struct slice rest = slice_after(received, at + strlen(ends[i]));
-        size_t gap = slice_find(rest, SLICE("\n\n"));
-        size_t error = slice_find(rest, SLICE("data: {\"error\""));
-        assert_true(error != SLICE_NOT_FOUND && gap < error);
+        struct slice rest = slice_after(received, at + sizeof(CONTENT) - 1);
+        assert_false(has_text(rest, ends[i]));
+        assert_true(has_text(rest, "\r\ndata: {\"error\""));
         loopback_close(&f->client);
         loopback_connect(&f->client, f->port);
     }
@@ -338,17 +340,35 @@ static void a_stream_to_an_old_client_ends_with_the_connection(void **state)
     }
 }
 
-static void a_body_cut_short_is_short_for_the_client_too(void **state)
+static void a_short_body_that_is_cut_is_an_error_with_a_status(void **state)
 {
     struct fixture *f = *state;
     start(f, NULL);
     ask_chat(f);
     take_request(f);
     answer(f, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{\"half\":");
-    assert_true(client_sees(f, "{\"half\":"));
+    loopback_close(&f->upstream);
+    assert_true(client_sees(f, "HTTP/1.1 502 "));
+    assert_true(client_sees(f, "upstream_truncated"));
+    assert_false(has_text(buf_slice(&f->client.received), "half"));
+}
+
+static void a_long_body_that_is_cut_is_short_for_the_client_too(void **state)
+{
+    struct fixture *f = *state;
+    static char text[GATE_JSON_MAX + 16];
+    start(f, NULL);
+    ask_chat(f);
+    take_request(f);
+    memset(text, 'x', sizeof(text));
+    text[0] = '"';
+    answer(f, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999999\r\n\r\n");
+    loopback_send(&f->upstream, &f->loop, slice_of(text, sizeof(text)));
+    assert_true(client_sees(f, "\r\n\r\n\"xxx"));
     loopback_close(&f->upstream);
     assert_true(loopback_receive_end(&f->client, &f->loop));
-    assert_true(slice_ends_with(buf_slice(&f->client.received), SLICE("\r\n\r\n{\"half\":")));
+    assert_true(f->client.received.len < 999999);
+    assert_true(slice_ends_with(buf_slice(&f->client.received), SLICE("xxx")));
 }
 
 static void heartbeats_do_not_pile_up_for_a_client_that_does_not_read(void **state)
@@ -379,6 +399,7 @@ static void heartbeats_do_not_pile_up_for_a_client_that_does_not_read(void **sta
     assert_true(loopback_receive_end(&f->client, &f->loop));
     size_t n_pings = 0;
     struct slice rest = buf_slice(&f->client.received);
+    rest = slice_after(rest, slice_find(rest, SLICE("data: xxx"))); // before that there was silence
     for (size_t at; (at = slice_find(rest, SLICE("event: ping"))) != SLICE_NOT_FOUND; n_pings++) {
         rest = slice_after(rest, at + 1);
     }
@@ -530,7 +551,8 @@ int main(void)
         TEST(an_empty_stream_is_an_error_with_a_status),
         TEST(headers_of_the_upstreams_connection_stay_there),
         TEST(a_stream_to_an_old_client_ends_with_the_connection),
-        TEST(a_body_cut_short_is_short_for_the_client_too),
+        TEST(a_short_body_that_is_cut_is_an_error_with_a_status),
+        TEST(a_long_body_that_is_cut_is_short_for_the_client_too),
         TEST(heartbeats_do_not_pile_up_for_a_client_that_does_not_read),
         TEST(the_client_may_leave_in_every_phase),
         TEST(a_reload_disturbs_no_request),

@@ -30,6 +30,7 @@
     X(PROXY_AUTHORIZATION, "proxy-authorization")                                                                      \
     X(PROXY_CONNECTION, "proxy-connection")                                                                            \
     X(RETRY_AFTER, "retry-after")                                                                                      \
+    X(RETRY_AFTER_MS, "retry-after-ms")                                                                                \
     X(SERVER, "server")                                                                                                \
     X(SESSION_DASH_ID, "session-id")                                                                                   \
     X(SESSION_UNDERSCORE_ID, "session_id")                                                                             \

@@ -107,8 +107,7 @@ static const char *const NO_ERRORS[] = {
     "{\"type\":\"response.in_progress\",\"response\":{\"metadata\":{\"error\":{\"code\":429}}}}",
     "{\"type\":\"response.output_text.delta\",\"delta\":\"error\"}",
     "{\"type\":\"content_block_start\",\"content_block\":{\"type\":\"tool_use\",\"input\":{\"error\":{\"code\":429}}}}",
-    "{\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"name\":\"f\",\"args\":{\"error\":{\"code\":429}}}}]"
-    "}}]}",
+    "{\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"args\":{\"error\":{\"code\":429}}}}]}}]}",
     "{\"a\":[{\"error\":1},[2,{\"error\":{}}]],\"text\":\"}\\\"error\\\":{\"}",
 };
 

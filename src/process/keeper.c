@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Happy path: lock → table → document → tokens, balances, tests → admin. Failure modes: another program has the folder,
-// or it cannot be read: told, nothing is touched.
+// Happy path: lock → table → document → tokens, balances, tests, probes → admin. Failure modes: another program has the
+// folder, or it cannot be read: told, nothing is touched.
 #include "process/keeper.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "account/key_probe.h"
 #include "account/token_source.h"
 #include "base/clock.h"
 #include "store/data_lock.h"
@@ -23,6 +24,7 @@ struct keeper {
     struct http_client *client;
     struct token_source *tokens;
     struct key_tester *tester;
+    struct key_prober *prober;
     struct balance_sync *balances;
     struct admin *admin;
     void (*on_closed)(void *arg);
@@ -85,6 +87,8 @@ static void open_services(struct keeper *keeper)
                                        keeper->url ? keeper->url : ""};
     keeper->tester = key_tester_new(&tests);
     key_tester_set_config(keeper->tester, config);
+    struct key_prober_options probes = {keeper->loop, keeper->tester, &keeper->table, clock_wall_ms, KEY_PROBE_PACE_MS};
+    keeper->prober = key_prober_new(&probes);
     struct balance_sync_options balances = {keeper->loop, keeper->client, keeper->store, &keeper->table,
                                             keeper->folder};
     keeper->balances = balance_sync_new(&balances);
@@ -160,6 +164,7 @@ void keeper_close(struct keeper *keeper, void (*on_closed)(void *arg), void *arg
 {
     keeper->on_closed = on_closed;
     keeper->arg = arg;
+    key_prober_close(keeper->prober);
     key_tester_close(keeper->tester);
     balance_sync_close(keeper->balances);
     if (keeper->tokens) {
@@ -174,6 +179,7 @@ void keeper_free(struct keeper *keeper)
     if (keeper->admin) {
         admin_free(keeper->admin);
         balance_sync_free(keeper->balances);
+        key_prober_free(keeper->prober);
         key_tester_free(keeper->tester);
         token_source_free(keeper->tokens);
         http_client_free(keeper->client);

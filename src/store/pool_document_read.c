@@ -3,7 +3,7 @@
 // that ends at the entries, then one for each entry.
 #include <stddef.h>
 
-#include "store/iso8601.h"
+#include "base/iso8601.h"
 #include "store/pool_document.h"
 
 const struct document_key document_key_default = {.weight = 1, .allowance = -1};

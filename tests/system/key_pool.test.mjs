@@ -449,3 +449,27 @@ test('a pool without a usable key is no level', async (t) => {
       assert.ok(!JSON.stringify(await stack.simulator.requests()).includes('own-key'));
     }));
 });
+
+// ---- probes ---------------------------------------------------------------------------------------------------------
+
+// The ban is an hour and more ago: it was written into the document while the gateway did not run.
+test('a banned key is probed when its time has come, and is in use again when it works', () =>
+  withPool([
+    documentKey('well-again', { status: 'banned', banned_at: '2026-01-03T00:00:00.000Z', banned_reason: '402 no credits' }),
+    documentKey('still-poor~status=402', { status: 'banned', banned_at: '2026-01-04T00:00:00.000Z', banned_reason: '402 no credits' }),
+    documentKey('just-banned', { status: 'banned', banned_at: new Date().toISOString(), banned_reason: '402 no credits' }),
+    documentKey('off', { status: 'disabled', banned_at: '2026-01-03T00:00:00.000Z' }),
+  ], { config: { key_pool: { autoBan: { probeMinutes: 60 } } } }, async (stack) => {
+    const { gateway } = stack;
+    assert.equal((await ask(stack)).status, 503);
+    await waitFor('both probes', () => /its probe succeeded/.test(gateway.said) && /its probe failed/.test(gateway.said), { limitMs: 60_000 });
+    const after = await keysOf(gateway);
+    assert.deepEqual(Object.values(after).map(({ status }) => status), ['active', 'banned', 'banned', 'disabled']);
+    assert.equal(after['well-again'].last_test_result, 'success');
+    assert.equal(after['well-again'].banned_at, null);
+    assert.equal(after['still-poor~status=402'].banned_at, '2026-01-04T00:00:00.000Z');
+    assert.ok(Date.now() - Date.parse(after['still-poor~status=402'].last_test_at) < 60_000); // from where it waits again
+    assert.equal((await ask(stack)).status, 200);
+    assert.deepEqual(await countsOf(stack), { 'well-again': 2, 'still-poor~status=402': 1 });
+    assert.equal(gateway.said.match(/its probe/g).length, 2);
+  }));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Errors of Gemini, read. The status word says more than the number, and the details more than the word.
 #include "dialect/gemini/gemini.h"
+#include "dialect/retry_delay.h"
 
 struct status_row {
     struct slice word;
@@ -57,20 +58,11 @@ static void read_message(struct slice message, struct slice status, struct neutr
     }
 }
 
-// "48s", "34.4s": whole seconds, rounded up.
+// In whole seconds, rounded up.
 static void read_delay(struct slice delay, struct neutral_error *error)
 {
-    uint64_t seconds;
-    struct slice fraction = delay;
-    struct slice whole = slice_split(&fraction, delay.len && slice_find_char(delay, '.') < delay.len ? '.' : 's');
-    if (!slice_to_u64(whole, &seconds) || seconds >= INT32_MAX) {
-        return;
-    }
-    bool has_rest = false;
-    for (size_t i = 0; i < fraction.len; i++) {
-        has_rest = has_rest || (fraction.ptr[i] >= '1' && fraction.ptr[i] <= '9');
-    }
-    error->retry_after_s = (int64_t)seconds + (has_rest ? 1 : 0);
+    int64_t ms = retry_delay_ms(delay);
+    error->retry_after_s = ms < 0 ? error->retry_after_s : (ms + 999) / 1000;
 }
 
 static void read_reason(struct slice reason, struct neutral_error *error)

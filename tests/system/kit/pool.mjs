@@ -75,10 +75,11 @@ export async function keysOf(gateway) {
   return bySecret;
 }
 
-// A stack whose gateway has these keys (secrets, or whole keys of the document) in its pool.
+// A stack whose gateway has these keys (secrets, or whole keys of the document) in its pool. Keys that are banned from
+// the start stay so: none is probed, unless the test wants it.
 export function startPool(keys, { document, env, files, config, ...options } = {}) {
   return Stack.start({
-    config: (simulator) => ({ balance_sync: { base_url: simulator.url }, ...config }),
+    config: (simulator) => ({ balance_sync: { base_url: simulator.url }, key_pool: { autoBan: { probeMinutes: 0 } }, ...config }),
     env: { ADMIN_ACCESS_KEY: adminKey, KEY_POOL_AFFINITY: 'off', KEY_POOL_RETRY_DELAY_MS: '10', ...env },
     files: { ...(keys && { 'data/key_pool.json': poolDocument(keys, document) }), ...files },
     ...options,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "store/iso8601.h"
+#include "base/iso8601.h"
 
 #include <time.h>
 
