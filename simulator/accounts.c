@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "simulator/accounts.h"
 
+#include <inttypes.h>
+
 void accounts_init(struct accounts *accounts)
 {
     tally_init(&accounts->_turns);
@@ -51,7 +53,8 @@ static bool has_credit(const struct accounts *accounts, const struct ask *ask, c
 void accounts_decide(struct accounts *accounts, struct arena *arena, const struct ask *ask, struct script *script)
 {
     struct slice who = ask->action == ASK_TOKEN ? grants_family(ask->credential) : ask->credential;
-    struct slice name = arena_printf(arena, "%.*s\n%.*s", SLICE_ARG(ask->model), SLICE_ARG(who));
+    struct slice name = ask->plan ? arena_printf(arena, "\n%" PRIu64, ask->plan) // whoever asks
+                                  : arena_printf(arena, "%.*s\n%.*s", SLICE_ARG(ask->model), SLICE_ARG(who));
     if (is_other_model(ask, script) || is_good_turn(accounts, script, name) || has_credit(accounts, ask, script)) {
         script_heal(script);
     } else if (script->quota != SCRIPT_NONE && !script->status) {

@@ -66,6 +66,23 @@ static void test_faults_come_and_go(void **state)
     assert_statuses(f, "d~status=429", (unsigned[]){429, 429}, 2);
 }
 
+static unsigned ask_planned(struct fixture *f, uint64_t plan, const char *credential)
+{
+    struct ask ask = {.model = SLICE("m"), .credential = slice_from_cstr(credential), .plan = plan};
+    struct script script = script_of(f, SLICE("~status=503~fail=2"));
+    accounts_decide(&f->accounts, &f->arena, &ask, &script);
+    return (unsigned)script.status;
+}
+
+static void test_a_plan_counts_whoever_asks(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(ask_planned(f, 1, "a"), 503);
+    assert_int_equal(ask_planned(f, 1, "b"), 503);
+    assert_int_equal(ask_planned(f, 1, "c"), 0);
+    assert_int_equal(ask_planned(f, 2, "a"), 503);
+}
+
 static void test_a_fault_of_one_model(void **state)
 {
     struct fixture *f = *state;
@@ -245,6 +262,11 @@ static void test_what_errors_are_about(void **state)
         {PROVIDER_CHAT, "m~why=address", 403, "your IP address"},
         {PROVIDER_CHAT, "m~why=address", 402, "The balance of this account"},
         {PROVIDER_CHAT, "m~why=quota", 418, "Something went wrong."},
+        {PROVIDER_CHAT, "m~why=context", 400, "\"code\":\"context_length_exceeded\""},
+        {PROVIDER_ANTHROPIC, "m~why=context", 400, "prompt is too long"},
+        {PROVIDER_GEMINI, "m~why=context", 400, "input token count"},
+        {PROVIDER_RESPONSES, "m~why=policy", 400, "\"code\":\"content_policy_violation\""},
+        {PROVIDER_GEMINI, "m~why=policy", 400, "PROHIBITED_CONTENT"},
     };
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -260,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_faults_come_and_go),
+        TEST(test_a_plan_counts_whoever_asks),
         TEST(test_a_fault_of_one_model),
         TEST(test_a_quota_is_used_up),
         TEST(test_what_keys_have_cost),

@@ -40,6 +40,7 @@ struct ask {
     bool wants_json;     // an answer that is JSON
     struct slice schema; // that it must fit, raw; empty: any object
     const char *error;   // what was wrong with the body
+    uint64_t plan;       // number of the plan that its directives come from, too; 0: there is none
 };
 
 enum {

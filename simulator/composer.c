@@ -98,6 +98,11 @@ static void append_event(struct composer *c, struct slice name, struct slice dat
     if (c->is_over) {
         return;
     }
+    if (answer->is_stream && (int64_t)answer->n_events + 1 == c->script->junk) {
+        append_framed(c, SLICE_EMPTY, SLICE("{\"this is\": no JSON"));
+        add_event(answer, answer->bytes.len, 0);
+        start = answer->bytes.len;
+    }
     if ((int64_t)answer->n_events + 1 == c->script->badevent) {
         data.len /= 2; // an object or array cut in half is no JSON any more
     }

@@ -189,3 +189,26 @@ struct slice critic_find_fault(const struct ask *ask, struct arena *arena, struc
     }
     return critic.fault;
 }
+
+struct slice critic_find_prefill(const struct ask *ask, struct arena *arena, struct slice body)
+{
+    static const char *const members[] = {
+        [PROVIDER_ANTHROPIC] = "messages",
+        [PROVIDER_CHAT] = "messages",
+        [PROVIDER_RESPONSES] = "input",
+        [PROVIDER_GEMINI] = "contents",
+    };
+    struct critic critic = {.ask = ask, .arena = arena};
+    if (json_parse(&critic.doc, arena, body, NULL) != 0) {
+        return SLICE_EMPTY;
+    }
+    const struct json_node *turns = critic_get(&critic, json_root(&critic.doc), members[ask->provider]);
+    const struct json_node *last = NULL;
+    for (const struct json_node *turn = NULL; critic_next(&critic, turns, &turn);) {
+        last = turn;
+    }
+    bool is_prefill = critic_is(&critic, last, "role", "assistant") || critic_is(&critic, last, "role", "model");
+    return is_prefill ? SLICE("This model does not support assistant message prefill. The conversation must end with a "
+                              "user message.")
+                      : SLICE_EMPTY;
+}

@@ -8,3 +8,6 @@
 
 // What is wrong with the body of `ask` (in the arena), or empty.
 struct slice critic_find_fault(const struct ask *ask, struct arena *arena, struct slice body);
+
+// The same, for `noprefill`: does the conversation end with what the assistant has begun to say?
+struct slice critic_find_prefill(const struct ask *ask, struct arena *arena, struct slice body);

@@ -280,11 +280,37 @@ static void test_seals(void **state)
     buf_deinit(&seal);
 }
 
+static void test_prefill(void **state)
+{
+    static const struct {
+        enum provider provider;
+        const char *body;
+        bool is_prefill;
+    } rows[] = {
+        {PROVIDER_ANTHROPIC, "{\"messages\":[{\"role\":\"user\"},{\"role\":\"assistant\"}]}", true},
+        {PROVIDER_ANTHROPIC, "{\"messages\":[{\"role\":\"assistant\"},{\"role\":\"user\"}]}", false},
+        {PROVIDER_CHAT, "{\"messages\":[{\"role\":\"assistant\"}]}", true},
+        {PROVIDER_RESPONSES, "{\"input\":[{\"role\":\"assistant\"}]}", true},
+        {PROVIDER_RESPONSES, "{\"input\":\"hi\"}", false},
+        {PROVIDER_GEMINI, "{\"contents\":[{\"role\":\"user\"},{\"role\":\"model\"}]}", true},
+        {PROVIDER_GEMINI, "{\"contents\":[]}", false},
+        {PROVIDER_GEMINI, "no JSON", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct arena arena;
+        struct ask ask = {.provider = rows[i].provider};
+        arena_init(&arena, 1024);
+        struct slice fault = critic_find_prefill(&ask, &arena, slice_from_cstr(rows[i].body));
+        assert_int_equal(fault.len > 0, rows[i].is_prefill);
+        arena_deinit(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_anthropic), cmocka_unit_test(test_chat),  cmocka_unit_test(test_responses),
-        cmocka_unit_test(test_gemini),    cmocka_unit_test(test_seals),
+        cmocka_unit_test(test_prefill),   cmocka_unit_test(test_anthropic), cmocka_unit_test(test_chat),
+        cmocka_unit_test(test_responses), cmocka_unit_test(test_gemini),    cmocka_unit_test(test_seals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

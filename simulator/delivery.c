@@ -200,6 +200,19 @@ static void reset(struct delivery *d)
     server_break(d->ex);
 }
 
+static void on_stall_over(struct timer *timer)
+{
+    finish_by_hand(CONTAINER_OF(timer, struct delivery, timer));
+}
+
+static void fall_silent(struct delivery *d)
+{
+    uint64_t stall_ms = (uint64_t)d->answer->script.stall_ms;
+    if (stall_ms && !timer_is_running(&d->timer)) {
+        wait_for(d, stall_ms, on_stall_over);
+    }
+}
+
 // Reaches the goal as soon as every byte before it has left.
 static void settle(struct delivery *d)
 {
@@ -210,8 +223,8 @@ static void settle(struct delivery *d)
     case DELIVERY_END:
     case DELIVERY_CUT: finish_by_hand(d); return;
     case DELIVERY_RESET: reset(d); return;
+    case DELIVERY_SILENT: fall_silent(d); return;
     case DELIVERY_GO_ON:
-    case DELIVERY_SILENT:
     case DELIVERY_OVER: return;
     }
 }
@@ -228,6 +241,7 @@ void delivery_start_take(struct delivery *d, struct server_exchange *ex, struct 
     list_init(&d->pump_link);
     if (answer->script.hang == SCRIPT_HANG_BEFORE) {
         d->goal = DELIVERY_SILENT;
+        fall_silent(d);
     } else if (answer->script.head_ms) {
         wait_for(d, (uint64_t)answer->script.head_ms, on_head_due);
     } else {
@@ -249,6 +263,9 @@ static void find_fault(struct delivery *d)
         {script->reset, DELIVERY_RESET},
     };
     d->limit = answer->is_stream ? answer->n_events : body_len(answer);
+    if (answer->is_stream && script->cut == SCRIPT_CUT_END) {
+        d->fault = DELIVERY_CUT;
+    }
     for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
         // A stream with all its events still lacks its end; a body with all its bytes lacks nothing.
         uint64_t end = d->limit + (answer->is_stream && d->fault == DELIVERY_GO_ON ? 1 : 0);

@@ -29,7 +29,7 @@ enum delivery_goal {
     DELIVERY_END,    // of a message composed by hand: FIN
     DELIVERY_CUT,    // FIN within the message
     DELIVERY_RESET,  // RST
-    DELIVERY_SILENT, // nothing, for ever
+    DELIVERY_SILENT, // nothing, for ever or until `stall` is over
     DELIVERY_OVER,   // FIN is out; the client is expected to leave
 };
 

@@ -217,10 +217,14 @@ static const struct fault_row {
     {"m~cut=7", true, ENDING_FIN, 7, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~cut=23", true, ENDING_FIN, 23, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~cut=24", true, ENDING_COMPLETE, 23, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
+    {"m~cut=end", true, ENDING_FIN, 23, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
+    {"m~hang=5~stall=20", true, ENDING_FIN, 5, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
+    {"m~hang=before~stall=20", true, ENDING_FIN, 0, SLICE_INIT("")},
     {"m~cut=7~pace=1", true, ENDING_FIN, 7, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~reset=0", true, ENDING_RST, 0, SLICE_INIT("")},
     {"m~reset=7", true, ENDING_RST, 7, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~garbage=1", true, ENDING_FIN, 0, SLICE_INIT("\x16\x03\x01")},
+    {"m~junk=3", true, ENDING_COMPLETE, 24, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~badevent=3", true, ENDING_COMPLETE, 23, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~nodone=1", true, ENDING_COMPLETE, 22, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~pace=1", true, ENDING_COMPLETE, 23, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
@@ -237,6 +241,8 @@ static const struct fault_row {
     {"m~giant=1000000", true, ENDING_COMPLETE, 65, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m", false, ENDING_COMPLETE, 0, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~hang=5", false, ENDING_SILENCE, 0, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
+    {"m~hang=5~stall=20", false, ENDING_FIN, 0, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
+    {"m~cut=end", false, ENDING_COMPLETE, 0, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~cut=5", false, ENDING_FIN, 0, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~cut=0", false, ENDING_FIN, 0, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
     {"m~cut=100000", false, ENDING_COMPLETE, 0, SLICE_INIT("HTTP/1.1 200 OK\r\n")},
@@ -284,6 +290,49 @@ static void see_the_same_twice(struct fixture *fixture)
 static void test_remembered_answers(void **state)
 {
     run(see_the_same_twice, false);
+}
+
+static void order(struct fixture *fixture, const char *method, const char *target, const char *start)
+{
+    int fd = open_connection(fixture);
+    set_patience(fd, PATIENCE_MS);
+    send_request(fd, method, target, "none", SLICE_EMPTY);
+    shutdown(fd, SHUT_WR); // a 204 has no framing of its own
+    (void)read_answer(fixture, fd);
+    assert_true(slice_starts_with(buf_slice(&fixture->seen), slice_from_cstr(start)));
+    close(fd);
+}
+
+static void assert_start(struct fixture *fixture, const char *model, const char *start)
+{
+    assert_int_equal(ask(fixture, model, "key-one~status=418", false, PATIENCE_MS), ENDING_COMPLETE);
+    assert_true(slice_starts_with(buf_slice(&fixture->seen), slice_from_cstr(start)));
+}
+
+static void see_plans(struct fixture *fixture)
+{
+    assert_start(fixture, "m~tokens=1", "HTTP/1.1 418");
+    order(fixture, "PUT", "/_sim/plans/m", "HTTP/1.1 400");
+    order(fixture, "PUT", "/_sim/plans/m?script=status%3Dx", "HTTP/1.1 400");
+    order(fixture, "PUT", "/_sim/plans/m?script=giant%3D5~cut%3D3", "HTTP/1.1 400");
+    order(fixture, "PUT", "/_sim/plans/m?script=status%3D503&ms=soon", "HTTP/1.1 400");
+    order(fixture, "PUT", "/_sim/plans/?script=status%3D503", "HTTP/1.1 400");
+    assert_start(fixture, "m~tokens=1", "HTTP/1.1 418");
+    order(fixture, "PUT", "/_sim/plans/m?script=status%3D503~fail%3D1", "HTTP/1.1 204");
+    assert_start(fixture, "other", "HTTP/1.1 418");
+    assert_start(fixture, "m~tokens=1", "HTTP/1.1 503");
+    assert_start(fixture, "m~tokens=2", "HTTP/1.1 200"); // the plan's figure, not the key's
+    order(fixture, "PUT", "/_sim/plans/m?script=status%3D502&ms=3600000", "HTTP/1.1 204");
+    assert_start(fixture, "m", "HTTP/1.1 502");
+    order(fixture, "DELETE", "/_sim/plans/m", "HTTP/1.1 204");
+    order(fixture, "DELETE", "/_sim/plans/m", "HTTP/1.1 204");
+    assert_start(fixture, "m", "HTTP/1.1 418");
+}
+
+static void test_plans(void **state)
+{
+    run(see_plans, true);
+    run(see_plans, false);
 }
 
 static void see_failures_end(struct fixture *fixture)
@@ -384,6 +433,7 @@ static void test_requests_can_be_read_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plans),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_remembered_answers),
         cmocka_unit_test(test_failing_a_few_times),

@@ -20,6 +20,8 @@ static const struct word kind_words[] = {
 static const struct word why_words[] = {
     {SLICE_INIT("quota"), SCRIPT_WHY_QUOTA},
     {SLICE_INIT("address"), SCRIPT_WHY_ADDRESS},
+    {SLICE_INIT("context"), SCRIPT_WHY_CONTEXT},
+    {SLICE_INIT("policy"), SCRIPT_WHY_POLICY},
     {{NULL, 0}, 0},
 };
 
@@ -32,6 +34,11 @@ static const struct word form_words[] = {
 static const struct word hang_words[] = {
     {SLICE_INIT("before"), SCRIPT_HANG_BEFORE},
     {SLICE_INIT("head"), 0},
+    {{NULL, 0}, 0},
+};
+
+static const struct word cut_words[] = {
+    {SLICE_INIT("end"), SCRIPT_CUT_END},
     {{NULL, 0}, 0},
 };
 
@@ -87,15 +94,20 @@ static const struct directive directives[] = {
      "must be milliseconds from 0 to 3600000"},
     {SLICE_INIT("status"), VALUE_NUMBER, true, FIELD(status), 0, 200, 599, NULL, "must be a status from 200 to 599"},
     {SLICE_INIT("body"), VALUE_TEXT, true, FIELD(body), 0, 0, 0, NULL, "must be percent-encoded text"},
-    {SLICE_INIT("why"), VALUE_WORD, true, FIELD(why), SCRIPT_WHY_PLAIN, 0, 0, why_words, "must be quota or address"},
+    {SLICE_INIT("why"), VALUE_WORD, true, FIELD(why), SCRIPT_WHY_PLAIN, 0, 0, why_words,
+     "must be quota, address, context or policy"},
     {SLICE_INIT("retry-after"), VALUE_NUMBER, true, FIELD(retry_after), SCRIPT_NONE, 0, SECONDS_MAX, NULL,
      "must be seconds from 0 to 1000000"},
     {SLICE_INIT("hang"), VALUE_NUMBER, true, FIELD(hang), SCRIPT_NONE, 0, EVENTS_MAX, hang_words,
      "must be before, head or a number of events"},
-    {SLICE_INIT("cut"), VALUE_NUMBER, true, FIELD(cut), SCRIPT_NONE, 0, BYTES_MAX, NULL,
-     "must be a number of events or bytes"},
+    {SLICE_INIT("stall"), VALUE_NUMBER, true, FIELD(stall_ms), 0, 1, MS_MAX, NULL,
+     "must be milliseconds from 1 to 3600000"},
+    {SLICE_INIT("cut"), VALUE_NUMBER, true, FIELD(cut), SCRIPT_NONE, 0, BYTES_MAX, cut_words,
+     "must be end or a number of events or bytes"},
     {SLICE_INIT("reset"), VALUE_NUMBER, true, FIELD(reset), SCRIPT_NONE, 0, BYTES_MAX, NULL,
      "must be a number of events or bytes"},
+    {SLICE_INIT("junk"), VALUE_NUMBER, true, FIELD(junk), 0, 1, EVENTS_MAX, NULL,
+     "must be the number of an event, from 1"},
     {SLICE_INIT("badevent"), VALUE_NUMBER, true, FIELD(badevent), 0, 1, EVENTS_MAX, NULL,
      "must be the number of an event, from 1"},
     {SLICE_INIT("error"), VALUE_NUMBER, true, FIELD(error), SCRIPT_NONE, 0, EVENTS_MAX, NULL,
@@ -122,6 +134,7 @@ static const struct directive directives[] = {
     {SLICE_INIT("grant"), VALUE_TEXT, false, FIELD(grant), 0, 0, 0, NULL, "must be percent-encoded text"},
     FLAG("garbage", is_garbage, true),
     FLAG("strict", is_strict, false),
+    FLAG("noprefill", no_prefill, false),
     FLAG("echo", echo, false),
     FLAG("crlf", crlf, false),
     FLAG("nousage", no_usage, false),
@@ -253,9 +266,10 @@ int script_check(const struct script *script, struct script_error *error_r)
         *error_r = (struct script_error){SLICE("tokens, size"), "together over 64 MB: use giant"};
     } else if (script->gzip && script->stamp) {
         *error_r = (struct script_error){SLICE("gzip, stamp"), "do not go together"};
-    } else if (script->giant && (script->gzip || script->stamp || script->badevent || script_is_raw(script))) {
-        *error_r =
-            (struct script_error){SLICE("giant"), "goes with none of gzip, stamp, badevent, split, close, http10"};
+    } else if (script->giant &&
+               (script->gzip || script->stamp || script->junk || script->badevent || script_is_raw(script))) {
+        *error_r = (struct script_error){SLICE("giant"),
+                                         "goes with none of gzip, stamp, junk, badevent, split, close, http10"};
     } else if (script->giant && (has_fault_point || script->pace_ms || script->error != SCRIPT_NONE)) {
         *error_r = (struct script_error){SLICE("giant"), "goes with none of pace, hang, cut, reset, error"};
     } else {

@@ -48,6 +48,9 @@ static void test_bad_directives_are_named(void **state)
         {"m~error=x", "error=x"},
         {"m~strict=2", "strict=2"},
         {"m~why=because", "why=because"},
+        {"m~cut=last", "cut=last"},
+        {"m~stall=0", "stall=0"},
+        {"m~noprefill=2", "noprefill=2"},
         {"m~after=0", "after=0"},
         {"m~quota=some", "quota=some"},
         {"m~only=%", "only=%"},
@@ -182,11 +185,13 @@ static void test_healing_takes_only_the_faults(void **state)
     struct script_error error;
     arena_init(&arena, 256);
     script_init(&script);
-    assert_int_equal(apply(&script, &arena,
-                           "m~tokens=5~pace=7~kind=tool~status=500~body=x~retry-after=1~hang=1~cut=1~reset=1~badevent=1"
-                           "~garbage=1~nodone=1~head=1~first=1~fail=3~why=quota",
-                           &error),
-                     0);
+    assert_int_equal(
+        apply(
+            &script, &arena,
+            "m~tokens=5~pace=7~kind=tool~status=500~body=x~retry-after=1~hang=1~stall=5~cut=1~reset=1~junk=1~badevent=1"
+            "~garbage=1~nodone=1~head=1~first=1~fail=3~why=quota",
+            &error),
+        0);
     script_heal(&script);
     struct script healthy;
     script_init(&healthy);

@@ -10,6 +10,7 @@
 #include "simulator/critic.h"
 #include "simulator/delivery.h"
 #include "simulator/memo.h"
+#include "simulator/plans.h"
 
 enum {
     PATIENCE_MS = 24 * 3600 * 1000, // we never give up on a client: that is what is being tested
@@ -25,6 +26,7 @@ struct simulator {
     struct delivery_pump pump;
     struct memo memo;
     struct accounts accounts;
+    struct plans plans;
     uint64_t last_id;
 };
 
@@ -50,9 +52,11 @@ static struct answer *refuse_script(struct server_exchange *ex, const struct ask
     return refuse(ex, ask, 400, message);
 }
 
-// The directives of model and key. Returns an answer when they are no good.
-static struct answer *read_script(struct server_exchange *ex, const struct ask *ask, struct script *script)
+// The directives of model, key and plan. Returns an answer when they are no good.
+static struct answer *read_script(struct simulator *simulator, struct server_exchange *ex, struct ask *ask,
+                                  struct script *script)
 {
+    const struct plan *plan = plans_find(&simulator->plans, ask->model, clock_wall_ms());
     struct script_error error;
     script_init(script);
     if (script_apply(script, &ex->arena, ask->model, &error) != 0) {
@@ -61,8 +65,12 @@ static struct answer *read_script(struct server_exchange *ex, const struct ask *
     if (script_apply(script, &ex->arena, ask->credential, &error) != 0) {
         return refuse_script(ex, ask, &error, "key");
     }
+    if (plan && script_apply(script, &ex->arena, plan->script, &error) != 0) {
+        return refuse_script(ex, ask, &error, "plan");
+    }
+    ask->plan = plan ? plan->number : 0;
     if (script_check(script, &error) != 0) {
-        return refuse_script(ex, ask, &error, "model and key");
+        return refuse_script(ex, ask, &error, "model, key and plan");
     }
     return NULL;
 }
@@ -85,6 +93,9 @@ static struct answer *answer_model(struct simulator *simulator, struct server_ex
     } else if (!script->status && script->is_strict) {
         fault = critic_find_fault(ask, &ex->arena, ex->body);
     }
+    if (!script->status && fault.len == 0 && script->no_prefill) {
+        fault = critic_find_prefill(ask, &ex->arena, ex->body);
+    }
     bool is_served = !script->status && fault.len == 0;
     accounts_note(&simulator->accounts, ask, is_served ? script : NULL, &context);
     if (fault.len > 0) {
@@ -94,10 +105,10 @@ static struct answer *answer_model(struct simulator *simulator, struct server_ex
                      : answer_error(ask->provider, (unsigned)script->status, SLICE_EMPTY, script);
 }
 
-static struct answer *answer_ask(struct simulator *simulator, struct server_exchange *ex, const struct ask *ask)
+static struct answer *answer_ask(struct simulator *simulator, struct server_exchange *ex, struct ask *ask)
 {
     struct script script;
-    struct answer *refusal = read_script(ex, ask, &script);
+    struct answer *refusal = read_script(simulator, ex, ask, &script);
     if (refusal) {
         return refusal;
     }
@@ -175,7 +186,7 @@ static size_t memo_parts(const struct server_exchange *ex, struct slice parts[6]
 
 static struct answer *find_answer(struct simulator *simulator, struct server_exchange *ex, struct ask *ask)
 {
-    if (simulator->journal.is_recording) {
+    if (simulator->journal.is_recording || !plans_is_empty(&simulator->plans)) {
         return make_answer(simulator, ex, ask);
     }
     struct slice parts[6];
@@ -333,10 +344,58 @@ static void forget(struct simulator *simulator, struct server_exchange *ex)
     server_respond(ex, 204, SLICE_EMPTY, SLICE_EMPTY);
 }
 
+// What is wrong with the directives of a plan, in the exchange's memory; empty: nothing.
+static struct slice find_plan_fault(struct server_exchange *ex, struct slice text)
+{
+    struct script script;
+    struct script_error error;
+    script_init(&script);
+    if (script_apply(&script, &ex->arena, text, &error) == 0 && script_check(&script, &error) == 0) {
+        return SLICE_EMPTY;
+    }
+    return arena_printf(&ex->arena, "{\"error\":\"bad directive in the script: %s\"}", error.reason);
+}
+
+// "/_sim/plans/{model}?script=…&ms=…"
+static void set_plan(struct simulator *simulator, struct server_exchange *ex, struct slice model, struct slice query)
+{
+    struct slice script = SLICE_EMPTY;
+    struct slice text;
+    uint64_t ms = 0;
+    bool has_script = query.ptr && url_query_get(&ex->arena, query, SLICE("script"), &script);
+    if (!has_script || (url_query_get(&ex->arena, query, SLICE("ms"), &text) && !slice_to_u64(text, &ms))) {
+        respond_json(ex, 400, SLICE("{\"error\":\"script is wanted, and ms must be a number\"}"));
+        return;
+    }
+    script = arena_printf(&ex->arena, "~%.*s", SLICE_ARG(script));
+    struct slice fault = find_plan_fault(ex, script);
+    if (fault.len > 0) {
+        respond_json(ex, 400, fault);
+        return;
+    }
+    plans_set(&simulator->plans, model, script, ms ? clock_wall_ms() + (int64_t)ms : 0);
+    server_respond(ex, 204, SLICE_EMPTY, SLICE_EMPTY);
+}
+
+static void change_plan(struct simulator *simulator, struct server_exchange *ex, struct slice encoded,
+                        struct slice query)
+{
+    struct slice model;
+    if (!url_decode(&ex->arena, encoded, &model) || model.len == 0) {
+        respond_json(ex, 400, SLICE("{\"error\":\"which model?\"}"));
+    } else if (ex->req.method == HTTP_PUT) {
+        set_plan(simulator, ex, model, query);
+    } else {
+        plans_drop(&simulator->plans, model);
+        server_respond(ex, 204, SLICE_EMPTY, SLICE_EMPTY);
+    }
+}
+
 // False: it is traffic.
 static bool control(struct simulator *simulator, struct server_exchange *ex)
 {
     static const struct slice one_request = SLICE_INIT("/_sim/requests/");
+    static const struct slice one_plan = SLICE_INIT("/_sim/plans/");
     struct url url;
     if (!slice_starts_with(ex->req.target, SLICE("/_sim/")) || url_parse_target(&url, ex->req.target) != 0) {
         return false;
@@ -354,6 +413,8 @@ static bool control(struct simulator *simulator, struct server_exchange *ex)
         forget(simulator, ex);
     } else if (is_get && slice_starts_with(url.path, one_request)) {
         respond_body(simulator, ex, slice_after(url.path, one_request.len));
+    } else if ((ex->req.method == HTTP_PUT || ex->req.method == HTTP_DELETE) && slice_starts_with(url.path, one_plan)) {
+        change_plan(simulator, ex, slice_after(url.path, one_plan.len), url.query);
     } else {
         respond_json(ex, 404, SLICE("{\"error\":\"no such control route\"}"));
     }
@@ -384,6 +445,7 @@ struct simulator *simulator_new(struct loop *loop, const struct simulator_option
     delivery_pump_init(&simulator->pump, loop);
     memo_init(&simulator->memo);
     accounts_init(&simulator->accounts);
+    plans_init(&simulator->plans);
     return simulator;
 }
 
@@ -404,5 +466,6 @@ void simulator_free(struct simulator *simulator)
     journal_deinit(&simulator->journal);
     memo_deinit(&simulator->memo);
     accounts_deinit(&simulator->accounts);
+    plans_deinit(&simulator->plans);
     mem_free(simulator);
 }

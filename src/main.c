@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "cli/drill_command.h"
 #include "cli/keys_command.h"
 #include "config/config.h"
 #include "process/solo.h"
@@ -19,11 +20,13 @@ static void print_help(void)
     config_describe_settings(&settings);
     printf("droid2api %s: an LLM API gateway\n\n"
            "Usage: droid2api [--help | --version | --check-config]\n"
-           "       droid2api keys [--help | COMMAND …]\n\n"
+           "       droid2api keys [--help | COMMAND …]\n"
+           "       droid2api drill [--help | OPTION…]\n\n"
            "Without an option it runs the gateway until SIGTERM or SIGINT. SIGHUP reloads the configuration.\n\n"
            "  --check-config  reads .env, the environment and config.json, says what is wrong, and exits\n"
            "  --version       prints the version\n"
            "  keys            lists, adds, imports, tests, exports … the keys of the pool\n"
+           "  drill           plays sixteen failures of a provider against these settings\n"
            "  --help          prints this\n\n"
            "Settings (environment, or .env in the working folder):\n\n%.*s",
            DROID2API_VERSION, SLICE_ARG(buf_slice(&settings)));
@@ -81,6 +84,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "keys") == 0) {
         return keys_command_run(argc - 2, argv + 2);
+    }
+    if (strcmp(argv[1], "drill") == 0) {
+        return drill_command_run(argc - 2, argv + 2);
     }
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         print_help();
