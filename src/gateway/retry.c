@@ -39,7 +39,11 @@ static enum retry_step after_key(struct retry_state *state, const struct retry_f
     }
     // A lone credential that is limited is good again in a while; of a pool, the pool says when.
     bool passes = facts->blame == BLAME_KEY_MODEL && !facts->is_pooled;
-    return facts->has_fallback || !passes ? other_model(facts) : once_more(state, facts, delay_ms_r);
+    bool is_soon = facts->asked_ms > 0 && facts->asked_ms <= RETRY_PATIENCE_MS && may_retry(state, facts);
+    if (passes && (is_soon || !facts->has_fallback)) {
+        return once_more(state, facts, delay_ms_r);
+    }
+    return other_model(facts);
 }
 
 static enum retry_step after_address(const struct retry_facts *facts)

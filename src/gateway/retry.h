@@ -19,7 +19,7 @@
 
 enum {
     RETRY_WAIT_MAX_MS = 10 * 1000, // a client does not wait longer than this for a single retry
-    RETRY_WAITS_MAX = 40,          // for somebody else's probe, and so on
+    RETRY_PATIENCE_MS = 3 * 1000,  // that the model which was asked for is worth, although another one could serve
 };
 
 enum retry_step {

@@ -381,7 +381,7 @@ static void heartbeats_do_not_pile_up_for_a_client_that_does_not_read(void **sta
     memset(event, 'x', sizeof(event));
     memcpy(event, "data: ", 6);
     memcpy(event + EVENT - 2, "\n\n", 2);
-    start(f, "STREAM_KEEPALIVE_MS=10");
+    start(f, "STREAM_KEEPALIVE_MS=20");
     ask(f, "/v1/messages", KEY, "{\"model\":\"claude\",\"stream\":true}");
     take_request(f);
     answer(f, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n");
@@ -394,7 +394,7 @@ static void heartbeats_do_not_pile_up_for_a_client_that_does_not_read(void **sta
         }
     }
     uint64_t before = uv_now(&f->loop.uv);
-    while (uv_now(&f->loop.uv) - before < 100) {
+    while (uv_now(&f->loop.uv) - before < 1000) {
         uv_run(&f->loop.uv, UV_RUN_ONCE);
     }
     loopback_close(&f->upstream);
@@ -406,7 +406,7 @@ static void heartbeats_do_not_pile_up_for_a_client_that_does_not_read(void **sta
         rest = slice_after(rest, at + 1);
     }
     assert_true(f->client.received.len > 1000000);
-    assert_true(n_pings <= 1);
+    assert_true(n_pings < 10); // one every 20 ms would be 50; a few come in while the events are being written
 }
 
 // ---- leaving, reloading and stopping in every phase -----------------------------------------------------------------
