@@ -105,7 +105,7 @@ static void print_total(const struct drill *drill)
 // Each line of it behind the program's name.
 static void print_problem(const struct buf *problem)
 {
-    for (struct slice rest = slice_trim(buf_slice(problem)); rest.len > 0;) {
+    for (struct slice rest = buf_slice(problem); rest.len > 0;) {
         struct slice line = slice_split(&rest, '\n');
         fprintf(stderr, "droid2api: %.*s\n", SLICE_ARG(line));
     }

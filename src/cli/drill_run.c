@@ -167,7 +167,7 @@ static bool play_once(struct run *run, struct drill_outcome *outcome)
         return false;
     }
     uint64_t began_ms = now_ms();
-    ask_all(run, run->models, run->scenario->hang_ms / run->speed, results);
+    ask_all(run, run->models, drill_hang_ms(run->scenario, run->speed), results);
     outcome->took_ms = now_ms() - began_ms;
     for (size_t i = 0; i < N_DRILL_DIALECTS; i++) {
         plays[i] = (struct drill_play){.view = results[i].view,
@@ -200,7 +200,7 @@ static void note_worse(struct drill_outcome *outcome, size_t dialect, const char
 static void ask_in_turn(const struct run *run, struct drill_outcome *outcome, bool is_back[N_DRILL_DIALECTS])
 {
     struct drill_result results[N_DRILL_DIALECTS];
-    ask_all(run, run->models, run->scenario->hang_ms / run->speed, results);
+    ask_all(run, run->models, drill_hang_ms(run->scenario, run->speed), results);
     for (size_t i = 0; i < N_DRILL_DIALECTS; i++) {
         const struct drill_view *view = &results[i].view;
         if (!results[i].has_ended) {
