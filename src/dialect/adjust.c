@@ -49,6 +49,25 @@ static void adjust_model(struct json_splice *splice, struct slice model)
     }
 }
 
+// The client's other options stay.
+static void ask_usage(struct json_splice *splice)
+{
+    const struct json_node *root = json_root(splice->doc);
+    const struct json_node *options = json_get(splice->doc, root, SLICE("stream_options"));
+    if (json_is(options, JSON_OBJECT)) {
+        json_splice_set(splice, options, SLICE("include_usage"), SLICE("true"));
+    } else if (adjust_is_unset(options)) {
+        json_splice_set(splice, root, SLICE("stream_options"), SLICE("{\"include_usage\":true}"));
+    }
+}
+
+bool adjust_has_usage_asked(const struct json_doc *doc)
+{
+    const struct json_node *options = json_get(doc, json_root(doc), SLICE("stream_options"));
+    return json_is(options, JSON_OBJECT) &&
+           json_is(json_get(doc, options, SLICE("include_usage")), JSON_TRUE);
+}
+
 void adjust_request(enum dialect dialect, const struct adjustments *adjustments, struct json_splice *splice)
 {
     const struct spoke *spoke = dialect_spoke(dialect);
@@ -63,6 +82,9 @@ void adjust_request(enum dialect dialect, const struct adjustments *adjustments,
     }
     if (adjustments->fast && spoke->adjust_fast) {
         spoke->adjust_fast(splice);
+    }
+    if (adjustments->asks_usage && dialect == DIALECT_CHAT) {
+        ask_usage(splice);
     }
 }
 

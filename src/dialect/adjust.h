@@ -19,6 +19,7 @@ struct adjustments {
     enum adjust_reasoning reasoning;
     uint32_t reasoning_budget; // tokens, for a level on dialects that count; 0: leave reasoning alone there
     bool fast;
+    bool asks_usage; // Chat: a stream that would not tell what it cost is asked to
 };
 
 // The body must be on the tape to this depth at least (json_options.record_depth).
@@ -27,6 +28,9 @@ enum { ADJUST_RECORD_DEPTH = 3 };
 // Adds the splices. `splice->doc` is the parsed body, an object. Members that the client got wrong (a system that is a
 // number, say) are left alone: the upstream will tell it.
 void adjust_request(enum dialect dialect, const struct adjustments *adjustments, struct json_splice *splice);
+
+// Does a Chat request ask for the usage of its stream by itself?
+bool adjust_has_usage_asked(const struct json_doc *doc);
 
 // The flag that has to be among those of the header `anthropic-beta`, or empty: what adjust_request() asks for works
 // only with it.

@@ -109,6 +109,24 @@ void usage_tap_event(struct usage_tap *tap, struct slice name, struct slice data
     }
 }
 
+bool usage_is_extra_event(struct slice data)
+{
+    struct arena scratch;
+    struct json_doc doc;
+    // Every chunk has a member `usage` then, which is null; this one has figures.
+    if (slice_find(data, SLICE("\"prompt_tokens\"")) == SLICE_NOT_FOUND) {
+        return false;
+    }
+    arena_init(&scratch, SCRATCH_BLOCK);
+    bool is_extra = false;
+    if (json_parse(&doc, &scratch, data, &EVENT_OPTIONS) == 0 && json_is(json_root(&doc), JSON_OBJECT)) {
+        const struct json_node *choices = json_get(&doc, json_root(&doc), SLICE("choices"));
+        is_extra = json_is(choices, JSON_ARRAY) && !usage_is_filled(&doc, choices);
+    }
+    arena_deinit(&scratch);
+    return is_extra;
+}
+
 static void read_usage_object(struct usage_tap *tap, struct slice object)
 {
     struct arena scratch;

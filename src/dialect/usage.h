@@ -30,6 +30,8 @@ void usage_tap_free(struct usage_tap *tap); // accepts NULL
 // A streamed answer: one event after the other (http/sse_parser.h splits them). Cheap for events that say nothing new:
 // an event is parsed as JSON only when a search finds one of the members that matter.
 void usage_tap_event(struct usage_tap *tap, struct slice name, struct slice data);
+// Is this the event that Chat sends when it was asked for usage, with nothing else in it?
+bool usage_is_extra_event(struct slice data);
 // An answer in one JSON value, in pieces as it comes; resumable at any byte.
 void usage_tap_json(struct usage_tap *tap, struct slice bytes);
 // The same for an answer that is there as a whole, at less cost; instead of usage_tap_json(), not after it. Errors are

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/conversion.h"
+#include "gateway/failover.h"
 #include "gateway/gateway_internal.h"
 #include "gateway/lease.h"
 
@@ -67,6 +68,19 @@ static struct slice path_of(struct slice target)
     return end == SLICE_NOT_FOUND ? target : slice_of(target.ptr, end);
 }
 
+// Only where it says more than the rest of the line.
+static void put_trail(struct line *line, const struct trail *trail)
+{
+    if (trail->n > 1) {
+        struct buf text = BUF_EMPTY;
+        trail_write_line(trail, &text);
+        put(line, SLICE(" trail=\""));
+        put_foreign(line, buf_slice(&text));
+        put(line, SLICE("\""));
+        buf_deinit(&text);
+    }
+}
+
 static size_t write_short(struct line *line, const struct exchange *x, const struct metrics_request *request)
 {
     put_foreign(line, x->ex->req.method_text);
@@ -85,6 +99,12 @@ static size_t write_short(struct line *line, const struct exchange *x, const str
         put(line, slice_from_cstr(fault_name(x->fault)));
     }
     return line->len;
+}
+
+// An answer that was cut has cost what it had told until then, and maybe more.
+static bool is_partial(const struct exchange *x)
+{
+    return x->has_fault && x->first_ns;
 }
 
 static void write_rest(struct line *line, struct exchange *x, const struct metrics_request *request)
@@ -115,6 +135,12 @@ static void write_rest(struct line *line, struct exchange *x, const struct metri
     put_tokens(line, SLICE(" reasoning="), request->usage.reasoning);
     put_tokens(line, SLICE(" cache_read="), request->usage.cache_read);
     put_tokens(line, SLICE(" cache_write="), request->usage.cache_write);
+    if (is_partial(x)) {
+        put(line, SLICE(" usage=partial"));
+    }
+    if (x->n_bad_events) {
+        put_number(line, SLICE(" bad_events="), x->n_bad_events);
+    }
     put_number(line, SLICE(" bytes="), x->n_body_bytes);
     put(line, SLICE(" client="));
     put(line, server_peer_address(x->ex));
@@ -124,6 +150,7 @@ static void write_rest(struct line *line, struct exchange *x, const struct metri
         put(line, SLICE(" detail="));
         put_foreign(line, slice_from_cstr(x->detail));
     }
+    put_trail(line, &x->trail);
 }
 
 static enum log_level level_of(const struct exchange *x, const struct metrics_request *request)
@@ -165,6 +192,34 @@ struct usage exchange_usage(const struct exchange *x)
     return x->tap ? usage_tap_usage(x->tap) : USAGE_UNKNOWN;
 }
 
+static void remember(struct exchange *x, const struct metrics_request *request)
+{
+    const struct trail *trail = x->trail.n ? &x->trail : NULL;
+    struct recent_facts facts = {
+        .id = x->request_id,
+        .path = path_of(x->ex->req.target),
+        .model = x->model_id,
+        .client = server_peer_address(x->ex),
+        .route = route_label(x->route.kind),
+        .dialect = dialect_name(x->route.dialect),
+        .fault = x->has_fault ? fault_name(x->fault) : NULL,
+        .trail = trail,
+        .time_ms = clock_wall_ms(),
+        .ttft_ms = request->first_token_ns ? (int64_t)(request->first_token_ns / 1000000) : -1,
+        .duration_ms = request->duration_ns / 1000000,
+        .usage = request->usage,
+        .is_partial = is_partial(x),
+        .status = request->status,
+        .n_attempts = x->n_attempts,
+    };
+    if (x->upstream) {
+        facts.upstream_model = upstream_model_name(x->upstream);
+        facts.endpoint = x->upstream->model->endpoint->name;
+        facts.key = x->lease ? x->lease->key.id : SLICE_EMPTY;
+    }
+    recent_add(x->gateway->recent, &facts);
+}
+
 void accounting_finish(struct exchange *x, bool client_has_left)
 {
     uint64_t now = clock_monotonic_ns();
@@ -180,6 +235,9 @@ void accounting_finish(struct exchange *x, bool client_has_left)
     metrics_count_request(x->gateway->metrics, &request);
     if (x->n_attempts) {
         metrics_count_attempt(x->upstream->endpoint_series, x->outcome ? x->outcome : "cancelled");
+        if (x->has_unnoted_attempt) {
+            failover_note(x, x->outcome ? x->outcome : "cancelled", NULL, x->sent_ns);
+        }
     }
     if (client_has_left && x->n_attempts) {
         metrics_count_abort(x->gateway->metrics, METRICS_CLIENT);
@@ -188,4 +246,7 @@ void accounting_finish(struct exchange *x, bool client_has_left)
         metrics_count_abort(x->gateway->metrics, METRICS_UPSTREAM);
     }
     write_access_line(x, &request);
+    if (x->route.group == ROUTE_GROUP_MODEL && x->counts_inflight) {
+        remember(x, &request);
+    }
 }

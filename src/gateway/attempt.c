@@ -41,6 +41,8 @@ static struct adjustments adjustments_of(const struct exchange *x)
         .fast = !counts && model->fast,
         .system_prompt = exchange_config(x)->system_prompt,
     };
+    bool may_ask = x->upstream->dialect == DIALECT_CHAT && !x->conversion && x->wants_stream && !counts;
+    adjustments.asks_usage = may_ask && model->endpoint->asks_usage && !adjust_has_usage_asked(&x->doc);
     // The client's spelling stays when it names the same model: then nothing of the body changes.
     bool is_in_body = x->route.model.ptr == NULL;
     if (!is_in_body || !slice_eq(x->model_id, sent_as)) {
@@ -349,6 +351,7 @@ void attempt_start(struct exchange *x)
     static const struct client_call_events events = {on_head, on_body, on_fail};
     const struct config_timeouts *timeouts = &x->upstream->model->timeouts;
     struct adjustments adjustments = adjustments_of(x);
+    x->hides_usage = adjustments.asks_usage;
     size_t body_len = make_body(x, &adjustments);
     if (x->lease && x->lease->strips_seals) {
         body_len = strip_seals(x, body_len);
@@ -365,6 +368,7 @@ void attempt_start(struct exchange *x)
         .idle_timeout_ms = timeouts->idle_ms,
     };
     x->n_attempts++;
+    x->has_unnoted_attempt = true;
     x->call_is_running = true;
     x->sent_ns = clock_monotonic_ns();
     client_call_start(x->gateway->client, &x->call, &req, &events);

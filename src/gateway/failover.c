@@ -37,6 +37,7 @@ void failover_note(struct exchange *x, const char *outcome, const char *reason, 
 
 static void note_attempt(struct exchange *x, enum blame blame)
 {
+    x->has_unnoted_attempt = false;
     failover_note(x, x->outcome ? x->outcome : "cancelled", blame_name(blame), x->sent_ns);
 }
 

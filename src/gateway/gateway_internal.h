@@ -81,6 +81,7 @@ struct exchange {
     uint64_t pause_began_ns;
     struct wait_place wait;
     struct trail trail;
+    bool has_unnoted_attempt; // of which the trail knows nothing yet
 
     // the response
     struct gate gate;
@@ -97,6 +98,7 @@ struct exchange {
     struct buf packed;         // owned; compressed bytes that wait for the client
     bool has_packed;           // some wait, or more unpacked ones do
     bool packed_is_last;       // they are the last of the answer
+    bool hides_usage;          // the client has not asked for the event that tells of it
     struct sse_parser sse;
     struct usage_tap *tap; // owned
     uint64_t n_body_bytes;

@@ -300,14 +300,14 @@ static void on_event(void *arg, const struct sse_event *event)
 {
     struct passing *passing = arg;
     struct exchange *x = passing->x;
+    bool is_bad = is_bad_event(event->data);
     x->gate.n_events++;
-    if (is_bad_event(event->data)) {
-        x->n_bad_events++;
-        if (!x->is_event_out) {
-            drop_event(passing, event->end);
-        }
-    } else {
+    x->n_bad_events += is_bad;
+    if (!is_bad) {
         read_event(x, event);
+    }
+    if (!x->is_event_out && (is_bad || (x->hides_usage && usage_is_extra_event(event->data)))) {
+        drop_event(passing, event->end);
     }
     x->is_event_out = false;
     passing->at = event->end;
