@@ -138,8 +138,8 @@ static bool fail_protocol(struct exchange *x, struct slice message)
 {
     attempt_cancel(x);
     x->outcome = "protocol";
-    failover_on_failure(x, &(struct attempt_failure){
-                               .event = ATTEMPT_NO_ANSWER, .fault = FAULT_UPSTREAM_PROTOCOL, .message = message});
+    failover_on_failure(
+        x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER, .fault = FAULT_UPSTREAM_PROTOCOL, .message = message});
     return false;
 }
 
@@ -212,11 +212,13 @@ bool relay_begin(struct exchange *x, const struct h1_response *resp)
     return true;
 }
 
-// All of a good answer is here, and its end is about to leave.
+// All of an answer is here, and its end is about to leave. Of an error it is known already whose fault it was.
 static void end_well(struct exchange *x)
 {
-    way_is_good(x);
-    lease_end(x, false);
+    if (x->upstream_status < 300) {
+        way_is_good(x);
+        lease_end(x, false);
+    }
     gate_open(x);
 }
 
@@ -583,8 +585,7 @@ static void fail_unpacking(struct exchange *x, enum fault fault, struct slice te
 {
     attempt_cancel(x);
     x->outcome = fault == FAULT_UPSTREAM_TRUNCATED ? "truncated" : "protocol";
-    failover_on_failure(
-        x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER, .fault = fault, .message = text});
+    failover_on_failure(x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER, .fault = fault, .message = text});
 }
 
 // Unpacks and passes on as long as the client takes it; what is left waits. False: the exchange is over, and gone.
