@@ -17,12 +17,15 @@ struct usage_tap {
     struct usage_seen seen;
     struct usage_scan scan;
     bool is_over; // nothing counts any more
+    const struct answer_decoder *decoder; // borrowed, static
+    struct event_shape *shape;            // owned; of the last event that only brought text. NULL: there was none
 };
 
 struct usage_tap *usage_tap_new(enum dialect dialect, size_t limit)
 {
     struct usage_tap *tap = mem_zalloc(sizeof(*tap));
     tap->grammar = dialect_spoke(dialect)->usage;
+    tap->decoder = dialect_spoke(dialect)->decoder;
     for (size_t i = 0; i < N_FIGURES; i++) {
         tap->seen.figures[i] = -1;
     }
@@ -34,6 +37,7 @@ void usage_tap_free(struct usage_tap *tap)
 {
     if (tap) {
         usage_scan_deinit(&tap->scan);
+        mem_free(tap->shape);
         mem_free(tap);
     }
 }
@@ -94,33 +98,82 @@ static struct slice kind_of_event(const struct json_doc *doc, struct slice name,
     return json_is(type, JSON_STRING) ? json_string(doc, type, scratch) : name;
 }
 
-static void read_event(struct usage_tap *tap, struct slice name, struct slice data)
+static enum usage_event_verdict read_event(struct usage_tap *tap, struct slice name, struct slice data)
 {
     struct arena scratch;
     struct json_doc doc;
     arena_init(&scratch, SCRATCH_BLOCK);
-    if (json_parse(&doc, &scratch, data, &EVENT_OPTIONS) == 0 && json_is(json_root(&doc), JSON_OBJECT)) {
+    int r = json_parse(&doc, &scratch, data, &EVENT_OPTIONS);
+    if (r == 0 && json_is(json_root(&doc), JSON_OBJECT)) {
         struct usage_event event = {&doc, json_root(&doc), kind_of_event(&doc, name, &scratch)};
         tap->grammar->read_event(&event, &tap->seen);
     } else if (slice_eq(name, SLICE("error"))) {
         tap->seen.has_error = true;
+        r = 0; // whatever its words are
     }
     arena_deinit(&scratch);
+    return r == JSON_E_SYNTAX ? USAGE_EVENT_BAD : USAGE_EVENT_READ;
 }
 
-void usage_tap_event(struct usage_tap *tap, struct slice name, struct slice data)
+// The inside of the first string that may be the model's text. A name between bare quotes cannot be inside of a string.
+static bool find_text(struct slice data, struct slice *text_r)
 {
+    static const struct slice NAMES[] = {
+        SLICE_INIT("\"text\":\""),     SLICE_INIT("\"content\":\""),      SLICE_INIT("\"delta\":\""),
+        SLICE_INIT("\"thinking\":\""), SLICE_INIT("\"partial_json\":\""), SLICE_INIT("\"arguments\":\""),
+    };
+    for (size_t i = 0; i < sizeof(NAMES) / sizeof(*NAMES); i++) {
+        size_t at = slice_find(data, NAMES[i]);
+        if (at == SLICE_NOT_FOUND) {
+            continue;
+        }
+        struct slice rest = slice_after(data, at + NAMES[i].len);
+        size_t len = 0;
+        while (len < rest.len && rest.ptr[len] != '"') {
+            len += rest.ptr[len] == '\\' ? 2 : 1;
+        }
+        *text_r = slice_of(rest.ptr, len);
+        return len < rest.len;
+    }
+    return false;
+}
+
+// An event that tells nothing new is only checked, and the next ones that look like it are known by that.
+static enum usage_event_verdict check_event(struct usage_tap *tap, struct slice name, struct slice data)
+{
+    static const struct json_options options = {.record_depth = 1};
+    struct arena scratch;
+    struct json_doc doc;
+    struct slice text;
+    arena_init(&scratch, SCRATCH_BLOCK);
+    int r = json_parse(&doc, &scratch, data, &options);
+    arena_deinit(&scratch);
+    if (r == 0 && find_text(data, &text)) {
+        tap->shape = tap->shape ? tap->shape : mem_zalloc(sizeof(*tap->shape));
+        event_shape_learn(tap->shape, name, data, text, tap->decoder->noise, tap->decoder->n_noise);
+    }
+    return r == JSON_E_SYNTAX ? USAGE_EVENT_BAD : USAGE_EVENT_READ;
+}
+
+enum usage_event_verdict usage_tap_event(struct usage_tap *tap, struct slice name, struct slice data)
+{
+    struct slice text;
     if (tap->is_over) {
-        return;
+        return USAGE_EVENT_READ;
+    }
+    if (tap->shape && event_shape_match(tap->shape, name, data, &text)) {
+        return USAGE_EVENT_TEXT;
     }
     if (event_is_done(data)) {
         tap->is_over = true;
         tap->seen.is_complete = tap->seen.is_complete || tap->grammar->ends_with_done;
-        return;
+        return USAGE_EVENT_READ;
     }
     if (tap->grammar->is_telling(name, data, &tap->seen)) {
-        read_event(tap, name, data);
+        return read_event(tap, name, data);
     }
+    bool means_json = data.len && (data.ptr[0] == '{' || data.ptr[0] == '[');
+    return means_json ? check_event(tap, name, data) : USAGE_EVENT_READ;
 }
 
 bool usage_is_extra_event(struct slice data)

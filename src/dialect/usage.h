@@ -31,7 +31,13 @@ void usage_tap_free(struct usage_tap *tap); // accepts NULL
 void usage_tap_expect(struct usage_tap *tap, unsigned n_choices);
 // A streamed answer: one event after the other (http/sse_parser.h splits them). Cheap for events that say nothing new:
 // an event is parsed as JSON only when a search finds one of the members that matter.
-void usage_tap_event(struct usage_tap *tap, struct slice name, struct slice data);
+// Most of the others have the shape of one before, and are known by it.
+enum usage_event_verdict {
+    USAGE_EVENT_READ,
+    USAGE_EVENT_TEXT, // it brings more text of the model and nothing else
+    USAGE_EVENT_BAD,  // it begins like JSON and is none
+};
+enum usage_event_verdict usage_tap_event(struct usage_tap *tap, struct slice name, struct slice data);
 // Is this the event that Chat sends when it was asked for usage, with nothing else in it?
 bool usage_is_extra_event(struct slice data);
 // An answer in one JSON value, in pieces as it comes; resumable at any byte.

@@ -104,7 +104,7 @@ static size_t write_short(struct line *line, const struct exchange *x, const str
 // An answer that was cut has cost what it had told until then, and maybe more.
 static bool is_partial(const struct exchange *x)
 {
-    return x->has_fault && x->first_ns;
+    return x->first_ns && (x->has_fault || x->client_has_left);
 }
 
 static void write_rest(struct line *line, struct exchange *x, const struct metrics_request *request)
@@ -223,6 +223,7 @@ static void remember(struct exchange *x, const struct metrics_request *request)
 void accounting_finish(struct exchange *x, bool client_has_left)
 {
     uint64_t now = clock_monotonic_ns();
+    x->client_has_left = client_has_left;
     struct metrics_request request = {
         .model = x->upstream ? x->upstream->series : NULL,
         .route = x->route.kind,

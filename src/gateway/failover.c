@@ -268,7 +268,17 @@ static void tell_in_our_words(struct exchange *x, const struct held *held)
 {
     struct neutral_error error;
     read_error(x, held, &error);
+    if (error.retry_after_s <= 0 && held->resp.status == 429) {
+        error.retry_after_s = 1; // as long as the endpoint is left alone then (way.c)
+    }
     exchange_fail_as(x, &error, held->resp.status);
+}
+
+// A limit of the address, of which the upstream does not say when it ends.
+static bool lacks_retry_after(const struct exchange *x, const struct held *held, enum blame blame)
+{
+    return blame == BLAME_ADDRESS && held->resp.status == 429 && x->credential.level == CREDENTIAL_POOL &&
+           held_asked_ms(held, clock_wall_ms()) < 0;
 }
 
 static void tell_redirect(struct exchange *x)
@@ -289,7 +299,7 @@ static void release(struct exchange *x, enum blame blame, bool last, bool is_bro
     } else if (is_of_key) {
         attempt_cancel(x);
         tell_of_key(x, &held, blame);
-    } else if (x->has_own_head || is_broken) {
+    } else if (x->has_own_head || is_broken || lacks_retry_after(x, &held, blame)) {
         attempt_cancel(x);
         tell_in_our_words(x, &held);
     } else if (relay_begin(x, &held.resp)) {
@@ -314,23 +324,24 @@ static bool wait_for_key(struct exchange *x, enum blame blame)
 
 static void judge_held(struct exchange *x, bool last, bool is_broken)
 {
-    struct held *held = x->held;
+    struct held *place = x->held;
+    struct held held = *place; // the exchange may be gone when this is still needed
     struct neutral_error error;
     enum blame blame;
-    read_error(x, held, &error);
+    read_error(x, &held, &error);
     struct attempt_failure failure = {
         .event = ATTEMPT_ANSWERED,
-        .status = held->resp.status,
-        .text = held_text(held),
-        .asked_ms = held_asked_ms(held, clock_wall_ms()),
+        .status = held.resp.status,
+        .text = held_text(&held),
+        .asked_ms = held_asked_ms(&held, clock_wall_ms()),
         .fault = error.fault,
     };
     x->held = NULL; // while another attempt may begin
     if (try_again(x, &failure, &blame)) {
-        held_deinit(held);
+        held_deinit(&held);
         return;
     }
-    x->held = held;
+    x->held = place;
     if (!wait_for_key(x, blame)) {
         release(x, blame, last, is_broken);
     }

@@ -111,6 +111,7 @@ struct exchange {
     const char *detail;    // arena: what went wrong, for the log; NULL
     int64_t retry_after_s; // for the client; 0: nothing to say
     bool counts_inflight;
+    bool client_has_left;
     uint64_t complete_ns; // the request was complete
     uint64_t sent_ns;     // the attempt began
     uint64_t head_ns;     // the upstream's head came

@@ -277,22 +277,6 @@ static void pass_until(struct passing *passing, size_t end)
     }
 }
 
-// Clients give up on an event that is no JSON, although those before and after it are good.
-static bool is_bad_event(struct slice data)
-{
-    static const struct json_options options = {.record_depth = 1};
-    struct arena scratch;
-    struct json_doc doc;
-    bool means_json = data.len && (data.ptr[0] == '{' || data.ptr[0] == '[');
-    if (!means_json || slice_eq(slice_trim(data), SLICE("[DONE]"))) {
-        return false;
-    }
-    arena_init(&scratch, 1024);
-    bool is_bad = json_parse(&doc, &scratch, data, &options) == JSON_E_SYNTAX;
-    arena_deinit(&scratch);
-    return is_bad;
-}
-
 static void drop_event(struct passing *passing, size_t end)
 {
     if (passing->at == 0) {
@@ -314,24 +298,31 @@ static void note_content(struct exchange *x, bool has_content)
 
 static void read_event(struct exchange *x, const struct sse_event *event)
 {
-    usage_tap_event(x->tap, event->name, event->data);
     lease_note_answer(x, event->data);
     if (!x->gate.is_open && !x->told_error.ptr && usage_tap_has_error(x->tap)) {
         x->told_error = arena_dup(exchange_arena(x), event->data);
     }
 }
 
+// Clients give up on an event that is no JSON, although those before and after it are good. What they have not asked
+// for they do not get.
+static bool is_dropped(struct exchange *x, const struct sse_event *event, enum usage_event_verdict verdict)
+{
+    bool is_bad = verdict == USAGE_EVENT_BAD;
+    x->n_bad_events += is_bad;
+    return !x->is_event_out && (is_bad || (x->hides_usage && usage_is_extra_event(event->data)));
+}
+
 static void on_event(void *arg, const struct sse_event *event)
 {
     struct passing *passing = arg;
     struct exchange *x = passing->x;
-    bool is_bad = is_bad_event(event->data);
+    enum usage_event_verdict verdict = usage_tap_event(x->tap, event->name, event->data);
     x->gate.n_events++;
-    x->n_bad_events += is_bad;
-    if (!is_bad) {
+    if (verdict == USAGE_EVENT_READ) {
         read_event(x, event);
     }
-    if (!x->is_event_out && (is_bad || (x->hides_usage && usage_is_extra_event(event->data)))) {
+    if (verdict != USAGE_EVENT_TEXT && is_dropped(x, event, verdict)) {
         drop_event(passing, event->end);
     }
     x->is_event_out = false;
