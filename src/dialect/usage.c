@@ -169,10 +169,11 @@ enum usage_event_verdict usage_tap_event(struct usage_tap *tap, struct slice nam
         tap->seen.is_complete = tap->seen.is_complete || tap->grammar->ends_with_done;
         return USAGE_EVENT_READ;
     }
-    if (tap->grammar->is_telling(name, data, &tap->seen)) {
-        return read_event(tap, name, data);
-    }
     bool means_json = data.len && (data.ptr[0] == '{' || data.ptr[0] == '[');
+    if (tap->grammar->is_telling(name, data, &tap->seen)) {
+        enum usage_event_verdict verdict = read_event(tap, name, data);
+        return means_json ? verdict : USAGE_EVENT_READ;
+    }
     return means_json ? check_event(tap, name, data) : USAGE_EVENT_READ;
 }
 
