@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Happy path: an attempt fails → whose fault was it (lease_settle(), way_is_bad()) → what next (retry_next()) → the next
-// attempt, at once or after a pause. Ends when: an answer is on its way to the client, or its error.
+// Happy path: an attempt fails → whose fault was it (lease_settle(), way_is_bad()) → what next (retry_next()) → the
+// next attempt, at once or after a pause. Ends when: an answer is on its way to the client, or its error.
 #include "gateway/failover.h"
 
 #include "base/clock.h"
@@ -43,13 +43,23 @@ static void note_attempt(struct exchange *x, enum blame blame)
 
 // ---- what is tried next ---------------------------------------------------------------------------------------------
 
-static bool has_fallback(const struct exchange *x)
+// Those whose dialect has no words for the request are passed over: a refusal is no answer where there was a better
+// one.
+static bool has_fallback(struct exchange *x)
 {
     bool is_bound = x->lease && (x->lease->owner_is_needed || x->lease->only.identity);
-    return !is_bound && x->n_fallbacks < x->asked->model->n_fallbacks;
+    while (!is_bound && x->n_fallbacks < x->asked->model->n_fallbacks) {
+        struct upstream *next = x->asked->fallbacks[x->n_fallbacks];
+        if (x->checked_fallback == next || conversion_is_possible(x, next)) {
+            x->checked_fallback = next;
+            return true;
+        }
+        x->n_fallbacks++;
+    }
+    return false;
 }
 
-static struct retry_facts facts_of(const struct exchange *x)
+static struct retry_facts facts_of(struct exchange *x)
 {
     bool is_pooled = x->credential.level == CREDENTIAL_POOL;
     return (struct retry_facts){
@@ -57,7 +67,6 @@ static struct retry_facts facts_of(const struct exchange *x)
         .is_pooled = is_pooled,
         .has_other_key = is_pooled && !x->lease->owner_is_needed && x->lease->n_tried < LEASE_TRIES_MAX,
         .has_other_way = way_has_other(x),
-        .has_fallback = has_fallback(x),
         .asked_ms = -1,
         .jitter = random_unit(),
     };
@@ -90,7 +99,10 @@ static bool go_on(struct exchange *x, enum retry_step step, uint32_t delay_ms)
 {
     switch (step) {
     case RETRY_GIVE_UP: return false;
-    case RETRY_OTHER_KEY: attempt_reset(x); failover_attempt(x); return true;
+    case RETRY_OTHER_KEY:
+        attempt_reset(x);
+        failover_attempt(x);
+        return true;
     case RETRY_OTHER_WAY:
         attempt_reset(x);
         if (lease_take_again(x)) {
@@ -146,6 +158,7 @@ static bool try_again(struct exchange *x, const struct attempt_failure *failure,
     facts.blame = verdict.blame;
     facts.was_silent = verdict.spends_route;
     facts.is_context_length = verdict.is_context_length;
+    facts.has_fallback = (verdict.blame != BLAME_CLIENT || verdict.is_context_length) && has_fallback(x);
     facts.asked_ms = evidence.retry_after_ms;
     if (is_test(x)) {
         return false;
@@ -256,12 +269,12 @@ static void tell_of_key(struct exchange *x, struct held *held, enum blame blame)
     exchange_fail_as(x, &error, status);
 }
 
-// In a stream that has begun with a heartbeat.
-static void tell_in_stream(struct exchange *x, const struct held *held)
+// In words of our own: in a stream that has begun with a heartbeat, or where the upstream's have not all come.
+static void tell_anew(struct exchange *x, const struct held *held)
 {
     struct neutral_error error;
     read_error(x, held, &error);
-    exchange_fail_with(x, &error);
+    exchange_fail_as(x, &error, held->resp.status);
 }
 
 static void tell_redirect(struct exchange *x)
@@ -282,9 +295,9 @@ static void release(struct exchange *x, enum blame blame, bool last)
     } else if (is_of_key) {
         attempt_cancel(x);
         tell_of_key(x, &held, blame);
-    } else if (x->has_own_head) {
+    } else if (x->has_own_head || held.is_cut) {
         attempt_cancel(x);
-        tell_in_stream(x, &held);
+        tell_anew(x, &held);
     } else if (relay_begin(x, &held.resp)) {
         relay_on_body(x, held.body.ptr, held.body.len, last);
     }
@@ -308,6 +321,7 @@ static bool wait_for_key(struct exchange *x, enum blame blame)
 static void judge_held(struct exchange *x, bool last)
 {
     struct held *held = x->held;
+    struct buf body = held->body; // the exchange may be gone when its turn comes
     struct neutral_error error;
     enum blame blame;
     read_error(x, held, &error);
@@ -320,7 +334,7 @@ static void judge_held(struct exchange *x, bool last)
     };
     x->held = NULL; // while another attempt may begin
     if (try_again(x, &failure, &blame)) {
-        held_deinit(held);
+        buf_deinit(&body);
         return;
     }
     x->held = held;
@@ -339,6 +353,7 @@ void failover_on_piece(struct exchange *x, struct slice piece, bool last)
 
 static void on_held_failure(struct exchange *x)
 {
+    x->held->is_cut = true;
     judge_held(x, true);
 }
 
@@ -359,6 +374,7 @@ static void on_blocked(struct exchange *x, int64_t open_ms)
 {
     uint32_t delay_ms = 0;
     struct retry_facts facts = facts_of(x);
+    facts.has_fallback = has_fallback(x);
     failover_note(x, "skipped", "breaker", clock_monotonic_ns());
     enum retry_step step = retry_blocked(&x->retry, &facts, open_ms, &delay_ms);
     lease_return(x);

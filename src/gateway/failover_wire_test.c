@@ -78,11 +78,76 @@ static void an_attempt_that_failed_makes_way_for_another(void **state)
     }
 }
 
+// ---- what an error that is passed on looks like ---------------------------------------------------------------------
+
+// Its length was promised, its bytes did not all come: the next answer on that connection must not be taken for them.
+static void an_error_that_breaks_off_is_told_whole(void **state)
+{
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH("")), NULL);
+    ask_chat(f, "");
+    answer_next(f, "HTTP/1.1 400 x\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n"
+                   "{\"error\":{\"message\":\"said no\"}}");
+    assert_true(wire_client_sees(f, "HTTP/1.1 400 "));
+    assert_true(wire_client_sees(f, "said no"));
+    assert_false(wire_has_text(wire_received(f), "content-length: 500"));
+    ask_chat(f, "");
+    answer_next(f, JSON_HEAD JSON_ANSWER);
+    assert_true(wire_client_sees(f, JSON_ANSWER));
+}
+
+static void an_error_in_the_stream_is_told_at_once(void **state)
+{
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH("")), NULL);
+    ask_chat(f, STREAM);
+    wire_take_request(f);
+    wire_answer(f, EVENTS_HEAD "data: {\"error\":{\"message\":\"said no\",\"type\":\"invalid_request_error\"}}\n\n");
+    assert_true(wire_client_sees(f, "said no"));
+}
+
+// ---- fallbacks ------------------------------------------------------------------------------------------------------
+
+#define CLAUDE "{\"id\": \"claude\", \"type\": \"anthropic\", \"endpoint\": \"e\"}"
+#define CLAUDE_ANSWER                                                                                                  \
+    "{\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude\",\"content\":[{\"type\":\"text\",\"text\":"      \
+    "\"from claude\"}],\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}"
+
+static void a_fallback_may_speak_another_dialect(void **state)
+{
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH(", \"fallbacks\": [\"claude\"]") "," CLAUDE), NULL);
+    ask_chat(f, "");
+    answer_next(f, ERROR_WITH("503", ""));
+    assert_true(wire_has_text(wire_take_request(f), "POST /v1/messages "));
+    wire_answer_and_close(f, JSON_HEAD CLAUDE_ANSWER);
+    assert_true(wire_client_sees(f, "from claude"));
+    assert_true(wire_has_text(wire_received(f), "\"object\":\"chat.completion\""));
+    assert_true(wire_has_text(wire_received(f), "\"model\":\"claude\""));
+}
+
+// What cannot be said in the other dialect (n) leaves the request where it was.
+static void a_fallback_that_cannot_take_the_request_is_passed_over(void **state)
+{
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH(", \"fallbacks\": [\"claude\"]") "," CLAUDE), "TRANSLATION_MODE=strict");
+    ask_chat(f, ",\"n\":3");
+    for (int i = 0; i < 3; i++) {
+        answer_next(f, ERROR_WITH("503", ""));
+    }
+    assert_true(wire_client_sees(f, "said no"));
+    assert_true(wire_has_text(wire_received(f), "HTTP/1.1 503 "));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, wire_set_up, wire_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(an_attempt_that_failed_makes_way_for_another),
+        TEST(an_error_that_breaks_off_is_told_whole),
+        TEST(an_error_in_the_stream_is_told_at_once),
+        TEST(a_fallback_may_speak_another_dialect),
+        TEST(a_fallback_that_cannot_take_the_request_is_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

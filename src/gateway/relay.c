@@ -138,8 +138,8 @@ static bool fail_protocol(struct exchange *x, struct slice message)
 {
     attempt_cancel(x);
     x->outcome = "protocol";
-    failover_on_failure(x, &(struct attempt_failure){
-                               .event = ATTEMPT_NO_ANSWER, .fault = FAULT_UPSTREAM_PROTOCOL, .message = message});
+    failover_on_failure(
+        x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER, .fault = FAULT_UPSTREAM_PROTOCOL, .message = message});
     return false;
 }
 
@@ -364,7 +364,7 @@ void relay_flush(struct exchange *x)
     if (x->conversion) {
         conversion_flush(x);
     } else {
-        pass_on(x, SLICE_EMPTY, false);
+        gate_write(x, SLICE_EMPTY, false); // not the beginning of an event, which waits for its end
     }
 }
 
@@ -583,8 +583,7 @@ static void fail_unpacking(struct exchange *x, enum fault fault, struct slice te
 {
     attempt_cancel(x);
     x->outcome = fault == FAULT_UPSTREAM_TRUNCATED ? "truncated" : "protocol";
-    failover_on_failure(
-        x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER, .fault = fault, .message = text});
+    failover_on_failure(x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER, .fault = fault, .message = text});
 }
 
 // Unpacks and passes on as long as the client takes it; what is left waits. False: the exchange is over, and gone.
