@@ -233,7 +233,7 @@ void accounting_finish(struct exchange *x, bool client_has_left)
         .usage = exchange_usage(x),
     };
     metrics_count_request(x->gateway->metrics, &request);
-    if (x->n_attempts) {
+    if (x->has_uncounted_attempt) {
         metrics_count_attempt(x->upstream->endpoint_series, x->outcome ? x->outcome : "cancelled");
         if (x->has_unnoted_attempt) {
             failover_note(x, x->outcome ? x->outcome : "cancelled", NULL, x->sent_ns);

@@ -346,6 +346,7 @@ static void finish_counting(struct exchange *x)
         answer_upstream_error(x);
     } else if (json_parse(&doc, exchange_arena(x), buf_slice(&conversion->whole), NULL) == 0 &&
                translate_read_count(x->upstream->dialect, &doc, &n_tokens)) {
+        way_is_good(x);
         answer_count(x, n_tokens);
     } else {
         exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has no number of tokens"));

@@ -231,6 +231,7 @@ static enum step_result step_translate(struct exchange *x)
 static enum step_result step_lease(struct exchange *x)
 {
     if (x->upstream->auth_line.len == 0) {
+        x->credential = (struct credential){0}; // of a model that was tried before
         return NEXT; // the endpoint's own headers carry the credential, or it takes none
     }
     return lease_take(x) == LEASE_TAKEN ? NEXT : DONE;
@@ -323,7 +324,8 @@ static void add_route_list(struct buf *body)
 
 static void end_stream(struct exchange *x, struct slice message)
 {
-    if (x->conversion && x->conversion->translation) {
+    // What is still held of a translation will never leave; an error behind it would have no beginning.
+    if (x->conversion && x->conversion->translation && x->gate.is_open) {
         conversion_end_stream(x, message);
         return;
     }

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "gateway/wire_fixture.h"
 
 // ---- what is asked and answered -------------------------------------------------------------------------------------
@@ -139,6 +140,180 @@ static void a_fallback_that_cannot_take_the_request_is_passed_over(void **state)
     assert_true(wire_has_text(wire_received(f), "HTTP/1.1 503 "));
 }
 
+// A second answer of a lone endpoint, with credentials of its own.
+static void no_key_of_the_pool_pays_for_another_credential(void **state)
+{
+    struct wire *f = *state;
+    wire_add_keys(f, 4);
+    start(f,
+          "{\"endpoint\": [" ENDPOINT ", {\"name\": \"own\", \"base_url\": \"http://127.0.0.1:%u/v2\","
+          " \"headers\": {\"authorization\": \"Bearer own\"}}], \"models\": [" CHAT_WITH(
+              ", \"fallbacks\": [\"own\"]") ", {\"id\": \"own\", \"type\": \"common\", \"endpoint\": \"own\"}]}",
+          NULL);
+    ask_chat(f, "");
+    answer_next(f, ERROR_WITH("503", ""));
+    assert_true(wire_has_text(wire_take_request(f), "Bearer own\r\n"));
+    wire_answer_and_close(f, ERROR_WITH("402", ""));
+    assert_true(wire_client_sees(f, "HTTP/1.1 402 "));
+    assert_true(wire_has_text(wire_received(f), "x-droid2api-attempts: 2\r\n"));
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(atomic_load(&key_of(&f->keys, i)->status), KEY_ACTIVE);
+        assert_int_equal(atomic_load(&key_of(&f->keys, i)->inflight), 0);
+        assert_int_equal(atomic_load(&key_of(&f->keys, i)->error_count), 0);
+    }
+}
+
+// ---- heartbeats -----------------------------------------------------------------------------------------------------
+
+static bool is_later(void *until_ms)
+{
+    return clock_wall_ms() >= *(int64_t *)until_ms;
+}
+
+// Long enough for heartbeats that come every 10 ms, if they come.
+static void let_hearts_beat(struct wire *f)
+{
+    int64_t until_ms = clock_wall_ms() + 100;
+    assert_true(loopback_until(&f->loop, is_later, &until_ms));
+}
+
+static void no_heartbeat_gets_into_an_answer_that_is_no_stream(void **state)
+{
+    static char large[300 * 1024];
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH("")), "STREAM_KEEPALIVE_MS=10");
+    for (int is_large = 0; is_large < 2; is_large++) {
+        ask_chat(f, STREAM);
+        wire_take_request(f);
+        wire_answer(f, JSON_HEAD "{\"a\":\"");
+        memset(large, 'x', sizeof(large) - 1);
+        if (is_large) {
+            wire_answer(f, large);
+        }
+        let_hearts_beat(f);
+        wire_answer_and_close(f, "\"}");
+        assert_true(wire_client_sees(f, "\r\n0\r\n\r\n"));
+        assert_true(wire_has_text(wire_received(f), "content-type: application/json\r\n"));
+        assert_true(wire_has_text(wire_received(f), "\"}\r\n0\r\n\r\n"));
+        assert_false(wire_has_text(wire_received(f), "event-stream"));
+        assert_false(wire_has_text(wire_received(f), "\r\n:"));
+        wire_reconnect(f);
+    }
+}
+
+static void after_a_heartbeat_the_next_attempt_goes_on_in_the_same_stream(void **state)
+{
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH("")), "STREAM_KEEPALIVE_MS=10");
+    ask_chat(f, STREAM);
+    wire_take_request(f);
+    assert_true(wire_client_sees(f, "\r\n:"));
+    wire_answer_and_close(f, ERROR_WITH("500", ""));
+    wire_take_request(f);
+    wire_answer_and_close(f, EVENTS_HEAD CONTENT FINISH);
+    assert_true(wire_client_sees(f, "\r\n0\r\n\r\n"));
+    assert_true(wire_has_text(wire_received(f), CONTENT));
+    assert_false(wire_has_text(slice_after(wire_received(f), 10), "HTTP/1.1"));
+    assert_false(wire_has_text(wire_received(f), "said no"));
+}
+
+// Any answer will do, before so many failures follow each other that nothing is asked any more.
+static void close_breakers(struct wire *f)
+{
+    wire_reconnect(f);
+    ask_chat(f, "");
+    answer_next(f, ERROR_WITH("400", ""));
+    assert_true(wire_client_sees(f, "HTTP/1.1 400"));
+    wire_reconnect(f);
+}
+
+// Whatever comes then: of which dialect the upstream is makes no difference to a stream that has begun.
+static void after_a_heartbeat_every_failure_is_told_in_the_stream(void **state)
+{
+    static const char *const targets[] = {"/v1/chat/completions", "/v1/messages", "/v1/responses"};
+    static const char *const failures[] = {
+        ERROR_WITH("400", ""), ERROR_WITH("503", ""), "HTTP/1.1 302 x\r\nlocation: /\r\ncontent-length: 0\r\n\r\n",
+        JSON_HEAD "<html>",    "nonsense\r\n\r\n",    EVENTS_HEAD CONTENT,
+        EVENTS_HEAD,
+    };
+    struct wire *f = *state;
+    start(f,
+          "{\"endpoint\": [" ENDPOINT
+          "], \"models\": [" CHAT_WITH(", \"hold_back\": -1") "], \"key_pool\": {\"retry\": {\"enabled\": false}}}",
+          "STREAM_KEEPALIVE_MS=10");
+    for (size_t i = 0; i < 3 * sizeof(failures) / sizeof(*failures); i++) {
+        wire_ask(f, targets[i % 3], WIRE_KEY,
+                 "{\"model\":\"chat\",\"stream\":true,\"max_tokens\":9,\"input\":\"a\"," QUESTION "}");
+        wire_take_request(f);
+        assert_true(wire_client_sees(f, i % 3 == 1 ? "event: ping" : "\r\n:"));
+        wire_answer_and_close(f, failures[i / 3]);
+        assert_true(loopback_receive_end(&f->client, &f->loop));
+        assert_true(wire_has_text(wire_received(f), "error"));
+        assert_false(slice_ends_with(wire_received(f), SLICE("\r\n0\r\n\r\n")));
+        assert_false(wire_has_text(slice_after(wire_received(f), 10), "HTTP/1.1"));
+        assert_false(wire_has_text(wire_received(f), "\"a\""));
+        close_breakers(f);
+    }
+}
+
+// ---- streams --------------------------------------------------------------------------------------------------------
+
+static void gemini_arrays_leave_as_they_come(void **state)
+{
+    static const char *const ends[] = {"{\"candidates\":[{\"finishReason\":\"STOP\"}]}]", ""};
+    struct wire *f = *state;
+    start(f, CONFIG_WITH("{\"id\": \"gemini\", \"type\": \"google\", \"endpoint\": \"e\"}"), NULL);
+    for (size_t i = 0; i < 2; i++) {
+        wire_ask(f, "/v1beta/models/gemini:streamGenerateContent", WIRE_KEY, "{\"contents\":[]}");
+        wire_take_request(f);
+        wire_answer(f, JSON_HEAD "[{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"first\"}]}}]},");
+        assert_true(wire_client_sees(f, "first"));
+        wire_answer_and_close(f, ends[i]);
+        assert_true(loopback_receive_end(&f->client, &f->loop) || i == 0);
+        assert_int_equal(slice_ends_with(wire_received(f), SLICE("\r\n0\r\n\r\n")), i == 0);
+        wire_reconnect(f);
+    }
+}
+
+static void a_failure_that_is_told_first_is_never_seen(void **state)
+{
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH("")), NULL);
+    ask_chat(f, STREAM);
+    answer_next(f, EVENTS_HEAD "data: {\"error\":{\"message\":\"said no\",\"type\":\"server_error\"}}\n\n");
+    answer_next(f, EVENTS_HEAD CONTENT FINISH);
+    assert_true(wire_client_sees(f, "\r\n0\r\n\r\n"));
+    assert_true(wire_has_text(wire_received(f), CONTENT));
+    assert_false(wire_has_text(wire_received(f), "said no"));
+}
+
+static void a_failure_that_is_told_late_is_no_success_of_the_key(void **state)
+{
+    struct wire *f = *state;
+    wire_add_keys(f, 1);
+    start(f, CONFIG_WITH(CHAT_WITH("")), NULL);
+    ask_chat(f, STREAM);
+    wire_take_request(f);
+    wire_answer(f, EVENTS_HEAD CONTENT);
+    assert_true(wire_client_sees(f, CONTENT));
+    wire_answer_and_close(f, "data: {\"error\":{\"message\":\"said no\",\"type\":\"server_error\"}}\n\n");
+    assert_true(wire_client_sees(f, "said no"));
+    assert_true(loopback_until(&f->loop, wire_is_idle, f));
+    assert_int_equal(atomic_load(&key_of(&f->keys, 0)->success_requests), 0);
+    assert_int_equal(atomic_load(&key_of(&f->keys, 0)->inflight), 0);
+}
+
+static void a_stream_that_has_said_its_end_ends_well_whatever_follows(void **state)
+{
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH("")), "UPSTREAM_TOTAL_TIMEOUT_MS=100");
+    ask_chat(f, STREAM);
+    wire_take_request(f);
+    wire_answer(f, EVENTS_HEAD CONTENT FINISH);
+    assert_true(wire_client_sees(f, "\r\n0\r\n\r\n"));
+    assert_false(wire_has_text(wire_received(f), "error"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, wire_set_up, wire_tear_down)
@@ -148,6 +323,14 @@ int main(void)
         TEST(an_error_in_the_stream_is_told_at_once),
         TEST(a_fallback_may_speak_another_dialect),
         TEST(a_fallback_that_cannot_take_the_request_is_passed_over),
+        TEST(no_key_of_the_pool_pays_for_another_credential),
+        TEST(no_heartbeat_gets_into_an_answer_that_is_no_stream),
+        TEST(after_a_heartbeat_the_next_attempt_goes_on_in_the_same_stream),
+        TEST(after_a_heartbeat_every_failure_is_told_in_the_stream),
+        TEST(gemini_arrays_leave_as_they_come),
+        TEST(a_failure_that_is_told_first_is_never_seen),
+        TEST(a_failure_that_is_told_late_is_no_success_of_the_key),
+        TEST(a_stream_that_has_said_its_end_ends_well_whatever_follows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

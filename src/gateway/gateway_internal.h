@@ -82,7 +82,8 @@ struct exchange {
     uint64_t pause_began_ns;
     struct wait_place wait;
     struct trail trail;
-    bool has_unnoted_attempt; // of which the trail knows nothing yet
+    bool has_unnoted_attempt;   // of which the trail knows nothing yet
+    bool has_uncounted_attempt; // nor the metrics
 
     // the response
     struct gate gate;
@@ -94,6 +95,7 @@ struct exchange {
     unsigned n_bad_events;   // that were left out, since they were no JSON
     unsigned upstream_status;
     bool is_sse;
+    bool is_array;             // a stream all the same: Gemini's, in one JSON array
     bool is_paused;            // the upstream waits for the client
     struct inflater *inflater; // owned; NULL where the answer is not compressed
     struct buf packed;         // owned; compressed bytes that wait for the client

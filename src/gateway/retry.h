@@ -34,6 +34,7 @@ enum retry_step {
 struct retry_state {
     uint32_t n_retries;  // of the budget
     uint32_t n_on_model; // attempts at this model that have failed
+    uint32_t n_ways;     // other ways to it that were taken
 };
 
 struct retry_facts {
