@@ -213,10 +213,12 @@ bool relay_begin(struct exchange *x, const struct h1_response *resp)
     return true;
 }
 
-// All of a good answer is here, and its end is about to leave.
+// All of the answer is here, and its end is about to leave. Of an error it has been said already what it means.
 static void end_well(struct exchange *x)
 {
-    way_is_good(x);
+    if (x->upstream_status < 300) {
+        way_is_good(x);
+    }
     lease_end(x, false);
     gate_open(x);
 }

@@ -193,7 +193,7 @@ static enum drawn draw_in(struct key_draw *draw, struct key_tier *tier, struct k
     while (key_view_next(view, view->rule == KEY_SHARE ? dice_unit(draw->dice) : 0, &place)) {
         struct key_slot *slot = key_of(draw->roster->table, tier->slots[place]);
         struct key_look look;
-        int64_t until_ms;
+        int64_t until_ms = 0;
         key_look_at(slot, draw->roster->algorithm, &scoring, view->model, &look);
         if (look.obstacle != KEY_ELIGIBLE) {
             key_view_away(view, place, look.until_ms);
@@ -201,6 +201,10 @@ static enum drawn draw_in(struct key_draw *draw, struct key_tier *tier, struct k
             continue;
         } else if (is_out(draw, tier->slots[place], look.identity)) {
             put_aside(draw, view, place);
+            if (view->model != wish->model) { // it may be what is waited for next
+                (void)key_obstacle_of(slot, &draw->roster->settings, wish->model, wish->now_ms, &until_ms);
+                return_by(draw, until_ms);
+            }
         } else if (view->model != wish->model && key_obstacle_of(slot, &draw->roster->settings, wish->model,
                                                                  wish->now_ms, &until_ms) != KEY_ELIGIBLE) {
             put_aside(draw, view, place);
