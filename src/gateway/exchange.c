@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "dialect/adjust.h"
 #include "gateway/conversion.h"
+#include "gateway/explain.h"
 #include "gateway/failover.h"
 #include "gateway/lease.h"
 #include "http/request_id.h"
@@ -232,7 +233,7 @@ static enum step_result step_lease(struct exchange *x)
 {
     if (x->upstream->auth_line.len == 0) {
         x->credential = (struct credential){0}; // of a model that was tried before
-        return NEXT; // the endpoint's own headers carry the credential, or it takes none
+        return NEXT;                            // the endpoint's own headers carry the credential, or it takes none
     }
     return lease_take(x) == LEASE_TAKEN ? NEXT : DONE;
 }
@@ -273,6 +274,9 @@ void exchange_write_headers(struct exchange *x, struct buf *headers)
         buf_append(headers, SLICE("x-droid2api-attempts: "));
         buf_append_u64(headers, x->n_attempts);
         buf_append(headers, SLICE("\r\n"));
+    }
+    if (x->route.group == ROUTE_GROUP_MODEL) {
+        explain_write_header(x, headers);
     }
     struct slice warnings = x->conversion ? conversion_warnings(x) : SLICE_EMPTY;
     if (warnings.len) {

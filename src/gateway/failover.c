@@ -148,6 +148,7 @@ static bool try_again(struct exchange *x, const struct attempt_failure *failure,
         .text = failure->text,
         .retry_after_ms = failure->asked_ms > 0 ? failure->asked_ms : -1,
         .was_silent = failure->was_silent,
+        .request = x->ex->body,
     };
     lease_count_tokens(x);
     struct verdict verdict = lease_settle(x, &evidence);
@@ -165,6 +166,9 @@ static bool try_again(struct exchange *x, const struct attempt_failure *failure,
     }
     uint32_t delay_ms = 0;
     enum retry_step step = next_step(x, &facts, &delay_ms);
+    if (step != RETRY_GIVE_UP) {
+        metrics_count_retry(x->gateway->metrics, blame_name(verdict.blame));
+    }
     return go_on(x, step, delay_ms);
 }
 
@@ -269,8 +273,8 @@ static void tell_of_key(struct exchange *x, struct held *held, enum blame blame)
     exchange_fail_as(x, &error, status);
 }
 
-// In words of our own: in a stream that has begun with a heartbeat, or where the upstream's have not all come.
-static void tell_anew(struct exchange *x, const struct held *held)
+// In a stream that has begun with a heartbeat; or because the upstream's own words broke off.
+static void tell_in_our_words(struct exchange *x, const struct held *held)
 {
     struct neutral_error error;
     read_error(x, held, &error);
@@ -283,8 +287,8 @@ static void tell_redirect(struct exchange *x)
     exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream answered with a redirect"));
 }
 
-// Nothing else is tried. `last`: all of it is here; else more of it comes.
-static void release(struct exchange *x, enum blame blame, bool last)
+// Nothing else is tried. `last`: all of it is here; else more of it comes. `is_broken`: more of it should have come.
+static void release(struct exchange *x, enum blame blame, bool last, bool is_broken)
 {
     struct held held = *x->held;
     x->held = NULL;
@@ -295,9 +299,9 @@ static void release(struct exchange *x, enum blame blame, bool last)
     } else if (is_of_key) {
         attempt_cancel(x);
         tell_of_key(x, &held, blame);
-    } else if (x->has_own_head || held.is_cut) {
+    } else if (x->has_own_head || is_broken) {
         attempt_cancel(x);
-        tell_anew(x, &held);
+        tell_in_our_words(x, &held);
     } else if (relay_begin(x, &held.resp)) {
         relay_on_body(x, held.body.ptr, held.body.len, last);
     }
@@ -318,7 +322,7 @@ static bool wait_for_key(struct exchange *x, enum blame blame)
     return true;
 }
 
-static void judge_held(struct exchange *x, bool last)
+static void judge_held(struct exchange *x, bool last, bool is_broken)
 {
     struct held *held = x->held;
     struct buf body = held->body; // the exchange may be gone when its turn comes
@@ -339,7 +343,7 @@ static void judge_held(struct exchange *x, bool last)
     }
     x->held = held;
     if (!wait_for_key(x, blame)) {
-        release(x, blame, last);
+        release(x, blame, last, is_broken);
     }
 }
 
@@ -347,14 +351,13 @@ void failover_on_piece(struct exchange *x, struct slice piece, bool last)
 {
     buf_append(&x->held->body, piece);
     if (last || x->held->body.len >= HELD_MAX) {
-        judge_held(x, last);
+        judge_held(x, last, false);
     }
 }
 
 static void on_held_failure(struct exchange *x)
 {
-    x->held->is_cut = true;
-    judge_held(x, true);
+    judge_held(x, true, true);
 }
 
 // ---- before an attempt ----------------------------------------------------------------------------------------------

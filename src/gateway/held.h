@@ -12,7 +12,6 @@ enum { HELD_MAX = 256 * 1024 };
 struct held {
     struct h1_response resp; // arena
     struct buf body;         // owned
-    bool is_cut;             // no more of it will come, although there should be
 };
 
 struct held *held_new(struct arena *arena, const struct h1_response *resp); // `resp` is copied
