@@ -220,6 +220,12 @@ static void remember(struct exchange *x, const struct metrics_request *request)
     recent_add(x->gateway->recent, &facts);
 }
 
+// What an upstream has begun to answer may all be held back still.
+static bool has_seen_nothing(const struct exchange *x)
+{
+    return !x->status || (x->upstream_status && !x->gate.is_open && !x->has_own_head);
+}
+
 void accounting_finish(struct exchange *x, bool client_has_left)
 {
     uint64_t now = clock_monotonic_ns();
@@ -227,14 +233,14 @@ void accounting_finish(struct exchange *x, bool client_has_left)
     struct metrics_request request = {
         .model = x->upstream ? x->upstream->series : NULL,
         .route = x->route.kind,
-        .status = client_has_left && !x->status ? CLIENT_LEFT_STATUS : x->status,
+        .status = client_has_left && has_seen_nothing(x) ? CLIENT_LEFT_STATUS : x->status,
         .duration_ns = now - x->ex->started_ns,
         .first_token_ns = x->first_ns ? x->first_ns - x->ex->started_ns : 0,
         .overhead_ns = overhead_of(x, now),
         .usage = exchange_usage(x),
     };
     metrics_count_request(x->gateway->metrics, &request);
-    if (x->n_attempts) {
+    if (x->has_uncounted_attempt) {
         metrics_count_attempt(x->upstream->endpoint_series, x->outcome ? x->outcome : "cancelled");
         if (x->has_unnoted_attempt) {
             failover_note(x, x->outcome ? x->outcome : "cancelled", NULL, x->sent_ns);

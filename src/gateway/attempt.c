@@ -341,6 +341,9 @@ void attempt_cancel(struct exchange *x)
 static void on_total_timeout(struct timer *timer)
 {
     struct exchange *x = CONTAINER_OF(timer, struct exchange, total);
+    if (relay_ends_well(x)) {
+        return;
+    }
     x->outcome = "total_timeout";
     failover_stop(x);
     exchange_fail(x, FAULT_UPSTREAM_TIMEOUT, SLICE("the request took longer than it may in all"));
@@ -369,6 +372,7 @@ void attempt_start(struct exchange *x)
     };
     x->n_attempts++;
     x->has_unnoted_attempt = true;
+    x->has_uncounted_attempt = true;
     x->call_is_running = true;
     x->sent_ns = clock_monotonic_ns();
     client_call_start(x->gateway->client, &x->call, &req, &events);
@@ -386,6 +390,7 @@ void attempt_reset(struct exchange *x)
 {
     attempt_cancel(x);
     metrics_count_attempt(x->upstream->endpoint_series, x->outcome);
+    x->has_uncounted_attempt = false;
     timer_cancel(&x->first_content);
     gate_close(x);
     relay_deinit(x);
@@ -398,6 +403,8 @@ void attempt_reset(struct exchange *x)
     x->told_error = SLICE_EMPTY;
     x->has_fault = false;
     x->is_sse = false;
+    x->is_array = false;
+    x->status = x->has_own_head ? x->status : 0;
     x->is_paused = false;
     x->upstream_status = 0;
     x->n_body_bytes = 0;

@@ -27,10 +27,15 @@ static bool upstream_counts(const struct upstream *upstream)
     return false;
 }
 
-bool conversion_is_needed(const struct exchange *x)
+static bool needs_conversion(const struct exchange *x, const struct upstream *upstream)
 {
     bool counts = route_counts_tokens(x->route.kind);
-    return x->upstream->dialect != x->route.dialect || (counts && !upstream_counts(x->upstream));
+    return upstream->dialect != x->route.dialect || (counts && !upstream_counts(upstream));
+}
+
+bool conversion_is_needed(const struct exchange *x)
+{
+    return needs_conversion(x, x->upstream);
 }
 
 static bool wants_json_array(const struct exchange *x)
@@ -40,17 +45,17 @@ static bool wants_json_array(const struct exchange *x)
     return x->route.kind == ROUTE_GEMINI_STREAM && !is_sse;
 }
 
-static struct translate_options options_of(const struct exchange *x)
+static struct translate_options options_of(const struct exchange *x, const struct upstream *upstream)
 {
     return (struct translate_options){
         .client = x->route.dialect,
-        .upstream = x->upstream->dialect,
-        .upstream_model = upstream_model_name(x->upstream),
+        .upstream = upstream->dialect,
+        .upstream_model = upstream_model_name(upstream),
         .mode = (enum loss_mode)exchange_config(x)->translation,
         .wants_stream = x->wants_stream,
         .has_stream_in_path = true, // it has been found out already
         .streams_json_array = wants_json_array(x),
-        .writes_model = x->upstream->model->endpoint->is_generate_route,
+        .writes_model = upstream->model->endpoint->is_generate_route,
         .counts = route_counts_tokens(x->route.kind),
     };
 }
@@ -80,10 +85,28 @@ static void answer_estimate(struct exchange *x)
     answer_count(x, estimate_request(&conversion->request.req, x->upstream->dialect));
 }
 
+bool conversion_is_possible(struct exchange *x, const struct upstream *upstream)
+{
+    struct arena scratch;
+    struct json_doc doc;
+    struct buf body = BUF_EMPTY;
+    if (!needs_conversion(x, upstream)) {
+        return true;
+    }
+    struct translate_options options = options_of(x, upstream);
+    arena_init(&scratch, 4096);
+    struct translated_request *request = arena_zalloc(&scratch, sizeof(*request));
+    bool is_possible = json_parse(&doc, &scratch, x->doc.text, NULL) == 0 &&
+                       translate_request(&scratch, &doc, &options, request, &body);
+    buf_deinit(&body);
+    arena_deinit(&scratch);
+    return is_possible;
+}
+
 bool conversion_start(struct exchange *x)
 {
     struct conversion *conversion = arena_zalloc(exchange_arena(x), sizeof(*conversion));
-    struct translate_options options = options_of(x);
+    struct translate_options options = options_of(x, x->upstream);
     x->conversion = conversion;
     conversion->is_counting = options.counts;
     conversion->client_streams = x->wants_stream;
@@ -323,6 +346,7 @@ static void finish_counting(struct exchange *x)
         answer_upstream_error(x);
     } else if (json_parse(&doc, exchange_arena(x), buf_slice(&conversion->whole), NULL) == 0 &&
                translate_read_count(x->upstream->dialect, &doc, &n_tokens)) {
+        way_is_good(x);
         answer_count(x, n_tokens);
     } else {
         x->outcome = "protocol";

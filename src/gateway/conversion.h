@@ -22,6 +22,8 @@ struct conversion {
 
 // Does this request need it? Counting does too, where the upstream cannot count.
 bool conversion_is_needed(const struct exchange *x);
+// Could that upstream be asked at all? Tries it, when it speaks another dialect.
+bool conversion_is_possible(struct exchange *x, const struct upstream *upstream);
 // Translates the request. False: the exchange has been answered (refused, or counted here).
 bool conversion_start(struct exchange *x);
 // The query of the upstream's path; empty without one.

@@ -232,7 +232,8 @@ static enum step_result step_translate(struct exchange *x)
 static enum step_result step_lease(struct exchange *x)
 {
     if (x->upstream->auth_line.len == 0) {
-        return NEXT; // the endpoint's own headers carry the credential, or it takes none
+        x->credential = (struct credential){0}; // of a model that was tried before
+        return NEXT;                            // the endpoint's own headers carry the credential, or it takes none
     }
     return lease_take(x) == LEASE_TAKEN ? NEXT : DONE;
 }
@@ -327,7 +328,8 @@ static void add_route_list(struct buf *body)
 
 static void end_stream(struct exchange *x, struct slice message)
 {
-    if (x->conversion && x->conversion->translation) {
+    // What is still held of a translation will never leave; an error behind it would have no beginning.
+    if (x->conversion && x->conversion->translation && x->gate.is_open) {
         conversion_end_stream(x, message);
         return;
     }

@@ -43,13 +43,23 @@ static void note_attempt(struct exchange *x, enum blame blame)
 
 // ---- what is tried next ---------------------------------------------------------------------------------------------
 
-static bool has_fallback(const struct exchange *x)
+// Those whose dialect has no words for the request are passed over: a refusal is no answer where there was a better
+// one.
+static bool has_fallback(struct exchange *x)
 {
     bool is_bound = x->lease && (x->lease->owner_is_needed || x->lease->only.identity);
-    return !is_bound && x->n_fallbacks < x->asked->model->n_fallbacks;
+    while (!is_bound && x->n_fallbacks < x->asked->model->n_fallbacks) {
+        struct upstream *next = x->asked->fallbacks[x->n_fallbacks];
+        if (x->checked_fallback == next || conversion_is_possible(x, next)) {
+            x->checked_fallback = next;
+            return true;
+        }
+        x->n_fallbacks++;
+    }
+    return false;
 }
 
-static struct retry_facts facts_of(const struct exchange *x)
+static struct retry_facts facts_of(struct exchange *x)
 {
     bool is_pooled = x->credential.level == CREDENTIAL_POOL;
     return (struct retry_facts){
@@ -57,7 +67,6 @@ static struct retry_facts facts_of(const struct exchange *x)
         .is_pooled = is_pooled,
         .has_other_key = is_pooled && !x->lease->owner_is_needed && x->lease->n_tried < LEASE_TRIES_MAX,
         .has_other_way = way_has_other(x),
-        .has_fallback = has_fallback(x),
         .asked_ms = -1,
         .jitter = random_unit(),
     };
@@ -150,6 +159,7 @@ static bool try_again(struct exchange *x, const struct attempt_failure *failure,
     facts.blame = verdict.blame;
     facts.was_silent = verdict.spends_route;
     facts.is_context_length = verdict.is_context_length;
+    facts.has_fallback = (verdict.blame != BLAME_CLIENT || verdict.is_context_length) && has_fallback(x);
     facts.asked_ms = evidence.retry_after_ms;
     if (is_test(x)) {
         return false;
@@ -377,6 +387,7 @@ static void on_blocked(struct exchange *x, int64_t open_ms)
 {
     uint32_t delay_ms = 0;
     struct retry_facts facts = facts_of(x);
+    facts.has_fallback = has_fallback(x);
     failover_note(x, "skipped", "breaker", clock_monotonic_ns());
     enum retry_step step = retry_blocked(&x->retry, &facts, open_ms, &delay_ms);
     lease_return(x);

@@ -54,10 +54,13 @@ static bool waits_for_content(const struct exchange *x)
 
 static bool may_open(const struct exchange *x, size_t n_waiting)
 {
-    if (holds_whole(x)) {
+    if (holds_whole(x) || n_waiting > exchange_config(x)->max_answer_bytes) {
         return n_waiting > exchange_config(x)->max_answer_bytes;
     }
-    if (!x->is_sse) {
+    if (!x->is_sse && !x->tap && !x->conversion) {
+        return true; // a coding that we cannot read: what is in it is not known anyway
+    }
+    if (!x->is_sse && (!x->is_array || !x->first_ns)) {
         return n_waiting > GATE_JSON_MAX;
     }
     if (!x->first_ns && waits_for_content(x)) {

@@ -53,12 +53,13 @@ struct exchange {
 
     // decoded request
     struct json_doc doc;
-    bool is_doc_whole;         // all of it is on the tape, not just what pass-through may change
-    struct slice model_id;     // as the client named it
-    bool wants_stream;         // as the client asked
-    struct upstream *asked;    // borrowed: routing; of the model that was asked for; NULL before it is chosen
-    struct upstream *upstream; // borrowed: routing; the one in use: the same, or a fallback
-    size_t n_fallbacks;        // so many of them have been used up
+    bool is_doc_whole;                 // all of it is on the tape, not just what pass-through may change
+    struct slice model_id;             // as the client named it
+    bool wants_stream;                 // as the client asked
+    struct upstream *asked;            // borrowed: routing; of the model that was asked for; NULL before it is chosen
+    struct upstream *upstream;         // borrowed: routing; the one in use: the same, or a fallback
+    size_t n_fallbacks;                // so many of them have been used up
+    struct upstream *checked_fallback; // the next one, once it is known that it can take the request
 
     struct conversion *conversion; // arena; NULL: client and upstream speak one dialect
 
@@ -81,7 +82,8 @@ struct exchange {
     uint64_t pause_began_ns;
     struct wait_place wait;
     struct trail trail;
-    bool has_unnoted_attempt; // of which the trail knows nothing yet
+    bool has_unnoted_attempt;   // of which the trail knows nothing yet
+    bool has_uncounted_attempt; // nor the metrics
 
     // the response
     struct gate gate;
@@ -93,6 +95,7 @@ struct exchange {
     unsigned n_bad_events;   // that were left out, since they were no JSON
     unsigned upstream_status;
     bool is_sse;
+    bool is_array;             // a stream all the same: Gemini's, in one JSON array
     bool is_paused;            // the upstream waits for the client
     struct inflater *inflater; // owned; NULL where the answer is not compressed
     struct buf packed;         // owned; compressed bytes that wait for the client

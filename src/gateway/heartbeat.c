@@ -5,10 +5,11 @@
 #include "gateway/conversion.h"
 #include "gateway/gateway_internal.h"
 
-// Nothing of an answer has left yet, so anything may.
+// Nothing of an answer has left yet, so anything may; unless it is one that cannot follow the head of a stream.
 static bool beats_before_answer(struct exchange *x)
 {
-    if (x->gate.is_open || !x->wants_stream || route_counts_tokens(x->route.kind)) {
+    bool is_no_stream = x->upstream_status && !x->held && !x->conversion && !x->is_sse;
+    if (x->gate.is_open || is_no_stream || !x->wants_stream || route_counts_tokens(x->route.kind)) {
         return false;
     }
     if (!server_head_is_sent(x->ex)) {

@@ -115,6 +115,7 @@ static enum key_pick pick(struct exchange *x)
         .n_tried = lease->n_tried,
         .now_ms = clock_wall_ms(),
     };
+    lease->has_response_id = false;
     enum key_pick result = key_selector_pick(x->gateway->selector, &wish, exchange_arena(x), &lease->key);
     if (result == KEY_PICKED) {
         x->credential = (struct credential){CREDENTIAL_POOL, lease->key.secret};
@@ -320,6 +321,7 @@ void lease_begin_again(struct exchange *x)
 {
     if (x->lease) {
         lease_return(x);
+        x->lease->key = (struct key_choice){0};
         x->lease->n_tried = 0;
         x->lease->n_blamed = 0;
     }

@@ -18,7 +18,7 @@ enum {
 // An event without its last blank line, or one larger than this, has partly left already: nothing may be put in.
 bool relay_may_put_in(struct exchange *x)
 {
-    return x->conversion ? conversion_begin_stream(x) : x->tap && !x->is_event_out;
+    return x->conversion ? conversion_begin_stream(x) : x->is_sse && x->tap && !x->is_event_out;
 }
 
 // ---- the head -------------------------------------------------------------------------------------------------------
@@ -144,6 +144,7 @@ static void attach_tap(struct exchange *x, const struct h1_response *resp)
         return;
     }
     x->tap = usage_tap_new(x->upstream->dialect, TAP_LIMIT);
+    x->is_array = !x->is_sse && x->route.kind == ROUTE_GEMINI_STREAM;
     if (x->is_sse) {
         usage_tap_expect(x->tap, n_choices(x));
     }
@@ -379,7 +380,7 @@ void relay_flush(struct exchange *x)
     if (x->conversion) {
         conversion_flush(x);
     } else {
-        gate_write(x, SLICE_EMPTY, false);
+        gate_write(x, SLICE_EMPTY, false); // not the beginning of an event, which waits for its end
     }
 }
 
@@ -542,11 +543,40 @@ static void end_released(struct exchange *x, struct slice piece)
     gate_write(x, piece, true);
 }
 
+// Gemini's other form of a stream: one array whose elements leave as they come. False: as below.
+static bool relay_array(struct exchange *x, struct slice piece, bool last)
+{
+    usage_tap_json(x->tap, piece);
+    lease_note_answer(x, piece);
+    note_content(x, usage_tap_has_content(x->tap));
+    if (last) {
+        if (usage_tap_is_complete(x->tap)) {
+            end_well(x);
+            gate_write(x, piece, true);
+        } else {
+            fail_cut(x);
+        }
+        return false;
+    }
+    int r = gate_write(x, piece, false);
+    if (!x->gate.is_open && gate_consider(x, x->gate.held.len)) {
+        r = gate_write(x, SLICE_EMPTY, false);
+    }
+    if (r != 0 && !x->is_paused) {
+        x->is_paused = true;
+        client_call_pause(&x->call);
+    }
+    return true;
+}
+
 // False: the exchange, or this attempt, is over.
 static bool relay_json(struct exchange *x, struct slice piece, bool last)
 {
     struct gate *gate = &x->gate;
     int r = 0;
+    if (x->is_array) {
+        return relay_array(x, piece, last);
+    }
     if (!gate->is_open && last && gate->held.len == 0) {
         end_whole(x, piece, piece);
         return false;

@@ -46,9 +46,13 @@ static enum retry_step after_key(struct retry_state *state, const struct retry_f
     return other_model(facts);
 }
 
-static enum retry_step after_address(const struct retry_facts *facts)
+static enum retry_step after_address(struct retry_state *state, const struct retry_facts *facts)
 {
-    return facts->settings->retries && facts->has_other_way ? RETRY_OTHER_WAY : other_model(facts);
+    if (facts->settings->retries && facts->has_other_way) {
+        state->n_ways++;
+        return RETRY_OTHER_WAY;
+    }
+    return other_model(facts);
 }
 
 static enum retry_step after_provider(struct retry_state *state, const struct retry_facts *facts, uint32_t *delay_ms_r)
@@ -78,7 +82,7 @@ static enum retry_step choose(struct retry_state *state, const struct retry_fact
     case BLAME_KEY_CREDIT:
     case BLAME_KEY_REFUSED:
     case BLAME_KEY_MODEL: return after_key(state, facts, delay_ms_r);
-    case BLAME_ADDRESS: return after_address(facts);
+    case BLAME_ADDRESS: return after_address(state, facts);
     case BLAME_PROVIDER: return after_provider(state, facts, delay_ms_r);
     case BLAME_ENDPOINT:
     case BLAME_NETWORK: return after_outage(state, facts, delay_ms_r);
@@ -86,12 +90,18 @@ static enum retry_step choose(struct retry_state *state, const struct retry_fact
     return RETRY_GIVE_UP;
 }
 
+static void begin_model(struct retry_state *state)
+{
+    state->n_on_model = 0;
+    state->n_ways = 0;
+}
+
 enum retry_step retry_next(struct retry_state *state, const struct retry_facts *facts, uint32_t *delay_ms_r)
 {
     state->n_on_model++;
     enum retry_step step = choose(state, facts, delay_ms_r);
     if (step == RETRY_OTHER_MODEL) {
-        state->n_on_model = 0;
+        begin_model(state);
     }
     return step;
 }
@@ -100,7 +110,7 @@ enum retry_step retry_blocked(struct retry_state *state, const struct retry_fact
                               uint32_t *delay_ms_r)
 {
     if (facts->has_fallback) {
-        state->n_on_model = 0;
+        begin_model(state);
         return RETRY_OTHER_MODEL;
     }
     struct retry_facts asked = *facts;

@@ -5,9 +5,10 @@
 //
 //   whose fault it was   what is tried, in this order
 //   client               – (an input that is too long: a fallback)
-//   key                  another key; a fallback; a lone credential that is limited: once more, when it is asked for
-//   soon address              another proxy; a fallback provider (500)       once more; another key; a fallback; once
-//   more … endpoint, network    a fallback; once more … (a way that stayed silent never again)
+//   key                  another key; a fallback; a lone credential that is limited: once more, if that is soon
+//   address              each other proxy once; a fallback
+//   provider (500)       once more; another key; a fallback; once more …
+//   endpoint, network    a fallback; once more … (a way that stayed silent never again)
 #pragma once
 
 #include <stdbool.h>
@@ -33,6 +34,7 @@ enum retry_step {
 struct retry_state {
     uint32_t n_retries;  // of the budget
     uint32_t n_on_model; // attempts at this model that have failed
+    uint32_t n_ways;     // other ways to it that were taken
 };
 
 struct retry_facts {

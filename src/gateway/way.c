@@ -15,13 +15,13 @@ static bool is_up(const struct way *way, int64_t now_ms)
     return !way->proxy_breaker || breaker_look(way->proxy_breaker, now_ms, &until_ms) != BREAKER_WAIT;
 }
 
-// In turn; those whose proxy is down are passed over, unless all are.
-static const struct way *next_in_turn(struct upstream *upstream, int64_t now_ms)
+// In turn; those whose proxy is down are passed over, and the one of the last attempt, unless there is no other.
+static const struct way *next_in_turn(struct upstream *upstream, const struct way *before, int64_t now_ms)
 {
     for (size_t i = 0; i < upstream->n_ways; i++) {
         const struct way *way = &upstream->ways[upstream->next_way];
         upstream->next_way = (upstream->next_way + 1) % upstream->n_ways;
-        if (is_up(way, now_ms)) {
+        if (way != before && is_up(way, now_ms)) {
             return way;
         }
     }
@@ -35,7 +35,7 @@ const struct way *way_choose(struct exchange *x)
     const struct way *own = lease_way(x);
     const struct way *way = own                        ? own
                             : x->upstream->n_ways == 1 ? x->upstream->ways
-                                                       : next_in_turn(x->upstream, now_ms);
+                                                       : next_in_turn(x->upstream, x->way, now_ms);
     if (way->proxy_breaker && breaker_ask(way->proxy_breaker, now_ms, &until_ms) == BREAKER_PROBE) {
         x->probes |= PROBES_PROXY;
     }
@@ -45,7 +45,8 @@ const struct way *way_choose(struct exchange *x)
 bool way_has_other(const struct exchange *x)
 {
     int64_t now_ms = clock_wall_ms();
-    for (size_t i = 0; i < x->upstream->n_ways; i++) {
+    bool has_tried_all = x->retry.n_ways + 1 >= x->upstream->n_ways;
+    for (size_t i = 0; i < x->upstream->n_ways && !has_tried_all; i++) {
         const struct way *way = &x->upstream->ways[i];
         if (way != x->way && is_up(way, now_ms)) {
             return true;

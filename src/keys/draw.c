@@ -193,7 +193,7 @@ static enum drawn draw_in(struct key_draw *draw, struct key_tier *tier, struct k
     while (key_view_next(view, view->rule == KEY_SHARE ? dice_unit(draw->dice) : 0, &place)) {
         struct key_slot *slot = key_of(draw->roster->table, tier->slots[place]);
         struct key_look look;
-        int64_t until_ms;
+        int64_t until_ms = 0;
         key_look_at(slot, draw->roster->algorithm, &scoring, view->model, &look);
         if (look.obstacle != KEY_ELIGIBLE) {
             key_view_away(view, place, look.until_ms);
