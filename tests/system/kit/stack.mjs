@@ -84,7 +84,12 @@ export class Simulator {
     if (requests.length !== 1) {
       throw new Error(`${requests.length} requests with key ${key}`);
     }
-    return (await this.#get(`/_sim/requests/${requests[0].id}/body`)).body;
+    return this.bodyWith(requests[0].id);
+  }
+
+  // The raw body of the request with that id.
+  async bodyWith(id) {
+    return (await this.#get(`/_sim/requests/${id}/body`)).body;
   }
 
   // The bodies of all requests that came with `key`, oldest first, as JSON.
