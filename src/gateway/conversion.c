@@ -279,6 +279,23 @@ static bool pass_on(struct exchange *x, bool last)
     return true;
 }
 
+bool conversion_ends_well(struct exchange *x)
+{
+    struct translation *translation = x->conversion->translation;
+    if (!translation || translation_error(translation) || !translation_is_finished(translation)) {
+        return false;
+    }
+    translation_finish(translation, &x->conversion->out);
+    if (translation_error(translation)) {
+        return false;
+    }
+    attempt_cancel(x);
+    x->outcome = "ok";
+    x->detail = NULL;
+    pass_on(x, true);
+    return true;
+}
+
 static void answer_upstream_error(struct exchange *x)
 {
     struct conversion *conversion = x->conversion;
@@ -384,7 +401,12 @@ bool conversion_on_piece(struct exchange *x, struct slice piece, bool last)
                             : SLICE("the upstream's answer is too large to be translated"));
         return false;
     }
-    if (last) {
+    if (last && x->is_close_delimited && !translation_is_finished(conversion->translation)) {
+        static const struct neutral_error cut = {.fault = FAULT_UPSTREAM_TRUNCATED,
+                                                 .message = SLICE_INIT("the upstream's answer ended early"),
+                                                 .retry_after_s = -1};
+        translation_fail(conversion->translation, &cut, &conversion->out);
+    } else if (last) {
         translation_finish(conversion->translation, &conversion->out);
     }
     return pass_on(x, last);
