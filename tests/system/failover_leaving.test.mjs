@@ -45,14 +45,17 @@ function assertSoon(t, delays) {
 
 const newest = async (stack) => (await stack.simulator.requests({ limit: 1 }))[0];
 
+// The provider has had it for so long that some of the answer is with the gateway.
+const isUnderWay = ({ outcome, started_ns: at }) => outcome === 'open' && Number(now()) - at > 300e6;
+
 // Phases in which the provider has the request. `isThere` says when the client may go.
 const phases = {
   'waiting for the head': { plan: 'hang=before', isThere: (request) => request.outcome === 'open' },
   'waiting for the first event': { plan: 'hang=head', stream: true, isThere: (request) => request.outcome === 'open' },
-  'a body half there': { plan: 'hang=200', isThere: (request) => request.sent_bytes >= 200 },
+  'a body half there': { plan: 'hang=200', isThere: isUnderWay },
   'held back': {
     plan: 'pace=20~tokens=400', stream: true, env: { STREAM_HOLD_BACK_MS: '-1' },
-    isThere: (request, wire) => request.sent_bytes > 2000 && (assert.equal(wire.received.length, 0), true),
+    isThere: (request, wire) => isUnderWay(request) && wire.received.length === 0,
   },
   streaming: { plan: 'pace=20~tokens=400', stream: true, isThere: (_, wire) => wire.received.length > 2000 },
   'kept alive': {
@@ -93,7 +96,7 @@ for (const [phase, { plan, stream, env, isThere, only = dialectNames }] of Objec
 }
 
 test('what was streamed until the client left is accounted, and flagged as a part', async (t) => {
-  for (const [dialect, model] of [['anthropic', 'm-claude'], ['gemini', 'm-gemini'], ['chat', 'm-claude']]) {
+  for (const [dialect, model] of [['anthropic', 'm-claude'], ['chat', 'm-claude']]) { // who tells usage at once
     await t.test(`${dialect} ← ${model}`, () =>
       withPool(['one'], { config: noBalances }, async (stack) => {
         await setPlan(stack, model, 'pace=10~tokens=400');
@@ -171,7 +174,7 @@ test('the client leaves while a pause before the next try', () =>
         (await keysIn(stack)).every((key) => key.inflight === 0);
     };
     await waitFor('the first failure', () => isRefused(1));
-    assert.equal(await inflight(stack), 1);
+    assert.equal(await inflight(stack), 1, 'it does not pause');
     leaver.close();
     await assertForgotten(stack, before);
     // Who comes later pauses longer: by his second try the leaver's would have been made.
