@@ -50,15 +50,15 @@ const isUnderWay = ({ outcome, started_ns: at }) => outcome === 'open' && Number
 
 // Phases in which the provider has the request. `isThere` says when the client may go.
 const phases = {
-  'waiting for the head': { plan: 'hang=before', isThere: (request) => request.outcome === 'open' },
-  'waiting for the first event': { plan: 'hang=head', stream: true, isThere: (request) => request.outcome === 'open' },
-  'a body half there': { plan: 'hang=200', isThere: isUnderWay },
-  'held back': {
+  'the head is awaited': { plan: 'hang=before', isThere: (request) => request.outcome === 'open' },
+  'the first event is awaited': { plan: 'hang=head', stream: true, isThere: (request) => request.outcome === 'open' },
+  'half of a body is there': { plan: 'hang=200', isThere: isUnderWay },
+  'the answer is held back': {
     plan: 'pace=20~tokens=400', stream: true, env: { STREAM_HOLD_BACK_MS: '-1' },
     isThere: (request, wire) => isUnderWay(request) && wire.received.length === 0,
   },
-  streaming: { plan: 'pace=20~tokens=400', stream: true, isThere: (_, wire) => wire.received.length > 2000 },
-  'kept alive': {
+  'it streams': { plan: 'pace=20~tokens=400', stream: true, isThere: (_, wire) => wire.received.length > 2000 },
+  'it is kept alive': {
     plan: 'hang=before', stream: true, env: { STREAM_KEEPALIVE_MS: '50' }, only: ['anthropic', 'chat', 'responses'],
     isThere: (_, wire) => wire.received.length > 0,
   },
@@ -163,10 +163,10 @@ const servedTexts = async (stack) =>
   Promise.all((await stack.simulator.requests()).reverse().filter(({ target }) => target.endsWith('/messages')).map(async ({ id }) =>
     JSON.parse((await stack.simulator.bodyWith(id)).toString()).messages[0].content));
 
-test('the client leaves while a pause before the next try', () =>
+test('the client leaves in a pause before the next try', () =>
   withPool(['one', 'two'], { env: { KEY_POOL_RETRY_DELAY_MS: '1500', KEY_POOL_RETRY_MAX: '1' }, config: noBalances }, async (stack) => {
     const before = await keysIn(stack);
-    await setPlan(stack, models.anthropic, 'status=500~fail=2');
+    await setPlan(stack, models.anthropic, 'status=500~fail=1');
     const leaver = await begin(stack, 'anthropic', { text: 'leaver' });
     const isRefused = async (n) => {
       const requests = await stack.simulator.requests();
@@ -177,14 +177,17 @@ test('the client leaves while a pause before the next try', () =>
     assert.equal(await inflight(stack), 1, 'it does not pause');
     leaver.close();
     await assertForgotten(stack, before);
-    // Who comes later pauses longer: by his second try the leaver's would have been made.
-    const stayer = await ask(stack, { text: 'stayer' });
-    assert.equal(stayer.status, 200, stayer.text);
-    assert.deepEqual(await servedTexts(stack), ['leaver', 'stayer', 'stayer']);
+    // Each pauses for 750 ms at least: after two of them the leaver's try would have been made.
+    for (let i = 0; i < 2; i++) {
+      await setPlan(stack, models.anthropic, 'status=500~fail=1');
+      const stayer = await ask(stack, { text: 'stayer' });
+      assert.equal(stayer.status, 200, stayer.text);
+    }
+    assert.deepEqual(await servedTexts(stack), ['leaver', ...Array(4).fill('stayer')]);
     await assertForgotten(stack, before);
   }));
 
-test('the client leaves while he waits for a key', () =>
+test('the client leaves the line for a key', () =>
   withPool(['one~status=429~retry-after=2~fail=1'], { env: { POOL_WAIT_MS: '20000' }, config: noBalances }, async (stack) => {
     const first = ask(stack, { text: 'first' });
     await waitFor('the limit', async () => (await admin(stack.gateway, 'GET', '/cooldowns')).length === 1);
