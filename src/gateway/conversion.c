@@ -325,7 +325,12 @@ static void finish_counting(struct exchange *x)
                translate_read_count(x->upstream->dialect, &doc, &n_tokens)) {
         answer_count(x, n_tokens);
     } else {
-        exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has no number of tokens"));
+        x->outcome = "protocol";
+        failover_on_failure(x, &(struct attempt_failure){
+                                   .event = ATTEMPT_NO_ANSWER,
+                                   .fault = FAULT_UPSTREAM_PROTOCOL,
+                                   .message = SLICE("the upstream's answer has no number of tokens"),
+                               });
     }
 }
 

@@ -323,8 +323,13 @@ static void what_is_no_answer_is_judged_by_what_happened(void **state)
     };
     for (size_t i = 0; i < 2 * N_OF(EVENTS); i++) {
         bool was_silent = i >= N_OF(EVENTS);
-        struct attempt_evidence evidence = {EVENTS[i % N_OF(EVENTS)].event, 401, SLICE("insufficient_quota"), -1,
-                                            was_silent};
+        struct attempt_evidence evidence = {
+            .event = EVENTS[i % N_OF(EVENTS)].event,
+            .status = 401,
+            .text = SLICE("insufficient_quota"),
+            .retry_after_ms = -1,
+            .was_silent = was_silent,
+        };
         struct verdict verdict = blame_judge(&evidence, &EVERYTHING);
         assert_int_equal(verdict.blame, EVENTS[i % N_OF(EVENTS)].blame);
         assert_int_equal(verdict.cooldown_ms, -1);
