@@ -19,19 +19,31 @@ export async function freePort(host = '127.0.0.1') {
 export class Simulator {
   static async start({ release = false, host = '127.0.0.1', args = [] } = {}) {
     const directory = mkdtempSync(join(tmpdir(), 'droid2api-simulator-'));
-    const bin = release ? programs.releaseSimulator : programs.simulator;
-    const program = new Program(bin, ['--host', host, '--port', '0', ...args], { cwd: directory });
-    const simulator = new Simulator(program, directory, host);
-    const line = await program.waitReady('its first line', () => /^listening on (.*):(\d+)\n/.exec(program.stdout));
-    simulator.port = Number(line[2]);
-    simulator.url = `http://${host.includes(':') ? `[${host}]` : host}:${simulator.port}`;
+    const simulator = new Simulator(directory, { release, host, args });
+    await simulator.up();
     return simulator;
   }
 
-  constructor(program, directory, host) {
-    this.program = program;
+  constructor(directory, options) {
     this.directory = directory;
-    this.host = host;
+    this.host = options.host;
+    this.options = options;
+  }
+
+  // On a free port; after down() on the one that it had.
+  async up() {
+    const { release, host, args } = this.options;
+    const bin = release ? programs.releaseSimulator : programs.simulator;
+    const program = new Program(bin, ['--host', host, '--port', String(this.port ?? 0), ...args], { cwd: this.directory });
+    const line = await program.waitReady('its first line', () => /^listening on (.*):(\d+)\n/.exec(program.stdout));
+    this.program = program;
+    this.port = Number(line[2]);
+    this.url = `http://${host.includes(':') ? `[${host}]` : host}:${this.port}`;
+  }
+
+  // From now on its port refuses connections. What it knows of requests is lost.
+  async down() {
+    await this.program.stop();
   }
 
   async #get(path) {
@@ -72,7 +84,12 @@ export class Simulator {
     if (requests.length !== 1) {
       throw new Error(`${requests.length} requests with key ${key}`);
     }
-    return (await this.#get(`/_sim/requests/${requests[0].id}/body`)).body;
+    return this.bodyWith(requests[0].id);
+  }
+
+  // The raw body of the request with that id.
+  async bodyWith(id) {
+    return (await this.#get(`/_sim/requests/${id}/body`)).body;
   }
 
   // The bodies of all requests that came with `key`, oldest first, as JSON.
