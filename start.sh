@@ -50,15 +50,23 @@ wait_for() { # pid command…
     return 1
 }
 
+# A model and the one that stands in for it.
+demo_model() { # id name type directives
+    cat <<END
+    { "id": "$1", "name": "$2", "type": "$3", "upstream_model": "$1~$4", "fallbacks": ["$1-backup"] },
+    { "id": "$1-backup", "name": "$2, fallback", "type": "$3", "upstream_model": "$1-backup~$4" }
+END
+}
+
 demo_config() { # address of the simulator
-    local model='sim~tokens=47~size=6~pace=40' # as long as three sentences of the simulator
+    local how='tokens=47~size=6~pace=40' # as long as three sentences of the simulator
     cat <<END
 {
   "models": [
-    { "id": "demo-claude", "name": "Demo (Anthropic)", "type": "anthropic", "upstream_model": "$model" },
-    { "id": "demo-gpt", "name": "Demo (OpenAI Responses)", "type": "openai", "upstream_model": "$model" },
-    { "id": "demo-chat", "name": "Demo (OpenAI Chat)", "type": "common", "upstream_model": "$model" },
-    { "id": "demo-gemini", "name": "Demo (Gemini)", "type": "google", "upstream_model": "$model" }
+$(demo_model demo-claude "Demo (Anthropic)" anthropic "$how"),
+$(demo_model demo-gpt "Demo (OpenAI Responses)" openai "$how"),
+$(demo_model demo-chat "Demo (OpenAI Chat)" common "$how"),
+$(demo_model demo-gemini "Demo (Gemini)" google "$how")
   ],
   "endpoint": [
     { "name": "anthropic", "type": "anthropic", "base_url": "$1/api/llm/a/v1/messages" },
@@ -84,7 +92,7 @@ show_stream() { # address of the gateway
     [ "$n" -gt 1 ]
 }
 
-show_examples() { # address of the gateway
+show_examples() { # address of the gateway, of the simulator
     cat <<END
 
 The gateway listens on $1 and speaks four dialects. Try, in another terminal:
@@ -103,7 +111,10 @@ The gateway listens on $1 and speaks four dialects. Try, in another terminal:
   curl -N "$1/v1beta/models/demo-gemini:streamGenerateContent?alt=sse" -H 'content-type: application/json' \\
     -d '{"contents":[{"role":"user","parts":[{"text":"Hello"}]}]}'
 
-Ctrl-C ends the demo.
+  build/droid2api drill --url $1 --simulator $2
+
+The last one lets the simulated provider fail in sixteen ways, and shows what becomes of the requests (it takes some minutes;
+without --url it has a gateway of its own and is quicker). Ctrl-C ends the demo.
 END
 }
 
@@ -149,7 +160,7 @@ demo() {
         cat "$dir/gateway.log" >&2
         exit 1
     fi
-    show_examples "http://127.0.0.1:$port"
+    show_examples "http://127.0.0.1:$port" "http://127.0.0.1:$(cat "$dir/port")"
     wait -n "$simulator_pid" "$gateway_pid" || true
     echo "A part of the demo has ended by itself:" >&2
     cat "$dir/simulator.log" "$dir/gateway.log" >&2

@@ -281,18 +281,12 @@ static void test_what_errors_are_about(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_faults_come_and_go),
-        TEST(test_a_plan_counts_whoever_asks),
-        TEST(test_a_fault_of_one_model),
-        TEST(test_a_quota_is_used_up),
-        TEST(test_what_keys_have_cost),
-        TEST(test_balances),
-        TEST(test_a_balance_grows_with_use),
-        TEST(test_forms),
-        TEST(test_a_refresh_token_serves_once),
-        TEST(test_a_refresh_token_that_stays),
-        TEST(test_directives_of_refresh_tokens),
-        TEST(test_access_tokens),
+        TEST(test_faults_come_and_go),           TEST(test_a_plan_counts_whoever_asks),
+        TEST(test_a_fault_of_one_model),         TEST(test_a_quota_is_used_up),
+        TEST(test_what_keys_have_cost),          TEST(test_balances),
+        TEST(test_a_balance_grows_with_use),     TEST(test_forms),
+        TEST(test_a_refresh_token_serves_once),  TEST(test_a_refresh_token_that_stays),
+        TEST(test_directives_of_refresh_tokens), TEST(test_access_tokens),
         TEST(test_what_errors_are_about),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

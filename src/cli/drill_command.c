@@ -46,7 +46,7 @@ static void print_text(const struct drill_scenario *scenario, const struct drill
     printf("%s  %-37s %-8s %5.1f s  ", scenario->id, scenario->title, drill_grade_text(outcome->grades[worst]),
            (double)outcome->took_ms / 1000);
     if (!is_all_alike(outcome)) {
-        printf("%s: ", drill_dialect_text(worst));
+        printf("%s: ", drill_dialect_text((enum drill_dialect)worst));
     }
     printf("%.*s\n", SLICE_ARG(buf_slice(&outcome->why[worst])));
 }
@@ -70,7 +70,7 @@ static void print_json(const struct drill_scenario *scenario, const struct drill
     json_key(&w, SLICE("dialects"));
     json_begin_object(&w);
     for (size_t i = 0; i < N_DRILL_DIALECTS; i++) {
-        json_key(&w, slice_from_cstr(drill_dialect_text(i)));
+        json_key(&w, slice_from_cstr(drill_dialect_text((enum drill_dialect)i)));
         json_begin_object(&w);
         json_member_string(&w, SLICE("grade"), slice_from_cstr(drill_grade_text(outcome->grades[i])));
         json_member_string(&w, SLICE("seen"), buf_slice(&outcome->why[i]));
@@ -95,7 +95,7 @@ static void print_total(const struct drill *drill)
     json_key(&w, SLICE("total"));
     json_begin_object(&w);
     for (size_t i = 0; i < N_GRADES; i++) {
-        json_member_int(&w, slice_from_cstr(drill_grade_text(i)), drill->counts[i]);
+        json_member_int(&w, slice_from_cstr(drill_grade_text((enum drill_grade)i)), drill->counts[i]);
     }
     json_end_object(&w);
     json_end_object(&w);
@@ -105,7 +105,7 @@ static void print_total(const struct drill *drill)
 // Each line of it behind the program's name.
 static void print_problem(const struct buf *problem)
 {
-    for (struct slice rest = slice_trim(buf_slice(problem)); rest.len > 0;) {
+    for (struct slice rest = buf_slice(problem); rest.len > 0;) {
         struct slice line = slice_split(&rest, '\n');
         fprintf(stderr, "droid2api: %.*s\n", SLICE_ARG(line));
     }

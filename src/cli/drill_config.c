@@ -120,7 +120,8 @@ static void write_all(struct json_writer *w, const struct drill_config_source *s
     json_key(w, section);
     json_begin_array(w);
     for (size_t i = 0; i < N_DRILL_SCENARIOS; i++) {
-        for (size_t dialect = 0; dialect < N_DRILL_DIALECTS; dialect++) {
+        for (size_t n = 0; n < N_DRILL_DIALECTS; n++) {
+            enum drill_dialect dialect = (enum drill_dialect)n;
             write(w, source, dialect, drill_config_model(&arena, &drill_scenarios[i], dialect), &arena);
         }
     }

@@ -94,7 +94,8 @@ static void test_models_and_fallbacks(void **state)
     set_up(&f, "{}", "", 1);
     assert_int_equal(f.own->n_models, 2 * N_DRILL_SCENARIOS * N_DRILL_DIALECTS);
     for (size_t i = 0; i < N_DRILL_SCENARIOS * N_DRILL_DIALECTS; i++) {
-        const struct config_model *model = own_model(&f, i / N_DRILL_DIALECTS, i % N_DRILL_DIALECTS);
+        const struct config_model *model =
+            own_model(&f, i / N_DRILL_DIALECTS, (enum drill_dialect)(i % N_DRILL_DIALECTS));
         assert_int_equal(model->n_fallbacks, 1);
         assert_true(slice_eq(model->fallbacks[0]->id, drill_config_backup(&f.arena, model->id)));
         assert_ptr_not_equal(model->fallbacks[0]->endpoint, model->endpoint);

@@ -133,7 +133,7 @@ enum drill_grade drill_grade_play(const struct drill_scenario *scenario, const s
                                   struct buf *why)
 {
     if (!play->has_ended) {
-        buf_printf(why, "no end within %.1f s", scenario->hang_ms / speed / 1000.0);
+        buf_printf(why, "no end within %.1f s", drill_hang_ms(scenario, speed) / 1000.0);
         return DRILL_FAIL;
     }
     uint32_t broken = check(scenario, play, speed, why);

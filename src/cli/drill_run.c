@@ -31,7 +31,8 @@ static void ask_all(const struct run *run, const struct slice *models, uint32_t 
 {
     struct drill_question questions[N_DRILL_DIALECTS];
     for (size_t i = 0; i < N_DRILL_DIALECTS; i++) {
-        questions[i] = (struct drill_question){.dialect = i, .model = models[i], .limit_ms = limit_ms};
+        questions[i] =
+            (struct drill_question){.dialect = (enum drill_dialect)i, .model = models[i], .limit_ms = limit_ms};
         results[i] = (struct drill_result){.took_ms = 0};
     }
     drill_call_all(drill_site_gateway(run->site), questions, results, N_DRILL_DIALECTS);
@@ -74,7 +75,7 @@ static bool plan_faults(const struct run *run)
     bool is_done = true;
     for (size_t i = 0; i < N_DRILL_DIALECTS && is_done; i++) {
         struct buf script = BUF_EMPTY;
-        drill_write_fault(&script, run->scenario, i, run->speed);
+        drill_write_fault(&script, run->scenario, (enum drill_dialect)i, run->speed);
         is_done = plan(run, run->models[i], &script);
         buf_deinit(&script);
     }
@@ -167,7 +168,7 @@ static bool play_once(struct run *run, struct drill_outcome *outcome)
         return false;
     }
     uint64_t began_ms = now_ms();
-    ask_all(run, run->models, run->scenario->hang_ms / run->speed, results);
+    ask_all(run, run->models, drill_hang_ms(run->scenario, run->speed), results);
     outcome->took_ms = now_ms() - began_ms;
     for (size_t i = 0; i < N_DRILL_DIALECTS; i++) {
         plays[i] = (struct drill_play){.view = results[i].view,
@@ -200,7 +201,7 @@ static void note_worse(struct drill_outcome *outcome, size_t dialect, const char
 static void ask_in_turn(const struct run *run, struct drill_outcome *outcome, bool is_back[N_DRILL_DIALECTS])
 {
     struct drill_result results[N_DRILL_DIALECTS];
-    ask_all(run, run->models, run->scenario->hang_ms / run->speed, results);
+    ask_all(run, run->models, drill_hang_ms(run->scenario, run->speed), results);
     for (size_t i = 0; i < N_DRILL_DIALECTS; i++) {
         const struct drill_view *view = &results[i].view;
         if (!results[i].has_ended) {
@@ -305,7 +306,7 @@ bool drill_run_scenario(struct drill_site *site, const struct drill_scenario *sc
     *outcome_r = (struct drill_outcome){.took_ms = 0};
     arena_init(&run.arena, 4096);
     for (size_t i = 0; i < N_DRILL_DIALECTS; i++) {
-        run.models[i] = drill_site_model(site, &run.arena, scenario, i);
+        run.models[i] = drill_site_model(site, &run.arena, scenario, (enum drill_dialect)i);
         run.backups[i] = drill_config_backup(&run.arena, run.models[i]);
     }
     bool is_played = play(&run, outcome_r);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/drill_scenario.h"
 
+enum { HANG_LEAST_MS = 10000 };
+
 const struct drill_scenario drill_scenarios[N_DRILL_SCENARIOS] = {
     {.id = "S01",
      .title = "429 with Retry-After",
@@ -95,6 +97,12 @@ const char *drill_dialect_text(enum drill_dialect dialect)
         [DRILL_GEMINI] = "gemini",
     };
     return texts[dialect];
+}
+
+uint32_t drill_hang_ms(const struct drill_scenario *scenario, uint32_t speed)
+{
+    uint32_t hang_ms = scenario->hang_ms / speed;
+    return hang_ms > HANG_LEAST_MS ? hang_ms : HANG_LEAST_MS;
 }
 
 void drill_write_plan(struct buf *out, const char *fault)

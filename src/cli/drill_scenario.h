@@ -57,6 +57,10 @@ enum { DRILL_OUTAGE_MS = 60000, DRILL_INTERVAL_MS = 4000, DRILL_REQUESTS = 20, D
 
 enum { DRILL_TOKENS = 60 }; // of a whole answer
 
+// How long a call may take before it counts as hung. Never less than some seconds: there are waits that cannot be
+// divided, like those that a provider asks for.
+uint32_t drill_hang_ms(const struct drill_scenario *scenario, uint32_t speed);
+
 // The directives for a model, as a plan of the simulator takes them; NULL as `fault`: a healthy one. Durations are
 // divided by `speed`.
 void drill_write_plan(struct buf *out, const char *fault);

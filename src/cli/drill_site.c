@@ -183,7 +183,11 @@ static size_t keep_environment(char **out, size_t n_max, char **environment)
 
 static bool complain_about_child(struct drill_site *site, const char *what, const char *log_path, struct buf *problem)
 {
-    struct slice said = slice_trim(read_file(site, log_path));
+    if (site->is_interrupted) {
+        buf_append(problem, SLICE("interrupted"));
+        return false;
+    }
+    struct slice said = read_file(site, log_path);
     buf_printf(problem, "%s does not start%s%.*s", what, said.len ? ": " : "", SLICE_ARG(said));
     return false;
 }
@@ -204,7 +208,8 @@ static bool wait_for_url(struct drill_site *site, struct drill_child *child,
 
 static bool find_simulator_url(struct drill_site *site, struct url *url_r)
 {
-    struct slice port = slice_trim(read_file(site, path_in(site, "simulator.port")));
+    struct slice rest = read_file(site, path_in(site, "simulator.port"));
+    struct slice port = slice_split(&rest, '\n');
     struct slice text = arena_printf(&site->arena, "http://127.0.0.1:%.*s", SLICE_ARG(port));
     return port.len > 0 && url_parse(url_r, text) == 0;
 }

@@ -95,7 +95,8 @@ static void see_responses(struct drill_view *view, struct event *event)
     if (json_string_is(&event->doc, type, SLICE("response.failed"))) {
         view->has_error = true;
         (void)note_error(view, event, get(event, response, "error"));
-    } else if (json_string_is(&event->doc, type, SLICE("error"))) {
+    } else if (json_string_is(&event->doc, type, SLICE("error")) &&
+               !json_is(get(event, event->root, "error"), JSON_OBJECT)) {
         (void)note_error(view, event, event->root);
     }
 }

@@ -45,7 +45,7 @@ static void test_answers(void **state)
 {
     for (size_t i = 0; i < N_DRILL_DIALECTS; i++) {
         struct drill_view view;
-        see(&view, i, answers[i]);
+        see(&view, (enum drill_dialect)i, answers[i]);
         assert_true(drill_view_is_answer(&view));
         assert_true(is_text(&view.text, "ab\n") && is_text(&view.model, "m"));
         assert_int_equal(view.usage, 60);
@@ -60,7 +60,7 @@ static void test_half_answers(void **state)
 {
     for (size_t i = 0; i < N_DRILL_DIALECTS; i++) {
         struct drill_view view;
-        see(&view, i, (const char *const[]){answers[i][0], answers[i][1], NULL});
+        see(&view, (enum drill_dialect)i, (const char *const[]){answers[i][0], answers[i][1], NULL});
         view.has_end = false; // Gemini's second event is its last
         assert_false(drill_view_is_answer(&view));
         assert_false(drill_view_is_half(&view, SLICE("all of it"))); // cut off, as a client sees

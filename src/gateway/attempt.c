@@ -396,6 +396,7 @@ void attempt_reset(struct exchange *x)
     x->outcome = NULL;
     x->detail = NULL;
     x->told_error = SLICE_EMPTY;
+    x->has_fault = false;
     x->is_sse = false;
     x->is_paused = false;
     x->upstream_status = 0;

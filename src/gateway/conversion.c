@@ -279,6 +279,23 @@ static bool pass_on(struct exchange *x, bool last)
     return true;
 }
 
+bool conversion_ends_well(struct exchange *x)
+{
+    struct translation *translation = x->conversion->translation;
+    if (!translation || translation_error(translation)) {
+        return false;
+    }
+    translation_finish(translation, &x->conversion->out);
+    if (translation_error(translation)) {
+        return false;
+    }
+    attempt_cancel(x);
+    x->outcome = "ok";
+    x->detail = NULL;
+    pass_on(x, true);
+    return true;
+}
+
 static void answer_upstream_error(struct exchange *x)
 {
     struct conversion *conversion = x->conversion;

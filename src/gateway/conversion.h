@@ -42,6 +42,8 @@ bool conversion_begin_stream(struct exchange *x);
 bool conversion_has_spoken(struct exchange *x);
 // What the answer has said so far of tokens.
 struct usage conversion_usage(const struct exchange *x);
+// The same as relay_ends_well().
+bool conversion_ends_well(struct exchange *x);
 // What waits may leave now, if the gate says so.
 void conversion_flush(struct exchange *x);
 // The attempt is over: the request stays, what came of the answer is forgotten.

@@ -147,8 +147,12 @@ static bool try_again(struct exchange *x, const struct attempt_failure *failure,
     facts.was_silent = verdict.spends_route;
     facts.is_context_length = verdict.is_context_length;
     facts.asked_ms = evidence.retry_after_ms;
+    if (is_test(x)) {
+        return false;
+    }
     uint32_t delay_ms = 0;
-    return !is_test(x) && go_on(x, next_step(x, &facts, &delay_ms), delay_ms);
+    enum retry_step step = next_step(x, &facts, &delay_ms);
+    return go_on(x, step, delay_ms);
 }
 
 // ---- failures -------------------------------------------------------------------------------------------------------
@@ -175,6 +179,9 @@ static void on_held_failure(struct exchange *x);
 void failover_on_failure(struct exchange *x, const struct attempt_failure *failure)
 {
     enum blame blame;
+    if (relay_ends_well(x)) {
+        return; // all that its own protocol has to say was said before
+    }
     if (x->held) {
         on_held_failure(x); // its body broke off, but it has a status
     } else if (x->gate.is_open) {

@@ -45,6 +45,13 @@ static bool is_held_long_enough(const struct exchange *x)
     return !limits->events || are_enough;
 }
 
+// Who limits the time to the first content wants another attempt when it is over; then nothing may have left.
+static bool waits_for_content(const struct exchange *x)
+{
+    const struct config_hold_back *limits = hold_back(x);
+    return x->upstream->model->timeouts.first_token_ms || limits->ms || limits->events;
+}
+
 static bool may_open(const struct exchange *x, size_t n_waiting)
 {
     if (holds_whole(x)) {
@@ -53,7 +60,7 @@ static bool may_open(const struct exchange *x, size_t n_waiting)
     if (!x->is_sse) {
         return n_waiting > GATE_JSON_MAX;
     }
-    if (!x->first_ns) {
+    if (!x->first_ns && waits_for_content(x)) {
         return n_waiting > GATE_EVENTS_MAX;
     }
     return is_held_long_enough(x);
@@ -61,7 +68,8 @@ static bool may_open(const struct exchange *x, size_t n_waiting)
 
 bool gate_consider(struct exchange *x, size_t n_waiting)
 {
-    if (!x->gate.is_open && may_open(x, n_waiting)) {
+    // An answer that begins with its failure is decided about first.
+    if (!x->gate.is_open && n_waiting && !x->told_error.ptr && may_open(x, n_waiting)) {
         gate_open(x);
     }
     return x->gate.is_open;

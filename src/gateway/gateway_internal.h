@@ -186,6 +186,8 @@ void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last);
 void relay_on_drain(struct exchange *x);
 // May something be put between two events now?
 bool relay_may_put_in(struct exchange *x);
+// The connection is of no more use. Had the answer come to the end that its own protocol knows? Then that is its end.
+bool relay_ends_well(struct exchange *x);
 // What was held back has been decided about and leaves.
 void relay_flush(struct exchange *x);
 void relay_deinit(struct exchange *x);

@@ -12,6 +12,7 @@ enum {
     TAP_EVENT_MAX = SSE_EVENT_MAX_DEFAULT,
     EVENT_KEPT_MAX = 64 * 1024, // of an event that is not complete; more of it leaves before it can be checked
     UNPACKED_PIECE = 16 * 1024,
+    END_GRACE_MS = 5000, // for what may follow the end of a stream
 };
 
 // An event without its last blank line, or one larger than this, has partly left already: nothing may be put in.
@@ -401,6 +402,26 @@ static void fail_cut(struct exchange *x)
                                                      .message = SLICE("the upstream's answer ended early")});
 }
 
+bool relay_ends_well(struct exchange *x)
+{
+    if (!x->is_sse || !x->upstream_status || x->held) {
+        return false;
+    }
+    if (x->conversion) {
+        return conversion_ends_well(x);
+    }
+    if (!x->tap || !usage_tap_is_complete(x->tap) || usage_tap_has_error(x->tap) || x->is_event_out) {
+        return false;
+    }
+    attempt_cancel(x);
+    x->outcome = "ok";
+    x->detail = NULL;
+    buf_deinit(&x->event_tail); // half an event is of no use
+    end_well(x);
+    pass_on(x, SLICE_EMPTY, true);
+    return true;
+}
+
 static void end_events(struct exchange *x)
 {
     finish_events(x);
@@ -415,6 +436,19 @@ static void end_events(struct exchange *x)
     pass_on(x, SLICE_EMPTY, true);
 }
 
+// Some servers leave the connection open behind the end of a stream.
+static void on_grace_over(struct timer *timer)
+{
+    relay_ends_well(CONTAINER_OF(timer, struct exchange, first_content));
+}
+
+static void watch_end(struct exchange *x)
+{
+    if (x->first_ns && x->tap && usage_tap_is_complete(x->tap) && !timer_is_running(&x->first_content)) {
+        timer_start(&x->gateway->loop->timers, &x->first_content, END_GRACE_MS, on_grace_over);
+    }
+}
+
 // False: the exchange, or this attempt, is over.
 static bool relay_events(struct exchange *x, struct slice piece, bool last)
 {
@@ -427,6 +461,7 @@ static bool relay_events(struct exchange *x, struct slice piece, bool last)
         return false;
     }
     heartbeat_watch(x);
+    watch_end(x);
     return check_told_error(x);
 }
 

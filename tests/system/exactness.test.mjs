@@ -220,6 +220,8 @@ test('an answer leaves as it came', async (t) => {
     const [{ received }] = recorder.take();
     return { response, upstream: parseResponse(received) };
   };
+  // A chat client that has not asked for usage does not get the event that tells of it, although it was asked for.
+  const withoutUsage = (body) => Buffer.from(body.toString('latin1').replace(/data: \{[^\n]*"choices":\[\],"usage":\{[^\n]*\n\r?\n/, ''), 'latin1');
   const kinds = ['kind=text~tokens=30', 'kind=reasoning~tokens=9', 'kind=tool', 'kind=tools', 'kind=refusal'];
   const shapes = ['', 'split=1', 'split=7~pace=1~tokens=3', 'crlf=1', 'giant=1000000', 'pace=2', 'close=1', 'interim=1',
     'nousage=1'];
@@ -229,7 +231,7 @@ test('an answer leaves as it came', async (t) => {
         for (const directives of [...kinds, ...shapes]) {
           const { response, upstream } = await exchange(name, directives, { stream: true });
           assert.equal(response.status, 200, directives);
-          assertSameBytes(response.body, upstream.body);
+          assertSameBytes(response.body, name === 'chat' ? withoutUsage(upstream.body) : upstream.body);
           assert.ok(response.body.length > 0 && response.isComplete, directives);
           assert.equal(response.header('content-type'), upstream.header('content-type'));
         }
