@@ -41,15 +41,17 @@ const rules = {
 
 // ---- reading ----------------------------------------------------------------------------------------------------------
 
-// Ids that the gateway makes, its clock and the names of its models differ from one answer to the next.
+// Ids that the gateway makes, its clock and the names of its models differ from one answer to the next. Those of calls
+// have the beginning of the answer's own, and a number.
 function settle(text, model) {
   const token = /(?:"msg_|"chatcmpl-|"resp_|"responseId":")([A-Za-z0-9]{24})"/.exec(text)?.[1];
-  const same = token === undefined ? text : text.replaceAll(token, 'token');
+  const same = token === undefined ? text
+    : text.replace(new RegExp(`"(call_|toolu_)${token.slice(0, 22)}`, 'g'), '"$1token').replaceAll(token, 'token');
   return same.replaceAll(model, 'm-model').replace(/"(created|created_at|completed_at)":\d+/g, '"$1":0');
 }
 
 function eventsOf(text) {
-  return locateEvents(Buffer.from(text)).map(({ data, end, start }) => ({ data, text: text.slice(start, end), json: jsonOf(data) }));
+  return locateEvents(Buffer.from(text)).map(({ name, data }) => ({ name, data, json: jsonOf(data) }));
 }
 
 // Answers of Gemini in one JSON array, as far as they can be read.
@@ -66,11 +68,7 @@ function read(job, got) {
   const isStream = /^text\/event-stream/.test(response.header('content-type') ?? '');
   const seen = { status: response.status, isWhole: response.isComplete, isStream, text };
   if (isStream) {
-    let name;
-    seen.events = eventsOf(text).map((event) => {
-      name = /(?:^|[\r\n])event: ?([^\r\n]*)/.exec(event.text)?.[1];
-      return { ...event, name };
-    });
+    seen.events = eventsOf(text);
     seen.isAligned = text === '' || /(\n\n|\r\r|\r\n\r\n)$/.test(text);
   } else if (job.client === 'gemini-array') {
     seen.events = elementsOf(text);
@@ -114,6 +112,9 @@ function judgeStatus(dialect, job, seen) {
   if (!seen.isWhole) {
     return 'incomplete';
   }
+  if (job.n_attempts === 0) {
+    throw new Forgery('the provider was not asked');
+  }
   if (!rules[dialect].error(jsonOf(seen.text))) {
     throw new Forgery(`status ${seen.status} without this dialect's error`);
   }
@@ -134,13 +135,19 @@ function judgeBroken(dialect, job, seen, whole) {
   if (failure.length === 0) {
     throw new Forgery('it breaks off without a word');
   }
-  if (!isBeginning(events, whole.events ?? [])) {
+  const said = whole.events && splitFailure(dialect, whole.events)[0];
+  if (whole.isGood ? !isBeginning(events, said ?? []) : said && !isBeginning(events, said)) {
     throw new Forgery('what came before the error is no beginning of the answer');
   }
-  if (job.answer.from !== Infinity && !job.answer.isFailed && whole.isGood && events.some(rules[dialect].end) && dialect !== 'chat' && !job.answer.endsOften) {
+  if (whole.isGood && events.some(rules[dialect].end) && dialect !== 'chat' && !job.answer.endsOften) {
     throw new Forgery('an end and an error');
   }
   return 'broken';
+}
+
+// Before this there is no end. Clients that know of one choice only have all of it when that one has finished.
+function endFor({ answer, client }) {
+  return ['anthropic', 'responses'].includes(client) ? answer.fromFirst ?? answer.from : answer.from;
 }
 
 function judgeEnded(dialect, job, seen, whole) {
@@ -148,7 +155,7 @@ function judgeEnded(dialect, job, seen, whole) {
     return 'complete';
   }
   const { answer, offset } = job;
-  if (offset < answer.from && !job.isHealed) {
+  if (offset < endFor(job)) { // of a second attempt, all would be the same
     throw new Forgery('half of an answer that looks whole');
   }
   if (dialect === answer.dialect && whole.text.startsWith(seen.text)) {
@@ -157,8 +164,8 @@ function judgeEnded(dialect, job, seen, whole) {
   if (gistOf(seen) === gistOf(whole)) {
     return 'complete';
   }
-  // Models that say in each event that they have finished: nobody can tell.
-  if (answer.endsOften && offset >= answer.from && offset < answer.to) {
+  // Models that say in each event that they have finished, or fail when they have: nobody can tell.
+  if (((answer.endsOften || answer.fromFirst) && offset < answer.to) || answer.isFailed) {
     return 'complete';
   }
   throw new Forgery('it looks whole, and says something else');
@@ -176,26 +183,32 @@ function classify(job, got, whole) {
   return seen.isWhole ? judgeEnded(dialect, job, seen, whole) : judgeBroken(dialect, job, seen, whole);
 }
 
+// Up to where an answer that is cut can be replaced by another one, because nothing of it has left.
+function keptUntil({ answer, streams, retries }) {
+  const isOneValue = answer.kind === 'whole' || answer.kind === 'count' || (!streams && answer.kind === 'stream');
+  if (isOneValue || retries === 'all held') {
+    return Infinity;
+  }
+  return retries === 'held' ? answer.content : answer.first;
+}
+
 // What has to come of it, where that is certain: 'complete' or 'failed'.
 function expectation(job, whole) {
   const { answer, offset, end } = job;
-  const isKept = answer.kind === 'whole' || answer.kind === 'count' || (!job.streams && answer.kind === 'stream');
   if (!whole.isGood) {
     return answer.kind === 'error' ? 'failed' : undefined;
   }
   if (end === 'whole') {
     return 'complete';
   }
-  if (job.isHealed) {
-    return isKept || offset < answer.content ? 'complete' : undefined;
+  if (job.retries && offset < keptUntil(job)) {
+    return 'complete';
   }
-  if (offset < answer.from) {
-    return 'failed';
+  if (answer.kind === 'stream' && offset >= answer.to) {
+    return 'complete';
   }
-  if (answer.kind === 'stream') {
-    return offset >= answer.to ? 'complete' : undefined;
-  }
-  return undefined; // one JSON value is all there, and HTTP says that it is not
+  // One JSON value may be all there although HTTP says that it is not.
+  return !job.retries && offset < endFor(job) ? 'failed' : undefined;
 }
 
 // The uncut answer to a job: what others of its kind are compared with.

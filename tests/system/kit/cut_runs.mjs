@@ -35,8 +35,8 @@ function allAskers() {
 }
 
 // Where something changes: the bytes about the first content and about the end.
-function edgesOf({ content, from, to, body }) {
-  return [0, 1, content - 1, content, from - 1, from, to - 1, to, body.length].filter(Number.isFinite);
+function edgesOf({ first, content, from, to, body }) {
+  return [0, 1, first - 1, first, content - 1, content, from - 1, from, to - 1, to, body.length].filter(Number.isFinite);
 }
 
 // A few offsets of an answer: {offset, framing, end}.
@@ -83,15 +83,15 @@ function* allCuts({ answer, client, isOdd }, rng) {
 function cureOf(job) {
   const { dialect } = job.answer;
   const answer = cures[dialect];
-  return { answer, client: dialect, streams: false, isHealed: false, offset: 0 };
+  return { answer, client: dialect, streams: false, offset: 0 };
 }
 
 const cures = Object.fromEntries(recordedAnswers().filter(({ kind }) => kind === 'whole').map((answer) => [answer.dialect, answer]));
 
-function* jobsOf(askers, cutsOf, isHealed) {
+function* jobsOf(askers, cutsOf, retries) {
   for (const asker of askers) {
-    if (isHealed && asker.answer.kind === 'error') continue;
-    for (const cut of cutsOf(asker)) yield { ...asker, ...cut, isHealed };
+    if (retries && asker.answer.kind === 'error') continue;
+    for (const cut of cutsOf(asker)) yield { ...asker, ...cut, retries };
   }
 }
 
@@ -99,22 +99,30 @@ function* jobsOf(askers, cutsOf, isHealed) {
 async function readWholes(bench, askers) {
   const wholes = new Map();
   const keyOf = ({ answer, client, streams }) => `${answer.name} ${client} ${streams}`;
-  const jobs = askers.map((asker) => ({ ...asker, framing: 'length', offset: 0, end: 'whole', isHealed: false }));
+  const jobs = askers.map((asker) => ({ ...asker, framing: 'length', offset: 0, end: 'whole' }));
   await bench.run(jobs, (job, got) => wholes.set(keyOf(job), readWhole(job, got)), cureOf);
   return (job) => wholes.get(keyOf(job));
 }
 
-// Cuts answers, with retries (the second attempt is whole) or without any. `isEvery`: at every byte, else `n` times for
-// each asker. Gives how often what came of it.
-export async function runCuts({ isHealed, isEvery = false, n = 6, seed, release = false, only = () => true, onFailure }) {
+// What is tried after a cut, and what of an answer is kept until it is known to be good.
+const settings = {
+  undefined: { KEY_POOL_RETRY_ENABLED: 'false' },
+  'nothing held': {},
+  held: { STREAM_HOLD_BACK_EVENTS: '1' },
+  'all held': { STREAM_HOLD_BACK_MS: '-1' },
+};
+
+// Cuts answers. `retries`: undefined for none; else the second attempt is whole, and a name of `settings` says what is
+// held back. `isEvery`: at every byte, else `n` times for each asker. Gives how often what came of it.
+export async function runCuts({ retries, isEvery = false, n = 6, seed, release = false, only = () => true, onFailure }) {
   const rng = random(seed);
-  const bench = await CutBench.start({ release, env: { KEY_POOL_RETRY_ENABLED: String(isHealed) } });
+  const bench = await CutBench.start({ release, env: settings[retries] });
   const verdicts = {};
   try {
     const askers = allAskers().filter(only);
     const wholeOf = await readWholes(bench, askers);
-    const cutsOf = (asker) => (isEvery ? allCuts(asker, rng) : someCuts(asker, rng, { n, isEarly: isHealed }));
-    await bench.run(jobsOf(askers, cutsOf, isHealed), (job, got) => {
+    const cutsOf = (asker) => (isEvery ? allCuts(asker, rng) : someCuts(asker, rng, { n, isEarly: retries !== undefined }));
+    await bench.run(jobsOf(askers, cutsOf, retries), (job, got) => {
       try {
         const verdict = judge(job, got, wholeOf(job));
         verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;

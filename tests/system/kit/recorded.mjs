@@ -10,27 +10,34 @@ const dialectOf = { anthropic: 'anthropic', 'openai-chat': 'chat', 'openai-respo
 const CR = 13;
 const LF = 10;
 
-// The events of a stream and where they are: {data, start, dataEnd, end}. `dataEnd` is behind the last byte of the data,
-// `end` behind the blank line (one more than there are bytes where it is missing). CR, LF and CRLF end a line.
+// The events of a stream and where they are: {name, data, dataEnd, end}. `dataEnd` is behind the last byte of the data,
+// `end` behind the blank line; Infinity where that is missing. CR, LF and CRLF end a line.
 export function locateEvents(bytes) {
   const events = [];
-  let event = { lines: [], start: 0, dataEnd: 0 };
+  let event = { name: undefined, lines: [], dataEnd: 0 };
+  const finish = (end) => {
+    if (event.lines.length > 0) {
+      events.push({ name: event.name, data: event.lines.join('\n'), dataEnd: event.dataEnd, end });
+    }
+    event = { name: undefined, lines: [], dataEnd: 0 };
+  };
   let at = bytes[0] === 0xef ? 3 : 0;
   while (at < bytes.length) {
     let stop = at;
     while (stop < bytes.length && bytes[stop] !== CR && bytes[stop] !== LF) stop++;
     const next = stop + (bytes[stop] === CR && bytes[stop + 1] === LF ? 2 : 1);
-    const line = bytes.subarray(at, stop).toString('utf8');
+    const line = bytes.toString('utf8', at, stop);
     if (line === '' && stop < bytes.length) {
-      if (event.lines.length > 0) events.push({ ...event, data: event.lines.join('\n'), end: Math.min(next, bytes.length) });
-      event = { lines: [], start: next, dataEnd: 0 };
+      finish(next);
     } else if (line.startsWith('data:')) {
       event.lines.push(line.slice(line[5] === ' ' ? 6 : 5));
       event.dataEnd = stop;
+    } else if (line.startsWith('event:')) {
+      event.name = line.slice(6).trim();
     }
     at = next;
   }
-  if (event.lines.length > 0) events.push({ ...event, data: event.lines.join('\n'), end: bytes.length + 1 });
+  finish(Infinity);
   return events;
 }
 
@@ -71,6 +78,7 @@ const rules = {
   },
   chat: {
     end: chatEnd,
+    more: (events) => ({ fromFirst: events.find(({ json }) => json?.choices?.some((one) => one.index === 0 && one.finish_reason))?.dataEnd }),
     isContent: ({ json }) => (json?.choices ?? []).some(({ delta = {} }) =>
       Object.entries(delta ?? {}).some(([name, value]) => name !== 'role' && value !== null && value !== '' && String(value) !== '')),
   },
@@ -85,8 +93,8 @@ const rules = {
   },
 };
 
-// Where the protocol's own end lies: before `from` there is none, from `to` on it is there for everybody. `content`: up
-// to here nothing has come that a client is told of. Infinity where there is none.
+// Where the protocol's own end lies: before `from` there is none, from `to` on it is there for everybody. Before `first`
+// there is no event, before `content` none with anything generated in it. Infinity where there is none.
 function landmarks(dialect, bytes) {
   const events = locateEvents(bytes).map((event) => ({ ...event, json: jsonOf(event.data) }));
   const failed = events.find(isFailed);
@@ -94,12 +102,14 @@ function landmarks(dialect, bytes) {
   const lastEnd = rules[dialect].lastEnd ? events[rules[dialect].lastEnd(events)] : end;
   const content = events.find((event) => rules[dialect].isContent(event) || isFailed(event));
   return {
-    boundaries: events.map((event) => event.end),
+    boundaries: events.map((event) => Math.min(event.end, bytes.length)),
     from: end?.dataEnd ?? Infinity,
     to: lastEnd?.end ?? Infinity,
+    first: events[0]?.dataEnd ?? Infinity,
     content: Math.min(content?.dataEnd ?? Infinity, end?.dataEnd ?? Infinity),
     isFailed: failed !== undefined,
     endsOften: lastEnd !== end,
+    ...rules[dialect].more?.(events),
   };
 }
 
@@ -112,7 +122,7 @@ function streamOf(name, dialect, body, extra = {}) {
 function wholeOf(name, dialect, body, status) {
   const length = body.toString('latin1').trimEnd().length;
   const kind = status >= 400 ? 'error' : /-c\d\d-/.test(name) ? 'count' : 'whole';
-  return { name, dialect, kind, status, type: 'application/json', body, boundaries: [], from: length, to: body.length, content: length };
+  return { name, dialect, kind, status, type: 'application/json', body, boundaries: [], from: length, to: body.length, first: length, content: length };
 }
 
 // Gemini streams one JSON array to whoever does not ask for events.
@@ -130,7 +140,7 @@ export function arrayOf(answer) {
   const body = Buffer.concat([...parts, Buffer.from(']')]);
   return {
     ...answer, name: `${answer.name} as an array`, kind: 'array', type: 'application/json', body, boundaries,
-    from: boundaries[index] ?? Infinity, to: index < 0 ? Infinity : body.length, content: 0,
+    from: boundaries[index] ?? Infinity, to: index < 0 ? Infinity : body.length, first: 0, content: 0,
   };
 }
 
@@ -147,7 +157,7 @@ function* filesIn(path) {
   }
 }
 
-// All of them: {name, dialect, kind, status, type, body, boundaries, from, to, content}. `kind` is stream, whole, count
+// All of them: {name, dialect, kind, status, type, body, boundaries, from, to, first, content}. `kind` is stream, whole, count
 // (of tokens) or error.
 export function recordedAnswers() {
   const expected = JSON.parse(readFileSync(join(folder, 'EXPECTED.json'), 'utf8'));
