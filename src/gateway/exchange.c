@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "dialect/adjust.h"
 #include "gateway/conversion.h"
+#include "gateway/explain.h"
 #include "gateway/failover.h"
 #include "gateway/lease.h"
 #include "http/request_id.h"
@@ -272,6 +273,9 @@ void exchange_write_headers(struct exchange *x, struct buf *headers)
         buf_append(headers, SLICE("x-droid2api-attempts: "));
         buf_append_u64(headers, x->n_attempts);
         buf_append(headers, SLICE("\r\n"));
+    }
+    if (x->route.group == ROUTE_GROUP_MODEL) {
+        explain_write_header(x, headers);
     }
     struct slice warnings = x->conversion ? conversion_warnings(x) : SLICE_EMPTY;
     if (warnings.len) {

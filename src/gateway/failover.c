@@ -152,6 +152,9 @@ static bool try_again(struct exchange *x, const struct attempt_failure *failure,
     }
     uint32_t delay_ms = 0;
     enum retry_step step = next_step(x, &facts, &delay_ms);
+    if (step != RETRY_GIVE_UP) {
+        metrics_count_retry(x->gateway->metrics, blame_name(verdict.blame));
+    }
     return go_on(x, step, delay_ms);
 }
 

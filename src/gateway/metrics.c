@@ -46,10 +46,14 @@ struct outcome_count {
     uint64_t n;
 };
 
+struct outcome_counts {
+    struct outcome_count rows[OUTCOMES_MAX];
+    size_t n;
+};
+
 struct metrics_endpoint {
     struct slice name; // owned
-    struct outcome_count outcomes[OUTCOMES_MAX];
-    size_t n_outcomes;
+    struct outcome_counts attempts;
 };
 
 struct metrics {
@@ -59,6 +63,7 @@ struct metrics {
     struct metrics_endpoint *other_endpoint;
     struct histogram overhead;
     uint64_t n_aborts[2];
+    struct outcome_counts retries; // by reason
 };
 
 static struct slice dup_slice(struct slice s)
@@ -187,19 +192,29 @@ void metrics_count_request(struct metrics *metrics, const struct metrics_request
     count_tokens(model, &request->usage);
 }
 
-void metrics_count_attempt(struct metrics_endpoint *endpoint, const char *outcome)
+static void count_outcome(struct outcome_counts *counts, const char *outcome)
 {
     size_t i = 0;
-    while (i < endpoint->n_outcomes && strcmp(endpoint->outcomes[i].outcome, outcome) != 0) {
+    while (i < counts->n && strcmp(counts->rows[i].outcome, outcome) != 0) {
         i++;
     }
-    if (i == endpoint->n_outcomes) {
+    if (i == counts->n) {
         if (i == OUTCOMES_MAX) {
             return;
         }
-        endpoint->outcomes[endpoint->n_outcomes++].outcome = outcome;
+        counts->rows[counts->n++].outcome = outcome;
     }
-    endpoint->outcomes[i].n++;
+    counts->rows[i].n++;
+}
+
+void metrics_count_attempt(struct metrics_endpoint *endpoint, const char *outcome)
+{
+    count_outcome(&endpoint->attempts, outcome);
+}
+
+void metrics_count_retry(struct metrics *metrics, const char *reason)
+{
+    count_outcome(&metrics->retries, reason);
 }
 
 void metrics_count_abort(struct metrics *metrics, enum metrics_side side)
@@ -323,12 +338,21 @@ static void write_attempts(const struct metrics *metrics, struct buf *out)
     size_t at = 0;
     for (const struct map_entry *e; (e = map_next(&metrics->endpoints, &at));) {
         const struct metrics_endpoint *endpoint = e->value;
-        for (size_t i = 0; i < endpoint->n_outcomes; i++) {
+        for (size_t i = 0; i < endpoint->attempts.n; i++) {
             buf_append(out, SLICE("droid2api_upstream_attempts_total{endpoint=\""));
             label_value(out, endpoint->name);
-            buf_printf(out, "\",outcome=\"%s\"} %llu\n", endpoint->outcomes[i].outcome,
-                       (unsigned long long)endpoint->outcomes[i].n);
+            buf_printf(out, "\",outcome=\"%s\"} %llu\n", endpoint->attempts.rows[i].outcome,
+                       (unsigned long long)endpoint->attempts.rows[i].n);
         }
+    }
+}
+
+static void write_retries(const struct metrics *metrics, struct buf *out)
+{
+    family(out, "retries_total", "counter", "Further attempts for a request, by whose fault the one before was.");
+    for (size_t i = 0; i < metrics->retries.n; i++) {
+        buf_printf(out, "droid2api_retries_total{reason=\"%s\"} %llu\n", metrics->retries.rows[i].outcome,
+                   (unsigned long long)metrics->retries.rows[i].n);
     }
 }
 
@@ -415,6 +439,7 @@ void metrics_write(const struct metrics *metrics, const struct metrics_gauges *g
     family(out, "gateway_overhead_seconds", "histogram", "Time that a request spent here rather than upstream.");
     write_histogram(out, "gateway_overhead_seconds", SLICE_EMPTY, overhead_bounds, &metrics->overhead);
     write_attempts(metrics, out);
+    write_retries(metrics, out);
     write_tokens(metrics, out);
     write_gauges(metrics, gauges, out);
     write_process(gauges, out);

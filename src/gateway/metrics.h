@@ -38,6 +38,9 @@ void metrics_count_request(struct metrics *metrics, const struct metrics_request
 // One attempt at an upstream. `outcome` is a static text: "ok", "http_4xx", "http_5xx", a failure's name, "cancelled".
 void metrics_count_attempt(struct metrics_endpoint *endpoint, const char *outcome);
 
+// Another attempt after one that failed. `reason` is a static text: blame_name().
+void metrics_count_retry(struct metrics *metrics, const char *reason);
+
 enum metrics_side { METRICS_CLIENT, METRICS_UPSTREAM };
 void metrics_count_abort(struct metrics *metrics, enum metrics_side side);
 
