@@ -192,6 +192,8 @@ function keptUntil({ answer, streams, retries }) {
   return retries === 'held' ? answer.content : answer.first;
 }
 
+const surelySent = 32 * 1024;
+
 // What has to come of it, where that is certain: 'complete' or 'failed'.
 function expectation(job, whole) {
   const { answer, offset, end } = job;
@@ -204,7 +206,8 @@ function expectation(job, whole) {
   if (job.retries && offset < keptUntil(job)) {
     return 'complete';
   }
-  if (answer.kind === 'stream' && offset >= answer.to) {
+  // What a reset overtakes never arrives.
+  if (answer.kind === 'stream' && offset >= answer.to && (end === 'fin' || offset < surelySent)) {
     return 'complete';
   }
   // One JSON value may be all there although HTTP says that it is not.

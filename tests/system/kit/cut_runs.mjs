@@ -127,7 +127,7 @@ export async function runCuts({ retries, isEvery = false, n = 6, seed, release =
         const verdict = judge(job, got, wholeOf(job));
         verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
       } catch (error) {
-        if (onFailure === undefined) throw error;
+        if (error.job === undefined) throw error;
         onFailure(error);
       }
     }, cureOf);
@@ -135,4 +135,28 @@ export async function runCuts({ retries, isEvery = false, n = 6, seed, release =
     await bench.stop();
   }
   return verdicts;
+}
+
+const shownMax = 3;
+
+// A test of it: fails with the first cuts that went wrong, and with how many did.
+export async function checkCuts(t, options) {
+  const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
+  const kinds = new Map();
+  const verdicts = await runCuts({
+    ...options,
+    seed,
+    onFailure: (error) => {
+      const kind = `${error.why}: ${error.job.client} ← ${error.job.answer.dialect}, ${error.job.answer.kind}`;
+      const known = kinds.get(kind) ?? { n: 0, first: error.message };
+      kinds.set(kind, { ...known, n: known.n + 1 });
+    },
+  });
+  const counts = Object.entries(verdicts).map(([name, n]) => `${n} ${name}`).join(', ');
+  t.diagnostic(`${counts}; SEED=${seed}`);
+  if (kinds.size > 0) {
+    const list = [...kinds].map(([kind, { n }]) => `${n} × ${kind}`).join('\n');
+    const first = [...kinds.values()].slice(0, shownMax).map((kind) => kind.first).join('\n\n');
+    throw new Error(`SEED=${seed}\n${list}\n\n${first}`);
+  }
 }
