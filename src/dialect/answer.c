@@ -520,6 +520,15 @@ bool answer_has_finish(const struct answer *answer, uint32_t index)
     return index < answer->n_candidates && answer->candidates[index]->finish.reason != FINISH_UNSET;
 }
 
+bool answer_is_finished(const struct answer *answer)
+{
+    bool is_finished = answer->n_candidates > 0;
+    for (uint32_t i = 0; i < answer->n_candidates; i++) {
+        is_finished = is_finished && answer_has_finish(answer, i);
+    }
+    return is_finished;
+}
+
 const struct usage *answer_usage_so_far(const struct answer *answer)
 {
     return &answer->usage;

@@ -236,5 +236,6 @@ struct neutral_block *answer_last_delta(const struct answer *answer, struct slic
 bool answer_has_content(const struct answer *answer);                    // has anything been generated?
 bool answer_is_over(const struct answer *answer);                        // ERROR or END has been passed on
 bool answer_has_finish(const struct answer *answer, uint32_t candidate); // has a reason been told?
+bool answer_is_finished(const struct answer *answer);                    // has one been told for each candidate?
 const struct usage *answer_usage_so_far(const struct answer *answer);
 const struct answer_context *answer_context(const struct answer *answer);

@@ -73,6 +73,8 @@ struct usage_seen {
     bool is_complete;
     bool has_content;
     bool has_error;
+    unsigned n_choices; // that were asked for; 0 is 1
+    uint64_t finished;  // a bit for each of them that has told why it ended
 };
 
 // One event, parsed; its root is an object.
@@ -101,6 +103,9 @@ struct usage_grammar {
 // Takes over what a usage object states; `object` may be NULL or anything else.
 void usage_read_rows(const struct usage_grammar *grammar, const struct json_doc *doc, const struct json_node *object,
                      struct usage_seen *seen);
+
+// One of the choices (candidates) of the answer has ended: the member `index` of `choice` says which.
+void usage_finish_choice(const struct json_doc *doc, const struct json_node *choice, struct usage_seen *seen);
 
 // Searches over the text of an event, for is_telling().
 // Does it have a member with one of these names, at any depth, whose value is not null?

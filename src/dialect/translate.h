@@ -68,6 +68,9 @@ bool translation_is_cut_short(const struct translation *translation);
 bool translation_is_over(const struct translation *translation);
 // The answer failed. Before anything was written the caller can still give it a status of its own.
 const struct neutral_error *translation_error(const struct translation *translation); // NULL: it did not
+// Has the upstream said that the answer is at its end? An end that is only the end of the body proves nothing where the
+// body ends with its connection.
+bool translation_is_finished(const struct translation *translation);
 bool translation_has_content(const struct translation *translation);
 const struct usage *translation_usage(const struct translation *translation);
 // How many events of a stream were parsed; the others had the shape of the one before, and were told by it.

@@ -306,6 +306,11 @@ const struct neutral_error *translation_error(const struct translation *translat
     return translation->has_error ? &translation->error : NULL;
 }
 
+bool translation_is_finished(const struct translation *translation)
+{
+    return translation->is_over || answer_is_finished(translation->answer);
+}
+
 bool translation_has_content(const struct translation *translation)
 {
     return answer_has_content(translation->answer);

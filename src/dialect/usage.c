@@ -74,6 +74,20 @@ void usage_read_rows(const struct usage_grammar *grammar, const struct json_doc 
     }
 }
 
+void usage_finish_choice(const struct json_doc *doc, const struct json_node *choice, struct usage_seen *seen)
+{
+    int64_t index;
+    bool has_index = json_int64(doc, json_get(doc, choice, SLICE("index")), &index);
+    seen->finished |= UINT64_C(1) << (has_index ? (uint64_t)index % 64 : 0);
+    unsigned n_choices = seen->n_choices < 64 ? seen->n_choices : 64;
+    seen->is_complete = (unsigned)__builtin_popcountll(seen->finished) >= n_choices;
+}
+
+void usage_tap_expect(struct usage_tap *tap, unsigned n_choices)
+{
+    tap->seen.n_choices = n_choices;
+}
+
 static struct slice kind_of_event(const struct json_doc *doc, struct slice name, struct arena *scratch)
 {
     const struct json_node *type = json_get(doc, json_root(doc), SLICE("type"));

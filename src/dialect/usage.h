@@ -27,6 +27,8 @@ struct usage_tap;
 struct usage_tap *usage_tap_new(enum dialect dialect, size_t limit);
 void usage_tap_free(struct usage_tap *tap); // accepts NULL
 
+// So many choices (candidates) were asked for; else one.
+void usage_tap_expect(struct usage_tap *tap, unsigned n_choices);
 // A streamed answer: one event after the other (http/sse_parser.h splits them). Cheap for events that say nothing new:
 // an event is parsed as JSON only when a search finds one of the members that matter.
 void usage_tap_event(struct usage_tap *tap, struct slice name, struct slice data);

@@ -282,7 +282,7 @@ static bool pass_on(struct exchange *x, bool last)
 bool conversion_ends_well(struct exchange *x)
 {
     struct translation *translation = x->conversion->translation;
-    if (!translation || translation_error(translation)) {
+    if (!translation || translation_error(translation) || !translation_is_finished(translation)) {
         return false;
     }
     translation_finish(translation, &x->conversion->out);
@@ -325,7 +325,12 @@ static void finish_counting(struct exchange *x)
                translate_read_count(x->upstream->dialect, &doc, &n_tokens)) {
         answer_count(x, n_tokens);
     } else {
-        exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's answer has no number of tokens"));
+        x->outcome = "protocol";
+        failover_on_failure(x, &(struct attempt_failure){
+                                   .event = ATTEMPT_NO_ANSWER,
+                                   .fault = FAULT_UPSTREAM_PROTOCOL,
+                                   .message = SLICE("the upstream's answer has no number of tokens"),
+                               });
     }
 }
 
@@ -401,7 +406,12 @@ bool conversion_on_piece(struct exchange *x, struct slice piece, bool last)
                             : SLICE("the upstream's answer is too large to be translated"));
         return false;
     }
-    if (last) {
+    if (last && x->is_close_delimited && !translation_is_finished(conversion->translation)) {
+        static const struct neutral_error cut = {.fault = FAULT_UPSTREAM_TRUNCATED,
+                                                 .message = SLICE_INIT("the upstream's answer ended early"),
+                                                 .retry_after_s = -1};
+        translation_fail(conversion->translation, &cut, &conversion->out);
+    } else if (last) {
         translation_finish(conversion->translation, &conversion->out);
     }
     return pass_on(x, last);

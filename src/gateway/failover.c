@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Happy path: an attempt fails → whose fault was it (lease_settle(), way_is_bad()) → what next (retry_next()) → the next
-// attempt, at once or after a pause. Ends when: an answer is on its way to the client, or its error.
+// Happy path: an attempt fails → whose fault was it (lease_settle(), way_is_bad()) → what next (retry_next()) → the
+// next attempt, at once or after a pause. Ends when: an answer is on its way to the client, or its error.
 #include "gateway/failover.h"
 
 #include "base/clock.h"
@@ -90,7 +90,10 @@ static bool go_on(struct exchange *x, enum retry_step step, uint32_t delay_ms)
 {
     switch (step) {
     case RETRY_GIVE_UP: return false;
-    case RETRY_OTHER_KEY: attempt_reset(x); failover_attempt(x); return true;
+    case RETRY_OTHER_KEY:
+        attempt_reset(x);
+        failover_attempt(x);
+        return true;
     case RETRY_OTHER_WAY:
         attempt_reset(x);
         if (lease_take_again(x)) {
@@ -136,6 +139,7 @@ static bool try_again(struct exchange *x, const struct attempt_failure *failure,
         .text = failure->text,
         .retry_after_ms = failure->asked_ms > 0 ? failure->asked_ms : -1,
         .was_silent = failure->was_silent,
+        .request = x->ex->body,
     };
     lease_count_tokens(x);
     struct verdict verdict = lease_settle(x, &evidence);
@@ -259,12 +263,12 @@ static void tell_of_key(struct exchange *x, struct held *held, enum blame blame)
     exchange_fail_as(x, &error, status);
 }
 
-// In a stream that has begun with a heartbeat.
-static void tell_in_stream(struct exchange *x, const struct held *held)
+// In a stream that has begun with a heartbeat; or because the upstream's own words broke off.
+static void tell_in_our_words(struct exchange *x, const struct held *held)
 {
     struct neutral_error error;
     read_error(x, held, &error);
-    exchange_fail_with(x, &error);
+    exchange_fail_as(x, &error, held->resp.status);
 }
 
 static void tell_redirect(struct exchange *x)
@@ -273,8 +277,8 @@ static void tell_redirect(struct exchange *x)
     exchange_fail(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream answered with a redirect"));
 }
 
-// Nothing else is tried. `last`: all of it is here; else more of it comes.
-static void release(struct exchange *x, enum blame blame, bool last)
+// Nothing else is tried. `last`: all of it is here; else more of it comes. `is_broken`: more of it should have come.
+static void release(struct exchange *x, enum blame blame, bool last, bool is_broken)
 {
     struct held held = *x->held;
     x->held = NULL;
@@ -285,9 +289,9 @@ static void release(struct exchange *x, enum blame blame, bool last)
     } else if (is_of_key) {
         attempt_cancel(x);
         tell_of_key(x, &held, blame);
-    } else if (x->has_own_head) {
+    } else if (x->has_own_head || is_broken) {
         attempt_cancel(x);
-        tell_in_stream(x, &held);
+        tell_in_our_words(x, &held);
     } else if (relay_begin(x, &held.resp)) {
         relay_on_body(x, held.body.ptr, held.body.len, last);
     }
@@ -308,7 +312,7 @@ static bool wait_for_key(struct exchange *x, enum blame blame)
     return true;
 }
 
-static void judge_held(struct exchange *x, bool last)
+static void judge_held(struct exchange *x, bool last, bool is_broken)
 {
     struct held *held = x->held;
     struct neutral_error error;
@@ -328,7 +332,7 @@ static void judge_held(struct exchange *x, bool last)
     }
     x->held = held;
     if (!wait_for_key(x, blame)) {
-        release(x, blame, last);
+        release(x, blame, last, is_broken);
     }
 }
 
@@ -336,13 +340,13 @@ void failover_on_piece(struct exchange *x, struct slice piece, bool last)
 {
     buf_append(&x->held->body, piece);
     if (last || x->held->body.len >= HELD_MAX) {
-        judge_held(x, last);
+        judge_held(x, last, false);
     }
 }
 
 static void on_held_failure(struct exchange *x)
 {
-    judge_held(x, true);
+    judge_held(x, true, true);
 }
 
 // ---- before an attempt ----------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What of an answer must not leave yet, because another attempt may still take its place unseen: as much of a stream as
 // the operator wants to hold back, and everything before the first content where he limits the time to that; and of an
-// answer that is no stream all of it, up to a limit, since nobody can use a part of it. Else a stream leaves as it comes.
+// answer that is no stream all of it, up to a limit, since nobody can use a part of it. Else a stream leaves as it
+// comes.
 #pragma once
 
 #include "base/buf.h"

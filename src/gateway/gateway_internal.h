@@ -10,8 +10,8 @@
 #include "gateway/gate.h"
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
-#include "gateway/retry.h"
 #include "gateway/recent.h"
+#include "gateway/retry.h"
 #include "gateway/route.h"
 #include "gateway/trail.h"
 #include "gateway/upstream.h"
@@ -74,10 +74,10 @@ struct exchange {
     struct timer heartbeat;     // runs while a stream is silent
     unsigned n_attempts;
     bool call_is_running;
-    const struct way *way;        // borrowed: of the attempt
-    unsigned probes;              // bits (way.c): others wait for what becomes of it
+    const struct way *way; // borrowed: of the attempt
+    unsigned probes;       // bits (way.c): others wait for what becomes of it
     struct retry_state retry;
-    struct timer pause;           // runs before an attempt that must wait
+    struct timer pause; // runs before an attempt that must wait
     uint64_t pause_began_ns;
     struct wait_place wait;
     struct trail trail;
@@ -85,12 +85,12 @@ struct exchange {
 
     // the response
     struct gate gate;
-    bool has_own_head;            // the head was sent before the upstream said anything: a stream's
-    bool is_close_delimited;      // the answer ends with its connection
-    struct slice told_error;      // arena: the event in which the answer says that it failed
-    struct buf event_tail;        // owned: the beginning of an event that is not complete
-    bool is_event_out;            // the beginning of the event under way has left
-    unsigned n_bad_events;        // that were left out, since they were no JSON
+    bool has_own_head;       // the head was sent before the upstream said anything: a stream's
+    bool is_close_delimited; // the answer ends with its connection
+    struct slice told_error; // arena: the event in which the answer says that it failed
+    struct buf event_tail;   // owned: the beginning of an event that is not complete
+    bool is_event_out;       // the beginning of the event under way has left
+    unsigned n_bad_events;   // that were left out, since they were no JSON
     unsigned upstream_status;
     bool is_sse;
     bool is_paused;            // the upstream waits for the client

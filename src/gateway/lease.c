@@ -496,7 +496,6 @@ void lease_note_answer(struct exchange *x, struct slice text)
 
 const struct way *lease_way(struct exchange *x)
 {
-    return lease_is_out(x) && x->lease->key.proxy
-               ? upstream_way_through(x->routing, x->upstream, x->lease->key.proxy)
-               : NULL;
+    return lease_is_out(x) && x->lease->key.proxy ? upstream_way_through(x->routing, x->upstream, x->lease->key.proxy)
+                                                  : NULL;
 }

@@ -123,6 +123,20 @@ static void start_reading(struct exchange *x)
     }
 }
 
+// How many answers the client has asked for at once.
+static unsigned n_choices(const struct exchange *x)
+{
+    const struct json_doc *doc = &x->doc;
+    const struct json_node *root = json_root(doc);
+    int64_t n = 1;
+    if (x->upstream->dialect == DIALECT_CHAT) {
+        json_int64(doc, json_get(doc, root, SLICE("n")), &n);
+    } else if (x->upstream->dialect == DIALECT_GEMINI) {
+        json_int64(doc, json_get(doc, json_get(doc, root, SLICE("generationConfig")), SLICE("candidateCount")), &n);
+    }
+    return n > 0 && n < 64 ? (unsigned)n : 1;
+}
+
 static void attach_tap(struct exchange *x, const struct h1_response *resp)
 {
     if (!make_readable(x, resp) || resp->status >= 300) {
@@ -130,6 +144,9 @@ static void attach_tap(struct exchange *x, const struct h1_response *resp)
         return;
     }
     x->tap = usage_tap_new(x->upstream->dialect, TAP_LIMIT);
+    if (x->is_sse) {
+        usage_tap_expect(x->tap, n_choices(x));
+    }
     start_reading(x);
 }
 
@@ -138,8 +155,8 @@ static bool fail_protocol(struct exchange *x, struct slice message)
 {
     attempt_cancel(x);
     x->outcome = "protocol";
-    failover_on_failure(x, &(struct attempt_failure){
-                               .event = ATTEMPT_NO_ANSWER, .fault = FAULT_UPSTREAM_PROTOCOL, .message = message});
+    failover_on_failure(
+        x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER, .fault = FAULT_UPSTREAM_PROTOCOL, .message = message});
     return false;
 }
 
@@ -212,11 +229,18 @@ bool relay_begin(struct exchange *x, const struct h1_response *resp)
     return true;
 }
 
-// All of a good answer is here, and its end is about to leave.
+// All of an answer is here, and its end is about to leave. Of an error it is known already whose fault it was.
 static void end_well(struct exchange *x)
 {
-    way_is_good(x);
-    lease_end(x, false);
+    if (x->tap && usage_tap_has_error(x->tap)) {
+        x->outcome = "stream_error";
+        x->has_fault = true;
+        x->fault = FAULT_UPSTREAM_SERVER;
+        way_is_bad(x, BLAME_ENDPOINT, -1);
+    } else if (x->upstream_status < 300) {
+        way_is_good(x);
+        lease_end(x, false);
+    }
     gate_open(x);
 }
 
@@ -364,7 +388,7 @@ void relay_flush(struct exchange *x)
     if (x->conversion) {
         conversion_flush(x);
     } else {
-        pass_on(x, SLICE_EMPTY, false);
+        gate_write(x, SLICE_EMPTY, false);
     }
 }
 
@@ -410,7 +434,8 @@ bool relay_ends_well(struct exchange *x)
     if (x->conversion) {
         return conversion_ends_well(x);
     }
-    if (!x->tap || !usage_tap_is_complete(x->tap) || usage_tap_has_error(x->tap) || x->is_event_out) {
+    bool has_ended = x->tap && (usage_tap_is_complete(x->tap) || (x->gate.is_open && usage_tap_has_error(x->tap)));
+    if (!has_ended || x->is_event_out) {
         return false;
     }
     attempt_cancel(x);
@@ -583,8 +608,7 @@ static void fail_unpacking(struct exchange *x, enum fault fault, struct slice te
 {
     attempt_cancel(x);
     x->outcome = fault == FAULT_UPSTREAM_TRUNCATED ? "truncated" : "protocol";
-    failover_on_failure(
-        x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER, .fault = fault, .message = text});
+    failover_on_failure(x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER, .fault = fault, .message = text});
 }
 
 // Unpacks and passes on as long as the client takes it; what is left waits. False: the exchange is over, and gone.

@@ -5,10 +5,9 @@
 //
 //   whose fault it was   what is tried, in this order
 //   client               – (an input that is too long: a fallback)
-//   key                  another key; a fallback; a lone credential that is limited: once more, when it is asked for soon
-//   address              another proxy; a fallback
-//   provider (500)       once more; another key; a fallback; once more …
-//   endpoint, network    a fallback; once more … (a way that stayed silent never again)
+//   key                  another key; a fallback; a lone credential that is limited: once more, when it is asked for
+//   soon address              another proxy; a fallback provider (500)       once more; another key; a fallback; once
+//   more … endpoint, network    a fallback; once more … (a way that stayed silent never again)
 #pragma once
 
 #include <stdbool.h>

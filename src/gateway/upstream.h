@@ -31,9 +31,9 @@ struct upstream {
     struct breaker *endpoint_breaker; // of the endpoint as a whole: it is not reached
     struct correlation *correlation;  // of the endpoint
     struct upstream **fallbacks;      // n_fallbacks of the model
-    struct slice fixed_head; // header lines that are the same for all requests
-    struct slice auth_line;  // "authorization: Bearer " and the like; empty: the endpoint's headers set or remove it
-    uint64_t overridden;     // bit for each header_name that the endpoint's configuration sets or removes
+    struct slice fixed_head;          // header lines that are the same for all requests
+    struct slice auth_line; // "authorization: Bearer " and the like; empty: the endpoint's headers set or remove it
+    uint64_t overridden;    // bit for each header_name that the endpoint's configuration sets or removes
     bool is_factory;
     struct metrics_model *series; // borrowed
     struct metrics_endpoint *endpoint_series;

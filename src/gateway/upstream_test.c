@@ -326,7 +326,8 @@ static void a_reload_keeps_the_way(void **state)
     struct client_origin *before =
         load_one(*state, "common", "\"base_url\": \"https://upstream.example\"", NULL)->ways[0].origin;
     assert_ptr_equal(
-        load_one(*state, "anthropic", "\"base_url\": \"https://upstream.example:443/v1\"", NULL)->ways[0].origin, before);
+        load_one(*state, "anthropic", "\"base_url\": \"https://upstream.example:443/v1\"", NULL)->ways[0].origin,
+        before);
 }
 
 // ---- looking up -----------------------------------------------------------------------------------------------------

@@ -33,7 +33,9 @@ const struct way *way_choose(struct exchange *x)
     int64_t now_ms = clock_wall_ms();
     int64_t until_ms;
     const struct way *own = lease_way(x);
-    const struct way *way = own ? own : x->upstream->n_ways == 1 ? x->upstream->ways : next_in_turn(x->upstream, now_ms);
+    const struct way *way = own                        ? own
+                            : x->upstream->n_ways == 1 ? x->upstream->ways
+                                                       : next_in_turn(x->upstream, now_ms);
     if (way->proxy_breaker && breaker_ask(way->proxy_breaker, now_ms, &until_ms) == BREAKER_PROBE) {
         x->probes |= PROBES_PROXY;
     }

@@ -81,7 +81,7 @@ static bool is_lasting(unsigned status, const struct error_reading *reading)
 static struct verdict judge_answer(const struct attempt_evidence *evidence, const struct blame_rules *rules)
 {
     char low[ERROR_TEXT_MAX];
-    struct error_reading reading = error_read(evidence->status, evidence->text, low);
+    struct error_reading reading = error_read(evidence->status, evidence->text, evidence->request, low);
     const struct blame_rule *rule = find_rule(rules, evidence->status, reading.text);
     struct verdict verdict = {
         .blame = rule ? rule->blame : blame_built_in(evidence->status, &reading),

@@ -26,6 +26,7 @@ struct attempt_evidence {
     struct slice text;      // of an error: what its body says, JSON or not; may be cut. The first 4 KB are read
     int64_t retry_after_ms; // that the upstream asked for; -1: nothing
     bool was_silent;        // of ATTEMPT_NO_ANSWER: the time for the head or the first content ran out
+    struct slice request;   // what the client has sent: what the provider may have from there proves nothing
 };
 
 enum blame {

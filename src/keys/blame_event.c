@@ -221,7 +221,7 @@ static unsigned status_of_members(struct slice error)
 static unsigned status_of_text(struct slice error)
 {
     char low[ERROR_TEXT_MAX];
-    struct error_reading reading = error_read(400, unquote(error), low);
+    struct error_reading reading = error_read(400, unquote(error), SLICE_EMPTY, low);
     if (error_is_about(&reading, ERROR_CREDIT)) {
         return 402;
     }

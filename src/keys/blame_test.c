@@ -323,8 +323,13 @@ static void what_is_no_answer_is_judged_by_what_happened(void **state)
     };
     for (size_t i = 0; i < 2 * N_OF(EVENTS); i++) {
         bool was_silent = i >= N_OF(EVENTS);
-        struct attempt_evidence evidence = {EVENTS[i % N_OF(EVENTS)].event, 401, SLICE("insufficient_quota"), -1,
-                                            was_silent};
+        struct attempt_evidence evidence = {
+            .event = EVENTS[i % N_OF(EVENTS)].event,
+            .status = 401,
+            .text = SLICE("insufficient_quota"),
+            .retry_after_ms = -1,
+            .was_silent = was_silent,
+        };
         struct verdict verdict = blame_judge(&evidence, &EVERYTHING);
         assert_int_equal(verdict.blame, EVENTS[i % N_OF(EVENTS)].blame);
         assert_int_equal(verdict.cooldown_ms, -1);
@@ -339,6 +344,47 @@ static void another_key_helps_only_where_a_key_is_to_blame(void **state)
     for (int blame = 0; blame < N_BLAMES; blame++) {
         bool is_of_key = strncmp(blame_name(blame), "key_", 4) == 0;
         assert_int_equal(blame_wants_another_key(blame), is_of_key);
+    }
+}
+
+// What a provider repeats from a request is no word of the provider.
+static void a_client_cannot_have_keys_blamed_by_being_quoted(void **state)
+{
+    static const struct {
+        unsigned status;
+        const char *text;
+        const char *request;
+        enum blame blame;
+    } ROWS[] = {
+        {400, ANTHROPIC("invalid_request_error", "insufficient_quota: Extra inputs are not permitted"),
+         "{\"model\":\"m\",\"insufficient_quota\":1}", BLAME_CLIENT},
+        {400, ANTHROPIC("invalid_request_error", "INSUFFICIENT_QUOTA: Extra inputs are not permitted"),
+         "{\"model\":\"m\",\"Insufficient_Quota\":1}", BLAME_CLIENT},
+        {400, ANTHROPIC("invalid_request_error", "insufficient_quota: Extra inputs are not permitted"),
+         "{\"model\":\"m\",\"insufficient\\u005fquota\":1}", BLAME_CLIENT},
+        {400, ANTHROPIC("invalid_request_error", "no credits: Extra inputs are not permitted"),
+         "{\"model\":\"m\",\"no\\u0020credits\":1}", BLAME_CLIENT},
+        {400, GOOGLE("400", "insufficient_quota is not a valid role", "INVALID_ARGUMENT", ""),
+         "{\"contents\":[{\"role\":\"insufficient_quota\"}]}", BLAME_CLIENT},
+        // The provider's own words, whatever else is in the request.
+        {400, ANTHROPIC("invalid_request_error", "Your credit balance is too low to access the Anthropic API."),
+         "{\"messages\":[{\"content\":\"caf\\u00e9 \\u003cb\\u003e\"}]}", BLAME_KEY_CREDIT},
+        // Before anybody has looked at the request nothing of it can be quoted.
+        {402, "insufficient_quota", "insufficient_quota", BLAME_KEY_CREDIT},
+        {401, "invalid api key", "invalid api key", BLAME_KEY_REFUSED},
+    };
+    (void)state;
+    for (size_t i = 0; i < N_OF(ROWS); i++) {
+        struct attempt_evidence evidence = {
+            .event = ATTEMPT_ANSWERED,
+            .status = ROWS[i].status,
+            .text = slice_from_cstr(ROWS[i].text),
+            .request = slice_from_cstr(ROWS[i].request),
+            .retry_after_ms = -1,
+        };
+        if (blame_judge(&evidence, NULL).blame != ROWS[i].blame) {
+            fail_msg("row %zu: %s", i, blame_name(blame_judge(&evidence, NULL).blame));
+        }
     }
 }
 
@@ -494,6 +540,7 @@ int main(void)
         cmocka_unit_test(only_the_first_4_kb_are_read),
         cmocka_unit_test(what_is_no_answer_is_judged_by_what_happened),
         cmocka_unit_test(another_key_helps_only_where_a_key_is_to_blame),
+        cmocka_unit_test(a_client_cannot_have_keys_blamed_by_being_quoted),
         cmocka_unit_test(quotas_of_hours_and_days_last),
         cmocka_unit_test(an_input_that_is_too_long_is_told_apart),
         cmocka_unit_test(rules_of_the_operator_come_first),

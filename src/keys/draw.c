@@ -201,6 +201,9 @@ static enum drawn draw_in(struct key_draw *draw, struct key_tier *tier, struct k
             continue;
         } else if (is_out(draw, tier->slots[place], look.identity)) {
             put_aside(draw, view, place);
+            // It may rest for this model, which the view need not know.
+            key_obstacle_of(slot, &draw->roster->settings, wish->model, wish->now_ms, &until_ms);
+            return_by(draw, until_ms);
         } else if (view->model != wish->model && key_obstacle_of(slot, &draw->roster->settings, wish->model,
                                                                  wish->now_ms, &until_ms) != KEY_ELIGIBLE) {
             put_aside(draw, view, place);

@@ -4,6 +4,8 @@
 
 #define N_OF(array) (sizeof(array) / sizeof(*(array)))
 
+enum { REQUEST_READ_MAX = 8 * 1024 * 1024 }; // of a longer one nobody knows what is in it
+
 // All in lower case. Some are there with and without their first words: where a phrase has to begin what is said.
 static const struct slice ADDRESS_PHRASES[] = {
     SLICE_INIT("unsupported_country"),
@@ -248,6 +250,37 @@ static bool is_opening(struct slice before)
     return false;
 }
 
+static bool has_nocase(struct slice text, struct slice phrase)
+{
+    for (size_t at = 0; at + phrase.len <= text.len; at++) {
+        if (slice_eq_nocase(slice_of(text.ptr + at, phrase.len), phrase)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// An escape of what needs none: nobody writes so but to hide it. (Encoders escape "<", ">", "&" and what is not ASCII.)
+static bool hides_letters(struct slice text)
+{
+    static const struct slice ESCAPE = SLICE_INIT("\\u00");
+    for (size_t at; (at = slice_find(text, ESCAPE)) != SLICE_NOT_FOUND;) {
+        text = slice_after(text, at + ESCAPE.len);
+        if (text.len && ((*text.ptr >= '4' && *text.ptr <= '7') || slice_starts_with(text, SLICE("20")))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Could the provider have these words from the client? Then they prove nothing: else whoever writes a request could
+// have it quoted, and keys banned for it.
+static bool may_be_quoted(const struct error_reading *reading, struct slice phrase)
+{
+    struct slice request = reading->request;
+    return request.len > REQUEST_READ_MAX || hides_letters(request) || has_nocase(request, phrase);
+}
+
 static bool says(const struct error_reading *reading, struct slice phrase)
 {
     size_t from = 0;
@@ -256,8 +289,11 @@ static bool says(const struct error_reading *reading, struct slice phrase)
         if (at == SLICE_NOT_FOUND) {
             return false;
         }
-        if (!reading->is_quoting || is_opening(slice_of(reading->text.ptr, from + at))) {
+        if (!reading->is_quoting) {
             return true;
+        }
+        if (is_opening(slice_of(reading->text.ptr, from + at))) {
+            return !may_be_quoted(reading, phrase);
         }
         from += at + 1;
     }
@@ -287,7 +323,7 @@ static bool is_page(struct slice text)
 // tried with another model.
 static bool is_too_long(const struct error_reading *reading)
 {
-    struct error_reading all = {reading->text, false};
+    struct error_reading all = {.text = reading->text};
     return SAYS(&all, LENGTH_PHRASES);
 }
 
@@ -330,12 +366,12 @@ bool error_is_of_day(const struct error_reading *reading)
     return is_rate(reading) && SAYS(reading, DAY_PHRASES);
 }
 
-struct error_reading error_read(unsigned status, struct slice text, char low[ERROR_TEXT_MAX])
+struct error_reading error_read(unsigned status, struct slice text, struct slice request, char low[ERROR_TEXT_MAX])
 {
     size_t len = text.len < ERROR_TEXT_MAX ? text.len : ERROR_TEXT_MAX;
     for (size_t i = 0; i < len; i++) {
         char c = text.ptr[i];
         low[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
     }
-    return (struct error_reading){slice_of(low, len), !is_about_access(status)};
+    return (struct error_reading){slice_of(low, len), !is_about_access(status), request};
 }

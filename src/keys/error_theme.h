@@ -28,11 +28,12 @@ enum error_theme {
 };
 
 struct error_reading {
-    struct slice text; // in lower case
-    bool is_quoting;   // parts of the request may be in it
+    struct slice text;    // in lower case
+    bool is_quoting;      // parts of the request may be in it
+    struct slice request; // those parts: what is in here the client may have said, not the provider
 };
 
 // The reading borrows `low`.
-struct error_reading error_read(unsigned status, struct slice text, char low[ERROR_TEXT_MAX]);
+struct error_reading error_read(unsigned status, struct slice text, struct slice request, char low[ERROR_TEXT_MAX]);
 bool error_is_about(const struct error_reading *reading, enum error_theme theme);
 bool error_is_of_day(const struct error_reading *reading); // of ERROR_RATE: a quota that comes back with a new day

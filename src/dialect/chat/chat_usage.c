@@ -39,7 +39,7 @@ static bool is_delta_filled(const struct json_doc *doc, const struct json_node *
 static void read_choice(const struct json_doc *doc, const struct json_node *choice, struct usage_seen *seen)
 {
     if (usage_is_filled(doc, json_get(doc, choice, SLICE("finish_reason")))) {
-        seen->is_complete = true;
+        usage_finish_choice(doc, choice, seen);
     }
     if (!seen->has_content) {
         seen->has_content = is_delta_filled(doc, json_get(doc, choice, SLICE("delta")));

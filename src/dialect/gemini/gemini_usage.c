@@ -40,7 +40,7 @@ static void read_candidate(const struct json_doc *doc, const struct json_node *c
     const struct json_node *parts = json_get(doc, content, SLICE("parts"));
     const struct json_node *part = NULL;
     if (usage_is_filled(doc, json_get(doc, candidate, SLICE("finishReason")))) {
-        seen->is_complete = true;
+        usage_finish_choice(doc, candidate, seen);
     }
     while (!seen->has_content && json_is(parts, JSON_ARRAY) && json_next_element(doc, parts, &part)) {
         seen->has_content = is_part_filled(doc, part);
