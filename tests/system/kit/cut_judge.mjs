@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a client may get of an answer that was cut: all of it, an error with a status, or a break that nobody can take
 // for an end. Anything else is a forgery.
-import { dialectOfClient, nameOf } from './cutter.mjs';
+import { dialectOfClient, nameOf, tellsOfFailure } from './cutter.mjs';
 import { jsonOf, locateEvents } from './recorded.mjs';
 
 const isText = (value) => typeof value === 'string' && value.length > 0;
@@ -112,13 +112,13 @@ function judgeStatus(dialect, job, seen) {
   if (!seen.isWhole) {
     return 'incomplete';
   }
-  if (job.n_attempts === 0) {
-    throw new Forgery('the provider was not asked');
-  }
   if (!rules[dialect].error(jsonOf(seen.text))) {
     throw new Forgery(`status ${seen.status} without this dialect's error`);
   }
-  return 'refused';
+  if (job.n_attempts === 0 && !tellsOfFailure(job.answer)) {
+    throw new Forgery('the provider was not asked');
+  }
+  return job.n_attempts === 0 ? 'resting' : 'refused';
 }
 
 function judgeBroken(dialect, job, seen, whole) {

@@ -3,6 +3,7 @@
 import net from 'node:net';
 import { dialectNames, modelRequest } from './dialects.mjs';
 import { listen } from './listen.mjs';
+import { recordedAnswers } from './recorded.mjs';
 import { Gateway } from './stack.mjs';
 import { parseResponse, requestBytes } from './wire.mjs';
 import { within } from './wait.mjs';
@@ -120,6 +121,33 @@ function exchangeBytes(port, bytes) {
   });
 }
 
+// What is told of a key or an address may let an endpoint rest, so that answers of that kind have one each, some times.
+const n_errorEndpoints = 8;
+export const tellsOfFailure = (answer) => answer.kind === 'error' || answer.isFailed === true;
+const failing = recordedAnswers().filter(tellsOfFailure);
+
+function modelOf({ answer }, slot) {
+  const { name, dialect } = answer;
+  return tellsOfFailure(answer)
+    ? `e-${failing.findIndex((one) => name.startsWith(one.name))}-${slot % n_errorEndpoints}` : `m-${dialect}-${slot}`;
+}
+
+function configOf(url, slots) {
+  const models = [];
+  const endpoint = [];
+  const add = (id, name) => {
+    models.push({ id, name: id, type: types[name], reasoning: 'auto', upstream_model: 'recorded', endpoint: id });
+    endpoint.push({ name: id, type: types[name], base_url: `${url}${paths[name]}` });
+  };
+  for (const answer of failing) {
+    for (let slot = 0; slot < n_errorEndpoints; slot++) add(modelOf({ answer }, slot), answer.dialect);
+  }
+  for (const name of dialectNames) {
+    for (let slot = 0; slot < slots; slot++) add(`m-${name}-${slot}`, name);
+  }
+  return { models, endpoint };
+}
+
 // `slots` requests are under way at a time, each with models of its own, so that what one of them does to a breaker
 // concerns nobody else.
 export class CutBench {
@@ -128,14 +156,7 @@ export class CutBench {
     bench.jobs = new Map();
     bench.n_jobs = 0;
     bench.upstream = await listen(net.createServer((socket) => serveConnection(socket, (head) => bench.#answer(head))));
-    const url = `http://127.0.0.1:${bench.upstream.port}`;
-    const models = [];
-    for (const name of dialectNames) {
-      for (let slot = 0; slot < slots; slot++) {
-        models.push({ id: `m-${name}-${slot}`, name, type: types[name], reasoning: 'auto', upstream_model: 'recorded' });
-      }
-    }
-    const endpoint = dialectNames.map((name) => ({ name, type: types[name], base_url: `${url}${paths[name]}` }));
+    const { models, endpoint } = configOf(`http://127.0.0.1:${bench.upstream.port}`, slots);
     try {
       bench.gateway = await Gateway.start({
         config: { models, endpoint }, release,
@@ -163,7 +184,7 @@ export class CutBench {
   async #play(job, { slot, failures }) {
     const id = ++this.n_jobs;
     const { dialect } = job.answer;
-    const model = `m-${dialect}-${slot}`;
+    const model = modelOf(job, slot);
     job.n_attempts = 0;
     this.jobs.set(id, job);
     const bytes = await within(20_000, `end of ${nameOf(job)}`, exchangeBytes(this.gateway.port, bytesOfRequest(job, `job-${id}`, model)));
@@ -176,7 +197,9 @@ export class CutBench {
       got.problem = error.message;
     }
     const isGood = got.response?.status < 300 && got.response.isComplete;
-    failures[dialect] = isGood ? 0 : (failures[dialect] ?? 0) + job.n_attempts;
+    if (!tellsOfFailure(job.answer)) {
+      failures[dialect] = isGood && job.answer.kind !== 'count' ? 0 : (failures[dialect] ?? 0) + job.n_attempts;
+    }
     return got;
   }
 
@@ -186,7 +209,7 @@ export class CutBench {
     if ((state.failures[dialect] ?? 0) + (job.retries ? 4 : 1) > 4) {
       const got = await this.#play({ ...cure(job), framing: 'length', end: 'whole' }, state);
       if (got.response?.status !== 200) {
-        throw new Error(`a whole answer after cuts comes as ${got.bytes.toString('utf8')}`);
+        throw new Error(`before ${nameOf(job)}: a whole answer comes as\n${got.bytes}`);
       }
     }
   }
