@@ -139,9 +139,9 @@ run_system_tests() {
 }
 
 run_long_tests() {
-    title "Soak and chaos"
+    title "Soak, chaos, and cuts at every byte"
     must "packages of the system tests" prepare_node
-    run_node_tests long $((${SOAK_SECONDS:-300} + ${CHAOS_SECONDS:-120} + 600)) 1 tests/system/long/*.test.mjs
+    run_node_tests long $((${SOAK_SECONDS:-300} + ${CHAOS_SECONDS:-120} + 600 + 7200)) 1 tests/system/long/*.test.mjs
 }
 
 fuzz_one() { # program
