@@ -16,6 +16,7 @@ struct candidate {
     bool is_told;  // else it is only there because a later one is
     bool has_call; // complete, and for the client to execute
     struct finish finish;
+    bool may_end; // an end was said that may not be the last
 };
 
 struct answer {
@@ -420,6 +421,14 @@ void answer_finish(struct answer *answer, uint32_t index, const struct finish *f
     };
 }
 
+void answer_may_end(struct answer *answer, uint32_t index)
+{
+    struct candidate *candidate = answer->is_over ? NULL : candidate_at(answer, index);
+    if (candidate) {
+        candidate->may_end = true;
+    }
+}
+
 void answer_error(struct answer *answer, const struct neutral_error *error)
 {
     if (!answer->is_over) {
@@ -524,7 +533,7 @@ bool answer_is_finished(const struct answer *answer)
 {
     bool is_finished = answer->n_candidates > 0;
     for (uint32_t i = 0; i < answer->n_candidates; i++) {
-        is_finished = is_finished && answer_has_finish(answer, i);
+        is_finished = is_finished && (answer_has_finish(answer, i) || answer->candidates[i]->may_end);
     }
     return is_finished;
 }

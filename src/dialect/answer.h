@@ -209,6 +209,8 @@ void answer_usage(struct answer *answer, const struct usage *usage);
 void answer_note(struct answer *answer);
 // Recorded; it is passed on at the end, because figures and blocks may still come. The stronger reason stays.
 void answer_finish(struct answer *answer, uint32_t candidate, const struct finish *finish);
+// The upstream has said that this may be the end of the candidate, but may say so with every piece of it.
+void answer_may_end(struct answer *answer, uint32_t candidate);
 void answer_error(struct answer *answer, const struct neutral_error *error);
 // The same for a failure that nobody told of. `message` is plain and outlives the answer.
 void answer_fail(struct answer *answer, enum fault fault, struct slice message);

@@ -72,6 +72,10 @@ static void refuse(struct exchange *x)
 static void answer_count(struct exchange *x, int64_t n_tokens)
 {
     struct buf body = BUF_EMPTY;
+    if (x->upstream_status && x->upstream_status < 300) {
+        way_is_good(x);
+        lease_end(x, false);
+    }
     translate_write_count(x->route.dialect, n_tokens, &body);
     exchange_respond(x, 200, SLICE("application/json"), buf_slice(&body));
     buf_deinit(&body);

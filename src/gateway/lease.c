@@ -368,12 +368,16 @@ static void pardon(struct exchange *x, const struct correlated_keys *others)
 }
 
 // Many keys that fail alike at once are not to blame. A lack of credit is each key's own.
-static enum blame check_correlation(struct exchange *x, struct key_lease key, enum blame blame, unsigned status)
+static enum blame check_correlation(struct exchange *x, struct key_lease key, enum blame blame,
+                                    const struct attempt_evidence *evidence)
 {
     struct correlated_keys others;
+    unsigned status = evidence->status;
+    // Limits that end at different times are different limits.
+    int64_t asked_s = evidence->retry_after_ms < 0 ? 0 : evidence->retry_after_ms / 1000 + 1;
+    uint32_t kind = (uint32_t)blame << 28 | (uint32_t)(asked_s < 0xFFFF ? asked_s : 0xFFFF) << 12 | (status & 0xFFF);
     if (!blame_may_be_shared(blame) || x->lease->only.identity ||
-        !correlation_failure(x->upstream->correlation, number_of(key), (uint32_t)blame << 16 | status, clock_wall_ms(),
-                             &others)) {
+        !correlation_failure(x->upstream->correlation, number_of(key), kind, clock_wall_ms(), &others)) {
         return blame;
     }
     log_warn("keys", "endpoint %.*s: %zu keys were answered %u within %d s; that is not their fault",
@@ -394,7 +398,7 @@ struct verdict lease_settle(struct exchange *x, const struct attempt_evidence *e
     if (is_done) {
         correlation_success(x->upstream->correlation, number_of(key), clock_wall_ms());
     } else {
-        verdict.blame = check_correlation(x, key, verdict.blame, evidence->status);
+        verdict.blame = check_correlation(x, key, verdict.blame, evidence);
     }
     x->lease->consequence = key_apply(gateway->keys, key_selector_settings(gateway->selector), key, &verdict, evidence,
                                       x->lease->model, clock_wall_ms(), is_done ? 0 : random_unit());

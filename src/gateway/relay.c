@@ -418,6 +418,18 @@ static void fail_cut(struct exchange *x)
                                                      .message = SLICE("the upstream's answer ended early")});
 }
 
+// The upstream has told of its failure, and that is the last that came. The client has been told, too; that more should
+// have followed it sees by the end. Always true, for the caller to return.
+static bool end_after_error(struct exchange *x)
+{
+    attempt_cancel(x);
+    buf_deinit(&x->event_tail); // half an event is of no use
+    end_well(x);
+    gate_write(x, SLICE_EMPTY, false);
+    server_break(x->ex);
+    return true;
+}
+
 bool relay_ends_well(struct exchange *x)
 {
     if (!x->is_sse || !x->upstream_status || x->held) {
@@ -426,9 +438,11 @@ bool relay_ends_well(struct exchange *x)
     if (x->conversion) {
         return conversion_ends_well(x);
     }
-    bool has_ended = x->tap && (usage_tap_is_complete(x->tap) || (x->gate.is_open && usage_tap_has_error(x->tap)));
-    if (!has_ended || x->is_event_out) {
+    if (!x->tap || x->is_event_out) {
         return false;
+    }
+    if (!usage_tap_is_complete(x->tap)) {
+        return x->gate.is_open && usage_tap_has_error(x->tap) && end_after_error(x);
     }
     attempt_cancel(x);
     x->outcome = "ok";
@@ -447,10 +461,12 @@ static void end_events(struct exchange *x)
     }
     if (is_cut(x)) {
         fail_cut(x);
-        return;
+    } else if (x->is_close_delimited && x->tap && !usage_tap_is_complete(x->tap)) {
+        end_after_error(x);
+    } else {
+        end_well(x);
+        pass_on(x, SLICE_EMPTY, true);
     }
-    end_well(x);
-    pass_on(x, SLICE_EMPTY, true);
 }
 
 // Some servers leave the connection open behind the end of a stream.

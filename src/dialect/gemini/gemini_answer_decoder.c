@@ -296,7 +296,9 @@ static void tell_finish(struct chunk *chunk, const struct json_node *candidate, 
         pending->finish = reason;
     }
     // Some say STOP with every chunk, so that it counts only where nothing else is said.
-    if (reason != FINISH_STOP) {
+    if (reason == FINISH_STOP) {
+        answer_may_end(chunk->answer, chunk->candidate);
+    } else {
         answer_finish(chunk->answer, chunk->candidate, &finish);
     }
 }
