@@ -331,12 +331,13 @@ static void check_hold_back(struct wire *f, const char *config)
         wire_ask(f, is_translated ? "/v1/messages" : "/v1/chat/completions", WIRE_KEY,
                  "{\"model\":\"chat\",\"stream\":true,\"max_tokens\":9," QUESTION "}");
         wire_take_request(f);
-        wire_answer_and_close(f, EVENTS_HEAD "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"bad\"}}]}\n\n");
+        wire_answer_and_close(f,
+                              EVENTS_HEAD "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"wrong\"}}]}\n\n");
         wire_take_request(f);
         wire_answer_and_close(f, EVENTS_HEAD CONTENT FINISH);
         assert_true(wire_client_sees(f, "\r\n0\r\n\r\n"));
         assert_true(wire_has_text(wire_received(f), "\"a\""));
-        assert_false(wire_has_text(wire_received(f), "bad"));
+        assert_false(wire_has_text(wire_received(f), "wrong"));
         assert_false(wire_has_text(wire_received(f), "error"));
         wire_reconnect(f);
     }
@@ -381,14 +382,14 @@ static void an_event_that_is_no_json_is_left_out_however_it_comes(void **state)
         ask_chat(f, STREAM);
         wire_take_request(f);
         wire_answer(f, EVENTS_HEAD);
-        snprintf(bad, sizeof(bad), "data: {\"bad\":%s" CONTENT, ends[i]);
+        snprintf(bad, sizeof(bad), "data: {\"wrong\":%s" CONTENT, ends[i]);
         for (const char *at = bad; *at; at++) {
             loopback_send(&f->upstream, &f->loop, slice_of(at, 1));
         }
         assert_true(wire_client_sees(f, "\"a\"}}]}\n\n"));
         wire_answer_and_close(f, FINISH);
         assert_true(wire_client_sees(f, "\r\n0\r\n\r\n"));
-        assert_false(wire_has_text(wire_received(f), "bad"));
+        assert_false(wire_has_text(wire_received(f), "wrong"));
         wire_reconnect(f);
     }
 }
