@@ -64,8 +64,7 @@ static void ask_usage(struct json_splice *splice)
 bool adjust_has_usage_asked(const struct json_doc *doc)
 {
     const struct json_node *options = json_get(doc, json_root(doc), SLICE("stream_options"));
-    return json_is(options, JSON_OBJECT) &&
-           json_is(json_get(doc, options, SLICE("include_usage")), JSON_TRUE);
+    return json_is(options, JSON_OBJECT) && json_is(json_get(doc, options, SLICE("include_usage")), JSON_TRUE);
 }
 
 void adjust_request(enum dialect dialect, const struct adjustments *adjustments, struct json_splice *splice)

@@ -16,7 +16,7 @@ struct usage_tap {
     const struct usage_grammar *grammar; // borrowed, static
     struct usage_seen seen;
     struct usage_scan scan;
-    bool is_over; // nothing counts any more
+    bool is_over;                         // nothing counts any more
     const struct answer_decoder *decoder; // borrowed, static
     struct event_shape *shape;            // owned; of the last event that only brought text. NULL: there was none
 };

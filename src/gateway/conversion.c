@@ -334,9 +334,10 @@ static void answer_upstream_error(struct exchange *x)
 }
 
 // Routes for counting are missing at many providers.
-static bool cannot_count(unsigned status)
+bool conversion_cannot_count(const struct exchange *x)
 {
-    return status == 404 || status == 405 || status == 501;
+    unsigned status = x->upstream_status;
+    return x->conversion && x->conversion->is_counting && (status == 404 || status == 405 || status == 501);
 }
 
 static void finish_counting(struct exchange *x)
@@ -344,7 +345,7 @@ static void finish_counting(struct exchange *x)
     struct conversion *conversion = x->conversion;
     struct json_doc doc;
     int64_t n_tokens;
-    if (cannot_count(x->upstream_status)) {
+    if (conversion_cannot_count(x)) {
         answer_estimate(x);
     } else if (x->upstream_status >= 300) {
         answer_upstream_error(x);

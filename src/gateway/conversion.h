@@ -40,6 +40,8 @@ bool conversion_on_piece(struct exchange *x, struct slice piece, bool last);
 void conversion_end_stream(struct exchange *x, struct slice message);
 // Begins the client's stream if it has not begun, so that a heartbeat may be put in. False: there is none to begin.
 bool conversion_begin_stream(struct exchange *x);
+// The upstream has no route for counting, which is no failure of it: an estimate is the answer.
+bool conversion_cannot_count(const struct exchange *x);
 // Has anything been sent since this was asked last?
 bool conversion_has_spoken(struct exchange *x);
 // What the answer has said so far of tokens.

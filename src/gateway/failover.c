@@ -341,7 +341,7 @@ static void judge_held(struct exchange *x, bool last, bool is_broken)
     read_error(x, &held, &error);
     struct attempt_failure failure = {
         .event = ATTEMPT_ANSWERED,
-        .status = held.resp.status,
+        .status = conversion_cannot_count(x) ? 404 : held.resp.status,
         .text = held_text(&held),
         .asked_ms = held_asked_ms(&held, clock_wall_ms()),
         .fault = error.fault,

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "gateway/held.h"
 #include "gateway/wire_fixture.h"
 #include "health/breaker.h"
 
@@ -330,12 +331,13 @@ static void check_hold_back(struct wire *f, const char *config)
         wire_ask(f, is_translated ? "/v1/messages" : "/v1/chat/completions", WIRE_KEY,
                  "{\"model\":\"chat\",\"stream\":true,\"max_tokens\":9," QUESTION "}");
         wire_take_request(f);
-        wire_answer_and_close(f, EVENTS_HEAD "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"bad\"}}]}\n\n");
+        wire_answer_and_close(f,
+                              EVENTS_HEAD "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"wrong\"}}]}\n\n");
         wire_take_request(f);
         wire_answer_and_close(f, EVENTS_HEAD CONTENT FINISH);
         assert_true(wire_client_sees(f, "\r\n0\r\n\r\n"));
         assert_true(wire_has_text(wire_received(f), "\"a\""));
-        assert_false(wire_has_text(wire_received(f), "bad"));
+        assert_false(wire_has_text(wire_received(f), "wrong"));
         assert_false(wire_has_text(wire_received(f), "error"));
         wire_reconnect(f);
     }
@@ -380,14 +382,14 @@ static void an_event_that_is_no_json_is_left_out_however_it_comes(void **state)
         ask_chat(f, STREAM);
         wire_take_request(f);
         wire_answer(f, EVENTS_HEAD);
-        snprintf(bad, sizeof(bad), "data: {\"bad\":%s" CONTENT, ends[i]);
+        snprintf(bad, sizeof(bad), "data: {\"wrong\":%s" CONTENT, ends[i]);
         for (const char *at = bad; *at; at++) {
             loopback_send(&f->upstream, &f->loop, slice_of(at, 1));
         }
         assert_true(wire_client_sees(f, "\"a\"}}]}\n\n"));
         wire_answer_and_close(f, FINISH);
         assert_true(wire_client_sees(f, "\r\n0\r\n\r\n"));
-        assert_false(wire_has_text(wire_received(f), "bad"));
+        assert_false(wire_has_text(wire_received(f), "wrong"));
         wire_reconnect(f);
     }
 }
@@ -573,6 +575,86 @@ static void attempts_are_counted_once(void **state)
     assert_false(wire_has_text(wire_received(f), "attempts_total{endpoint=\"e\",outcome=\"cancelled\"} 1\n"));
 }
 
+// More than is kept of it: it is judged by its beginning.
+static void a_giant_error_is_judged_by_its_beginning(void **state)
+{
+    static char noise[HELD_MAX + 100];
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH("")), NULL);
+    memset(noise, ' ', sizeof(noise) - 1);
+    for (int status = 503; status >= 400; status -= 103) {
+        char head[128];
+        snprintf(head, sizeof(head), "HTTP/1.1 %d x\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n",
+                 status);
+        ask_chat(f, "");
+        wire_take_request(f);
+        wire_answer(f, head);
+        wire_answer(f, noise);
+        if (status == 503) {
+            loopback_close(&f->upstream);
+            answer_next(f, JSON_HEAD JSON_ANSWER);
+            assert_true(wire_client_sees(f, "HTTP/1.1 200 "));
+        } else {
+            wire_answer_and_close(f, "the end");
+            assert_true(wire_client_sees(f, "the end"));
+            assert_true(wire_has_text(wire_received(f), "HTTP/1.1 400 "));
+        }
+        assert_true(wire_client_sees(f, "\r\n0\r\n\r\n") || status == 503);
+        wire_reconnect(f);
+    }
+}
+
+static void a_missing_route_for_counting_is_no_failure(void **state)
+{
+    struct wire *f = *state;
+    start(f, CONFIG_WITH("{\"id\": \"gpt\", \"type\": \"openai\", \"endpoint\": \"e\"}"), NULL);
+    wire_ask(f, "/v1/messages/count_tokens", WIRE_KEY, "{\"model\":\"gpt\"," QUESTION "}");
+    answer_next(f, ERROR_WITH("501", ""));
+    assert_true(wire_client_sees(f, "\"input_tokens\":"));
+    assert_true(wire_has_text(wire_received(f), "x-droid2api-attempts: 1\r\n"));
+}
+
+static void on_drained(void *arg)
+{
+    struct wire *f = arg;
+    f->is_drained = true;
+    gateway_close(f->gateway);
+    f->is_closed = true;
+}
+
+static bool is_drained(void *arg)
+{
+    return ((struct wire *)arg)->is_drained;
+}
+
+static void a_drain_waits_for_the_next_attempt(void **state)
+{
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH("")), "KEY_POOL_RETRY_DELAY_MS=50");
+    ask_chat(f, "");
+    answer_next(f, ERROR_WITH("503", ""));
+    gateway_drain(f->gateway, on_drained, f);
+    answer_next(f, JSON_HEAD JSON_ANSWER);
+    assert_true(wire_client_sees(f, JSON_ANSWER));
+    loopback_close(&f->client);
+    assert_true(loopback_until(&f->loop, is_drained, f));
+}
+
+static void what_waits_in_line_is_served_by_the_key_that_comes_back(void **state)
+{
+    struct wire *f = *state;
+    wire_add_keys(f, 2);
+    start(f, CONFIG_WITH(CHAT_WITH("")), "POOL_WAIT_MS=5000");
+    ask_chat(f, "");
+    answer_next(f, ERROR_WITH("429", "retry-after: 1\r\n"));
+    answer_next(f, ERROR_WITH("429", "retry-after: 1\r\n"));
+    answer_next(f, JSON_HEAD JSON_ANSWER);
+    assert_true(wire_client_sees(f, JSON_ANSWER));
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(atomic_load(&key_of(&f->keys, i)->inflight), 0);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, wire_set_up, wire_tear_down)
@@ -603,6 +685,10 @@ int main(void)
         TEST(everything_can_be_broken_off_between_attempts),
         TEST(a_reload_between_attempts_disturbs_nothing),
         TEST(attempts_are_counted_once),
+        TEST(a_giant_error_is_judged_by_its_beginning),
+        TEST(a_missing_route_for_counting_is_no_failure),
+        TEST(a_drain_waits_for_the_next_attempt),
+        TEST(what_waits_in_line_is_served_by_the_key_that_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

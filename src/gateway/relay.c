@@ -237,7 +237,9 @@ static void end_well(struct exchange *x)
         x->outcome = "stream_error";
         x->has_fault = true;
         x->fault = FAULT_UPSTREAM_SERVER;
-        way_is_bad(x, BLAME_ENDPOINT, -1);
+        if (!x->told_error.ptr) {
+            way_is_bad(x, BLAME_ENDPOINT, -1); // else it has been judged
+        }
     } else if (x->upstream_status < 300) {
         way_is_good(x);
         lease_end(x, false);

@@ -107,8 +107,8 @@ test('/v1/generate: Gemini with its model in the body', async (t) => {
 });
 
 test('a model answer says how many attempts it took', async () => {
-  for (const directives of ['', 'status=429', 'status=400']) {
+  for (const [directives, attempts] of [['', '1'], ['status=400', '1'], ['status=429~fail=2~retry-after=0', '3']]) {
     const response = await stack.gateway.call(modelRequest('anthropic', { key: uniqueKey(directives) }));
-    assert.equal(response.header('x-droid2api-attempts'), '1');
+    assert.equal(response.header('x-droid2api-attempts'), attempts);
   }
 });

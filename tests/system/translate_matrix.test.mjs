@@ -28,7 +28,8 @@ before(async () => {
         ],
       };
     },
-    env: { UPSTREAM_IDLE_TIMEOUT_MS: '400' },
+    // What is told of an error is the matter here; retries have tests of their own.
+    env: { UPSTREAM_IDLE_TIMEOUT_MS: '400', KEY_POOL_RETRY_ENABLED: 'false' },
   });
 });
 after(async () => {
