@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     }
     unsigned status = (data[0] << 8 | data[1]) % 700;
     struct slice text = slice_of((const char *)data + 2, len - 2);
-    struct attempt_evidence evidence = {ATTEMPT_ANSWERED, status, text, -1, false};
+    struct attempt_evidence evidence = {ATTEMPT_ANSWERED, status, text, -1, false, {NULL, 0}};
     struct verdict verdict = blame_judge(&evidence, NULL);
     check_verdict(status, &verdict);
     check_rules(&evidence, &verdict);

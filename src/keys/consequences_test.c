@@ -69,7 +69,7 @@ static enum key_status status_of(struct key_lease key)
 
 static struct attempt_evidence answer(unsigned status, const char *text, int64_t retry_after_ms)
 {
-    return (struct attempt_evidence){ATTEMPT_ANSWERED, status, slice_from_cstr(text), retry_after_ms, false};
+    return (struct attempt_evidence){ATTEMPT_ANSWERED, status, slice_from_cstr(text), retry_after_ms, false, {NULL, 0}};
 }
 
 static struct key_consequence apply(struct key_lease key, const struct attempt_evidence *evidence, uint32_t model,
@@ -154,13 +154,19 @@ static void a_rule_about_credit_bans_like_any_other(void **state)
 static void what_is_not_the_keys_leaves_it_alone(void **state)
 {
     static const struct attempt_evidence OTHERS[] = {
-        {ATTEMPT_ANSWERED, 200, SLICE_INIT(""), -1, false},    {ATTEMPT_ANSWERED, 400, SLICE_INIT("x"), 1000, false},
-        {ATTEMPT_ANSWERED, 403, SLICE_INIT("x"), 1000, false}, {ATTEMPT_ANSWERED, 500, SLICE_INIT("x"), 1000, false},
-        {ATTEMPT_ANSWERED, 502, SLICE_INIT("x"), 1000, false}, {ATTEMPT_ANSWERED, 503, SLICE_INIT("x"), 1000, false},
-        {ATTEMPT_ANSWERED, 529, SLICE_INIT("x"), 1000, false}, {ATTEMPT_ANSWERED, 302, SLICE_INIT("x"), 1000, false},
-        {ATTEMPT_NOT_REACHED, 0, SLICE_INIT(""), -1, false},   {ATTEMPT_NO_ANSWER, 0, SLICE_INIT(""), -1, false},
-        {ATTEMPT_NO_ANSWER, 0, SLICE_INIT(""), -1, true},      {ATTEMPT_BROKE, 200, SLICE_INIT(""), -1, false},
-        {ATTEMPT_ABANDONED, 200, SLICE_INIT(""), -1, false},
+        {ATTEMPT_ANSWERED, 200, SLICE_INIT(""), -1, false, {NULL, 0}},
+        {ATTEMPT_ANSWERED, 400, SLICE_INIT("x"), 1000, false, {NULL, 0}},
+        {ATTEMPT_ANSWERED, 403, SLICE_INIT("x"), 1000, false, {NULL, 0}},
+        {ATTEMPT_ANSWERED, 500, SLICE_INIT("x"), 1000, false, {NULL, 0}},
+        {ATTEMPT_ANSWERED, 502, SLICE_INIT("x"), 1000, false, {NULL, 0}},
+        {ATTEMPT_ANSWERED, 503, SLICE_INIT("x"), 1000, false, {NULL, 0}},
+        {ATTEMPT_ANSWERED, 529, SLICE_INIT("x"), 1000, false, {NULL, 0}},
+        {ATTEMPT_ANSWERED, 302, SLICE_INIT("x"), 1000, false, {NULL, 0}},
+        {ATTEMPT_NOT_REACHED, 0, SLICE_INIT(""), -1, false, {NULL, 0}},
+        {ATTEMPT_NO_ANSWER, 0, SLICE_INIT(""), -1, false, {NULL, 0}},
+        {ATTEMPT_NO_ANSWER, 0, SLICE_INIT(""), -1, true, {NULL, 0}},
+        {ATTEMPT_BROKE, 200, SLICE_INIT(""), -1, false, {NULL, 0}},
+        {ATTEMPT_ABANDONED, 200, SLICE_INIT(""), -1, false, {NULL, 0}},
     };
     struct key_lease key = add("a");
     fail_with(key, 401, NOW);

@@ -61,7 +61,8 @@ static void what_is_kept_is_one_short_line(void **state)
 {
     for (size_t i = 0; i < N_OF(EXAMPLES); i++) {
         char out[KEY_REASON_MAX];
-        struct attempt_evidence evidence = {ATTEMPT_ANSWERED, 402, slice_from_cstr(EXAMPLES[i].text), -1, false};
+        struct attempt_evidence evidence = {ATTEMPT_ANSWERED, 402, slice_from_cstr(EXAMPLES[i].text), -1, false,
+                                            {NULL, 0}};
         size_t len = key_reason(out, &evidence, SECRET);
         struct slice reason = slice_from_cstr(EXAMPLES[i].reason);
         if (!slice_eq(slice_of(out, len), reason)) {
@@ -73,14 +74,14 @@ static void what_is_kept_is_one_short_line(void **state)
 static void a_key_without_a_secret_hides_nothing(void **state)
 {
     char out[KEY_REASON_MAX];
-    struct attempt_evidence evidence = {ATTEMPT_ANSWERED, 401, SLICE("fk-one-two"), -1, false};
+    struct attempt_evidence evidence = {ATTEMPT_ANSWERED, 401, SLICE("fk-one-two"), -1, false, {NULL, 0}};
     assert_int_equal(key_reason(out, &evidence, SLICE_EMPTY), 14);
 }
 
 static void short_secrets_are_hidden_too(void **state)
 {
     char out[KEY_REASON_MAX];
-    struct attempt_evidence evidence = {ATTEMPT_ANSWERED, 401, SLICE("a key-1 b"), -1, false};
+    struct attempt_evidence evidence = {ATTEMPT_ANSWERED, 401, SLICE("a key-1 b"), -1, false, {NULL, 0}};
     size_t len = key_reason(out, &evidence, SLICE("key-1"));
     assert_true(slice_eq(slice_of(out, len), SLICE("401 a (key) b")));
 }
