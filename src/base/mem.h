@@ -13,3 +13,5 @@ void *mem_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *mem_zalloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *mem_realloc(void *ptr, size_t size) __attribute__((returns_nonnull));
 void mem_free(void *ptr); // accepts NULL
+// Gives free memory back to the system. Takes milliseconds for megabytes: for quiet moments.
+void mem_trim(void);

@@ -441,7 +441,7 @@ static void end(struct exchange *x, bool client_has_left)
     timer_cancel(&x->total);
     timer_cancel(&x->heartbeat);
     if (x->counts_inflight) {
-        x->gateway->n_inflight--;
+        gateway_ends_one(x->gateway);
     }
     routing_unref(x->routing);
 }

@@ -23,6 +23,34 @@ const struct http_server_handler gateway_handler = {
     .on_reject = exchange_on_reject,
 };
 
+// ---- memory after a storm
+
+enum {
+    STORM = 256, // requests at once
+    CALM = 16,
+    CALM_MS = 1000,
+};
+
+static void on_calm(struct timer *timer)
+{
+    struct gateway *gateway = CONTAINER_OF(timer, struct gateway, calm);
+    if (gateway->n_inflight <= CALM) {
+        gateway->n_storm = 0;
+        mem_trim();
+    }
+}
+
+// What a storm has taken is free behind it, but the allocator keeps it; the system may have better use for it.
+void gateway_ends_one(struct gateway *gateway)
+{
+    gateway->n_storm = gateway->n_inflight > gateway->n_storm ? gateway->n_inflight : gateway->n_storm;
+    gateway->n_inflight--;
+    if (gateway->n_storm >= STORM && gateway->n_inflight <= CALM && !gateway->is_draining &&
+        !timer_is_running(&gateway->calm)) {
+        timer_start(&gateway->loop->timers, &gateway->calm, CALM_MS, on_calm);
+    }
+}
+
 static void on_selector_tick(struct timer *timer)
 {
     struct gateway *gateway = CONTAINER_OF(timer, struct gateway, selector_tick);
@@ -58,6 +86,7 @@ struct gateway *gateway_new(struct loop *loop, const struct gateway_options *opt
     struct config *config = options->config;
     struct http_server_limits limits = limits_of(config);
     gateway->loop = loop;
+    timer_init(&gateway->calm);
     gateway->log_dropped = options->log_dropped;
     gateway->tokens = options->tokens;
     use_keys(gateway, options->keys);
@@ -101,6 +130,7 @@ void gateway_close(struct gateway *gateway)
 {
     gateway->is_draining = true;
     timer_cancel(&gateway->selector_tick);
+    timer_cancel(&gateway->calm);
     http_server_abort_all(gateway->server);
     http_client_close(gateway->client);
 }

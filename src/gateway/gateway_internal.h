@@ -39,6 +39,8 @@ struct gateway {
     int64_t started_wall_ms;
     uint64_t started_ns;
     size_t n_inflight; // model requests
+    size_t n_storm;    // the most of them since memory was given back
+    struct timer calm;
     bool is_draining;
 };
 
@@ -195,6 +197,9 @@ bool relay_ends_well(struct exchange *x);
 // What was held back has been decided about and leaves.
 void relay_flush(struct exchange *x);
 void relay_deinit(struct exchange *x);
+
+// gateway.c: one model request less.
+void gateway_ends_one(struct gateway *gateway);
 
 // service.c: everything that needs no upstream.
 void service_answer(struct exchange *x);
