@@ -313,7 +313,7 @@ static bool is_dropped(struct exchange *x, const struct sse_event *event, enum u
 {
     bool is_bad = verdict == USAGE_EVENT_BAD;
     x->n_bad_events += is_bad;
-    return !x->is_event_out && (is_bad || (x->hides_usage && usage_is_extra_event(event->data)));
+    return !x->is_event_out && !event->is_loose && (is_bad || (x->hides_usage && usage_is_extra_event(event->data)));
 }
 
 static void on_event(void *arg, const struct sse_event *event)

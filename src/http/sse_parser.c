@@ -95,6 +95,7 @@ static void end_event(struct feed *feed)
     feed->parser->_pending = SSE_PENDING_NOTHING;
     if (pending != SSE_PENDING_NOTHING) {
         bool is_within_crlf = feed->parser->_after_cr && feed->at < feed->end && *feed->at == '\n';
+        event.is_loose = pending == SSE_PENDING_LOOSE;
         event.end = (size_t)(feed->at - feed->start) + is_within_crlf;
         feed->on_event(feed->arg, &event);
     }

@@ -20,7 +20,9 @@
 struct sse_event {
     struct slice name; // of the `event:` field; empty without one
     struct slice data;
-    size_t end; // offset in the fed bytes, just behind the event and the line end that closes it
+    bool is_loose;
+    size_t end; // of an event that is not loose: offset in the fed bytes, just behind the event and the line end that
+                // closes it
 };
 
 typedef void (*sse_event_fn)(void *arg, const struct sse_event *event);
