@@ -16,7 +16,7 @@ struct usage_tap {
     const struct usage_grammar *grammar; // borrowed, static
     struct usage_seen seen;
     struct usage_scan scan;
-    bool is_over; // nothing counts any more
+    bool is_over;                         // nothing counts any more
     const struct answer_decoder *decoder; // borrowed, static
     struct event_shape *shape;            // owned; of the last event that only brought text. NULL: there was none
 };
@@ -224,6 +224,11 @@ void usage_tap_json(struct usage_tap *tap, struct slice bytes)
     tap->seen.is_complete = scan->is_complete;
     tap->seen.has_content = scan->has_element;
     tap->seen.has_error = scan->has_error;
+}
+
+size_t usage_tap_element_end(const struct usage_tap *tap)
+{
+    return tap->scan.element_end;
 }
 
 // One answer of a parsed body, or the object around it.
