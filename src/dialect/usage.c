@@ -226,6 +226,11 @@ void usage_tap_json(struct usage_tap *tap, struct slice bytes)
     tap->seen.has_error = scan->has_error;
 }
 
+size_t usage_tap_element_end(const struct usage_tap *tap)
+{
+    return tap->scan.element_end;
+}
+
 // One answer of a parsed body, or the object around it.
 static void read_members(struct usage_tap *tap, const struct json_doc *doc, const struct json_node *answer)
 {

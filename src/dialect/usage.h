@@ -42,6 +42,8 @@ enum usage_event_verdict usage_tap_event(struct usage_tap *tap, struct slice nam
 bool usage_is_extra_event(struct slice data);
 // An answer in one JSON value, in pieces as it comes; resumable at any byte.
 void usage_tap_json(struct usage_tap *tap, struct slice bytes);
+// Where in those bytes the last whole element of an array of answers ends; 0: none ends in them.
+size_t usage_tap_element_end(const struct usage_tap *tap);
 // The same for an answer that is there as a whole, at less cost; instead of usage_tap_json(), not after it. Errors are
 // not looked for: its status tells of them.
 void usage_tap_answer(struct usage_tap *tap, struct slice bytes);

@@ -7,6 +7,7 @@
 // One call of usage_scan_feed().
 struct piece {
     struct usage_scan *scan;
+    const char *begin;
     const char *at;
     const char *end;
     const char *capture_from; // where the part of the captured value begins that lies in this piece
@@ -208,6 +209,9 @@ static void close_bracket(struct piece *piece)
         scan->_frame_depth = is_in_answer ? scan->_depth : 0;
         scan->_member = USAGE_SCAN_OTHER;
     }
+    if (scan->_depth == 1 && scan->_closer == ']') {
+        scan->element_end = (size_t)(piece->at + 1 - piece->begin);
+    }
     scan->is_complete = scan->_depth == 0;
 }
 
@@ -291,7 +295,8 @@ static void skip_inert(struct piece *piece)
 
 void usage_scan_feed(struct usage_scan *scan, struct slice bytes, usage_scan_fn on_value, void *arg)
 {
-    struct piece piece = {scan, bytes.ptr, bytes.ptr + bytes.len, bytes.ptr, on_value, arg};
+    struct piece piece = {scan, bytes.ptr, bytes.ptr, bytes.ptr + bytes.len, bytes.ptr, on_value, arg};
+    scan->element_end = 0;
     while (piece.at < piece.end && !scan->is_complete && !scan->_is_broken) {
         if (scan->_is_in_string) {
             skip_string(&piece);

@@ -26,6 +26,8 @@ struct usage_scan {
     bool is_complete; // one whole object or array has passed
     bool has_element; // one whole object has passed: the answer, or an element of an array of answers
     bool has_error;   // an outermost member `error` is an object
+    // Behind the last element of an array of answers that ended in the piece fed last; 0: none did.
+    size_t element_end;
 
     const struct usage_grammar *_grammar; // borrowed
     struct buf _captured;                 // what came of the value under capture in earlier pieces

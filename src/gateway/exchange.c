@@ -333,6 +333,10 @@ static void end_stream(struct exchange *x, struct slice message)
         conversion_end_stream(x, message);
         return;
     }
+    if (x->is_array && x->tap && !x->conversion) {
+        relay_end_array(x, message);
+        return;
+    }
     if (x->is_sse || x->has_own_head) {
         struct buf event = BUF_EMPTY;
         // An event that was cut is closed first, so that ours is not taken for a part of it. Of a stream that is no

@@ -357,11 +357,20 @@ static void judge_held(struct exchange *x, bool last, bool is_broken)
     }
 }
 
+// Does an error that only the end of its connection ends lack the rest of its words?
+static bool ends_early(const struct held *held)
+{
+    struct slice text = slice_trim(held_text(held));
+    bool is_like_json = text.len && (*text.ptr == '{' || *text.ptr == '[');
+    bool has_known_end = held->resp.content_length != H1_NO_LENGTH || held->resp.is_chunked;
+    return !has_known_end && (held->body.len == 0 || (is_like_json && !relay_is_json(text)));
+}
+
 void failover_on_piece(struct exchange *x, struct slice piece, bool last)
 {
     buf_append(&x->held->body, piece);
     if (last || x->held->body.len >= HELD_MAX) {
-        judge_held(x, last, false);
+        judge_held(x, last, last && ends_early(x->held));
     }
 }
 

@@ -196,6 +196,9 @@ bool relay_may_put_in(struct exchange *x);
 bool relay_ends_well(struct exchange *x);
 // What was held back has been decided about and leaves.
 void relay_flush(struct exchange *x);
+// Ends an array of answers that breaks off, with a last element that tells of it where there is a place for one.
+void relay_end_array(struct exchange *x, struct slice message);
+bool relay_is_json(struct slice text);
 void relay_deinit(struct exchange *x);
 
 // gateway.c: one model request less.

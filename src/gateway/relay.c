@@ -203,7 +203,7 @@ static void start_response(struct exchange *x, const struct h1_response *resp)
     // The head is made here and leaves with the first piece of the body. To a stream something may be added (a
     // heartbeat, an error), or something left out, so that its length is not known even if the upstream gave one.
     server_start(x->ex, resp->status, buf_slice(&headers),
-                 x->is_sse || x->inflater ? H1_NO_LENGTH : resp->content_length);
+                 x->is_sse || x->is_array || x->inflater ? H1_NO_LENGTH : resp->content_length);
     buf_deinit(&headers);
 }
 
@@ -434,7 +434,8 @@ static bool end_after_error(struct exchange *x)
 
 bool relay_ends_well(struct exchange *x)
 {
-    if (!x->is_sse || !x->upstream_status || x->held) {
+    bool is_stream = x->is_sse || (x->is_array && x->tap);
+    if (!is_stream || !x->upstream_status || x->held) {
         return false;
     }
     if (x->conversion) {
@@ -444,12 +445,14 @@ bool relay_ends_well(struct exchange *x)
         return false;
     }
     if (!usage_tap_is_complete(x->tap)) {
-        return x->gate.is_open && usage_tap_has_error(x->tap) && end_after_error(x);
+        return x->is_sse && x->gate.is_open && usage_tap_has_error(x->tap) && end_after_error(x);
     }
     attempt_cancel(x);
     x->outcome = "ok";
     x->detail = NULL;
-    buf_deinit(&x->event_tail); // half an event is of no use
+    if (x->is_sse) {
+        buf_deinit(&x->event_tail); // half an event is of no use
+    }
     end_well(x);
     pass_on(x, SLICE_EMPTY, true);
     return true;
@@ -502,7 +505,7 @@ static bool relay_events(struct exchange *x, struct slice piece, bool last)
 
 // ---- the body: one JSON value ---------------------------------------------------------------------------------------
 
-static bool is_json(struct slice text)
+bool relay_is_json(struct slice text)
 {
     static const struct json_options options = {.record_depth = 1};
     struct arena scratch;
@@ -527,7 +530,7 @@ static void end_whole(struct exchange *x, struct slice whole, struct slice piece
         fail_protocol(x, SLICE("the upstream's answer has nothing in it"));
         return;
     }
-    if (x->tap && x->is_close_delimited && !is_json(whole)) {
+    if (x->tap && x->is_close_delimited && !relay_is_json(whole)) {
         fail_cut(x);
         return;
     }
@@ -561,6 +564,39 @@ static void end_released(struct exchange *x, struct slice piece)
     gate_write(x, piece, true);
 }
 
+// What is behind the last whole element waits for its end, so that one which tells of an error can take its place.
+static int pass_elements(struct exchange *x, struct slice piece)
+{
+    size_t end = usage_tap_element_end(x->tap);
+    int r = 0;
+    if (end) {
+        x->gate.n_events++; // what is held back of a stream is counted in them
+        x->is_event_out = false;
+        r = pass_on(x, slice_of(piece.ptr, end), false);
+    }
+    buf_append(&x->event_tail, slice_after(piece, end));
+    if (x->is_event_out || x->event_tail.len > EVENT_KEPT_MAX) {
+        x->is_event_out = true;
+        r = pass_on(x, SLICE_EMPTY, false);
+    }
+    return r;
+}
+
+void relay_end_array(struct exchange *x, struct slice message)
+{
+    struct buf end = BUF_EMPTY;
+    if (!x->is_event_out) {
+        if (!usage_tap_has_error(x->tap)) {
+            buf_append(&end, SLICE(",\r\n"));
+            fault_write_body(x->fault, x->route.dialect, message, x->request_id, &end);
+        }
+        buf_append_char(&end, ']');
+        server_write(x->ex, buf_slice(&end), false);
+        buf_deinit(&end);
+    }
+    server_break(x->ex);
+}
+
 // Gemini's other form of a stream: one array whose elements leave as they come. False: as below.
 static bool relay_array(struct exchange *x, struct slice piece, bool last)
 {
@@ -570,13 +606,13 @@ static bool relay_array(struct exchange *x, struct slice piece, bool last)
     if (last) {
         if (usage_tap_is_complete(x->tap)) {
             end_well(x);
-            gate_write(x, piece, true);
+            pass_on(x, piece, true);
         } else {
             fail_cut(x);
         }
         return false;
     }
-    int r = gate_write(x, piece, false);
+    int r = pass_elements(x, piece);
     if (!x->gate.is_open && gate_consider(x, x->gate.held.len)) {
         r = gate_write(x, SLICE_EMPTY, false);
     }
@@ -592,6 +628,9 @@ static bool relay_json(struct exchange *x, struct slice piece, bool last)
 {
     struct gate *gate = &x->gate;
     int r = 0;
+    if (piece.len && x->n_body_bytes == piece.len) { // who asked for a stream may get one answer all the same
+        x->is_array = x->is_array && slice_starts_with_nocase(slice_trim(piece), SLICE("["));
+    }
     if (x->is_array) {
         return relay_array(x, piece, last);
     }

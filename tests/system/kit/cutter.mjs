@@ -6,7 +6,7 @@ import { listen } from './listen.mjs';
 import { recordedAnswers } from './recorded.mjs';
 import { Gateway } from './stack.mjs';
 import { parseResponse, requestBytes } from './wire.mjs';
-import { within } from './wait.mjs';
+import { waitFor, within } from './wait.mjs';
 
 const types = { anthropic: 'anthropic', responses: 'openai', chat: 'common', gemini: 'google' };
 const paths = { anthropic: '/v1/messages', responses: '/v1/responses', chat: '/v1/chat/completions', gemini: '' };
@@ -207,7 +207,12 @@ export class CutBench {
   async #heal(state, job, cure) {
     const { dialect } = job.answer;
     if ((state.failures[dialect] ?? 0) + (job.retries ? 4 : 1) > 4) {
-      const got = await this.#play({ ...cure(job), framing: 'length', end: 'whole' }, state);
+      // What was not counted here may let it rest all the same; then it is asked again in less than a second.
+      let got;
+      await waitFor(`whole answer before ${nameOf(job)}`, async () => {
+        got = await this.#play({ ...cure(job), framing: 'length', end: 'whole' }, state);
+        return got.response?.status !== 503;
+      }, { everyMs: 100 });
       if (got.response?.status !== 200) {
         throw new Error(`before ${nameOf(job)}: a whole answer comes as\n${got.bytes}`);
       }

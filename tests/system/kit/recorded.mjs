@@ -68,6 +68,9 @@ function chatEnd(events) {
 
 const isFailed = ({ json }) => Boolean(json?.error) || json?.type === 'error' || json?.type === 'response.failed';
 
+// Google's own form of an error within a stream: JSON on lines that are no fields of an event.
+const hasBareError = (bytes) => /(^|\n)\{\s*"error"/.test(bytes.toString('latin1'));
+
 // Some models say in each event that they have finished.
 const isGeminiEnd = ({ json }) => json?.candidates?.[0]?.finishReason || json?.promptFeedback?.blockReason;
 
@@ -107,7 +110,7 @@ function landmarks(dialect, bytes) {
     to: lastEnd?.end ?? Infinity,
     first: events[0]?.dataEnd ?? Infinity,
     content: Math.min(content?.dataEnd ?? Infinity, end?.dataEnd ?? Infinity),
-    isFailed: failed !== undefined,
+    isFailed: failed !== undefined || hasBareError(bytes),
     endsOften: lastEnd !== end,
     ...rules[dialect].more?.(events),
   };
@@ -136,11 +139,11 @@ export function arrayOf(answer) {
     parts.push(part);
     boundaries.push(size);
   }
-  const index = locateEvents(answer.body).findIndex(({ dataEnd }) => dataEnd === answer.from);
   const body = Buffer.concat([...parts, Buffer.from(']')]);
+  const end = answer.from === Infinity ? Infinity : body.length; // nobody can use an array that is not closed
   return {
     ...answer, name: `${answer.name} as an array`, kind: 'array', type: 'application/json', body, boundaries,
-    from: boundaries[index] ?? Infinity, to: index < 0 ? Infinity : body.length, first: 0, content: 0,
+    from: end, to: end, first: 0, content: 0, isFailed: answer.isFailed && !hasBareError(answer.body),
   };
 }
 
