@@ -259,6 +259,8 @@ for (const status of [400, 401, 403, 404, 429, 500, 529]) {
         return true;
       });
       assert.equal((await c.seen()).length, 1, 'one request is one attempt');
+      // Five failures in a row, and nobody would be asked any more.
+      if (status >= 500) await open(client, upstream, '').say({ content: 'Hello' });
     }, { isTranslated: [401, 529].includes(status) }));
   }
 }
