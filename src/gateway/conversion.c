@@ -38,7 +38,7 @@ bool conversion_is_needed(const struct exchange *x)
     return needs_conversion(x, x->upstream);
 }
 
-static bool wants_json_array(const struct exchange *x)
+bool conversion_wants_array(const struct exchange *x)
 {
     struct slice alt;
     bool is_sse = url_query_get(&x->ex->arena, x->route.query, SLICE("alt"), &alt) && slice_eq(alt, SLICE("sse"));
@@ -54,7 +54,7 @@ static struct translate_options options_of(const struct exchange *x, const struc
         .mode = (enum loss_mode)exchange_config(x)->translation,
         .wants_stream = x->wants_stream,
         .has_stream_in_path = true, // it has been found out already
-        .streams_json_array = wants_json_array(x),
+        .streams_json_array = conversion_wants_array(x),
         .writes_model = upstream->model->endpoint->is_generate_route,
         .counts = route_counts_tokens(x->route.kind),
     };

@@ -26,6 +26,8 @@ bool conversion_is_needed(const struct exchange *x);
 bool conversion_is_possible(struct exchange *x, const struct upstream *upstream);
 // Translates the request. False: the exchange has been answered (refused, or counted here).
 bool conversion_start(struct exchange *x);
+// Gemini's form of a stream for those who do not ask for events: one JSON array.
+bool conversion_wants_array(const struct exchange *x);
 // The query of the upstream's path; empty without one.
 struct slice conversion_query(const struct exchange *x);
 

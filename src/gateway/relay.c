@@ -144,7 +144,7 @@ static void attach_tap(struct exchange *x, const struct h1_response *resp)
         return;
     }
     x->tap = usage_tap_new(x->upstream->dialect, TAP_LIMIT);
-    x->is_array = !x->is_sse && x->route.kind == ROUTE_GEMINI_STREAM;
+    x->is_array = !x->is_sse && conversion_wants_array(x);
     if (x->is_sse) {
         usage_tap_expect(x->tap, n_choices(x));
     }
