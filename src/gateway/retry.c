@@ -37,9 +37,10 @@ static enum retry_step after_key(struct retry_state *state, const struct retry_f
     if (facts->settings->retries && facts->has_other_key) {
         return RETRY_OTHER_KEY;
     }
-    // A lone credential that is limited is good again in a while; of a pool, the pool says when.
-    bool passes = facts->blame == BLAME_KEY_MODEL && !facts->is_pooled;
-    bool is_soon = facts->asked_ms > 0 && facts->asked_ms <= RETRY_PATIENCE_MS && may_retry(state, facts);
+    // A lone credential that is limited is good again in a while; of a pool, the pool says when. Whoever has to wait
+    // for long is better told so.
+    bool passes = facts->blame == BLAME_KEY_MODEL && !facts->is_pooled && facts->asked_ms <= RETRY_PATIENCE_MS;
+    bool is_soon = facts->asked_ms > 0 && may_retry(state, facts);
     if (passes && (is_soon || !facts->has_fallback)) {
         return once_more(state, facts, delay_ms_r);
     }

@@ -19,7 +19,7 @@
 
 enum {
     RETRY_WAIT_MAX_MS = 10 * 1000, // a client does not wait longer than this for a single retry
-    RETRY_PATIENCE_MS = 3 * 1000,  // that the model which was asked for is worth, although another one could serve
+    RETRY_PATIENCE_MS = 3 * 1000,  // for a limit of the only key there is
 };
 
 enum retry_step {
