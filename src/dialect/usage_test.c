@@ -437,6 +437,22 @@ static void test_answers_at_every_split(void **state)
     }
 }
 
+static void test_ends_of_elements(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t end;
+    } pieces[] = {{" [", 0}, {"{\"a\":[{}]", 0}, {"},{\"b\":\"}\"}, {", 11}, {"\"c\":{}}", 7}, {"]", 0}};
+    struct usage_tap *tap = usage_tap_new(DIALECT_GEMINI, LIMIT);
+    (void)state;
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        usage_tap_json(tap, slice_from_cstr(pieces[i].bytes));
+        assert_int_equal(usage_tap_element_end(tap), pieces[i].end);
+    }
+    assert_true(usage_tap_is_complete(tap));
+    usage_tap_free(tap);
+}
+
 // The short way through the end of a whole answer finds what the scan of all of it finds. Left out is what no provider
 // sends: text that is no JSON, and two usage members, of which the short way reads the last one only.
 static void test_whole_answers(void **state)
@@ -496,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_streams),
         cmocka_unit_test(test_members_are_found_at_every_offset),
         cmocka_unit_test(test_answers_at_every_split),
+        cmocka_unit_test(test_ends_of_elements),
         cmocka_unit_test(test_whole_answers),
         cmocka_unit_test(test_limit_blinds_but_does_not_confuse),
         cmocka_unit_test(test_free_accepts_null),

@@ -100,6 +100,24 @@ static void an_error_that_breaks_off_is_told_whole(void **state)
     assert_true(wire_client_sees(f, JSON_ANSWER));
 }
 
+static void an_error_that_ends_with_its_connection_is_told_whole(void **state)
+{
+    static const char *const bodies[] = {"", "{\"error\":{\"mess", "["};
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH("")), NULL);
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+        char answer[200];
+        snprintf(answer, sizeof(answer),
+                 "HTTP/1.1 400 x\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n%s", bodies[i]);
+        ask_chat(f, "");
+        answer_next(f, answer);
+        assert_true(wire_client_sees(f, "HTTP/1.1 400 "));
+        assert_true(wire_client_sees(f, "\r\n\r\n{\"error\":{\"message\":\""));
+        assert_true(wire_client_sees(f, "}}"));
+        wire_reconnect(f);
+    }
+}
+
 static void an_error_in_the_stream_is_told_at_once(void **state)
 {
     struct wire *f = *state;
@@ -279,6 +297,59 @@ static void gemini_arrays_leave_as_they_come(void **state)
         wire_answer_and_close(f, ends[i]);
         assert_true(loopback_receive_end(&f->client, &f->loop) || i == 0);
         assert_int_equal(slice_ends_with(wire_received(f), SLICE("\r\n0\r\n\r\n")), i == 0);
+        wire_reconnect(f);
+    }
+}
+
+#define GEMINI "{\"id\": \"gemini\", \"type\": \"google\", \"endpoint\": \"e\"}"
+#define ELEMENT "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"first\"}]}}]}"
+#define LONGER_HEAD "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n"
+
+// Wherever it was cut, what the client has is one JSON value, and it says what happened.
+static void a_gemini_array_that_breaks_off_says_so(void **state)
+{
+    static const char *const rests[] = {"", ",", ",{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"sec"};
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(GEMINI), NULL);
+    for (size_t i = 0; i < sizeof(rests) / sizeof(*rests); i++) {
+        wire_ask(f, "/v1beta/models/gemini:streamGenerateContent", WIRE_KEY, "{\"contents\":[]}");
+        wire_take_request(f);
+        wire_answer(f, LONGER_HEAD "[" ELEMENT);
+        assert_true(wire_client_sees(f, "[" ELEMENT));
+        wire_answer_and_close(f, rests[i]);
+        assert_true(loopback_receive_end(&f->client, &f->loop));
+        assert_true(wire_has_text(wire_received(f), "\r\n,\r\n{\"error\":{\"code\":"));
+        assert_true(wire_has_text(wire_received(f), "}}]\r\n"));
+        assert_false(wire_has_text(wire_received(f), "sec"));
+        assert_false(slice_ends_with(wire_received(f), SLICE("\r\n0\r\n\r\n")));
+        wire_reconnect(f);
+    }
+}
+
+static void a_gemini_array_that_is_closed_is_whole(void **state)
+{
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(GEMINI), NULL);
+    wire_ask(f, "/v1beta/models/gemini:streamGenerateContent", WIRE_KEY, "{\"contents\":[]}");
+    answer_next(f, LONGER_HEAD "[" ELEMENT "]");
+    assert_true(wire_client_sees(f, "\r\n0\r\n\r\n"));
+    assert_false(wire_has_text(wire_received(f), "error"));
+}
+
+// For who wants events, or one answer, a part of a JSON value is of no use.
+static void one_answer_to_who_wants_a_stream_may_be_replaced(void **state)
+{
+    static const char *const queries[] = {"", "?alt=sse"};
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(GEMINI), NULL);
+    for (size_t i = 0; i < 2; i++) {
+        char target[80];
+        snprintf(target, sizeof(target), "/v1beta/models/gemini:streamGenerateContent%s", queries[i]);
+        wire_ask(f, target, WIRE_KEY, "{\"contents\":[]}");
+        answer_next(f, LONGER_HEAD ELEMENT);
+        answer_next(f, JSON_HEAD ELEMENT);
+        assert_true(wire_client_sees(f, ELEMENT));
+        assert_true(wire_has_text(wire_received(f), "x-droid2api-attempts: 2\r\n"));
         wire_reconnect(f);
     }
 }
@@ -661,6 +732,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_attempt_that_failed_makes_way_for_another),
         TEST(an_error_that_breaks_off_is_told_whole),
+        TEST(an_error_that_ends_with_its_connection_is_told_whole),
         TEST(an_error_in_the_stream_is_told_at_once),
         TEST(a_fallback_may_speak_another_dialect),
         TEST(a_fallback_that_cannot_take_the_request_is_passed_over),
@@ -669,6 +741,9 @@ int main(void)
         TEST(after_a_heartbeat_the_next_attempt_goes_on_in_the_same_stream),
         TEST(after_a_heartbeat_every_failure_is_told_in_the_stream),
         TEST(gemini_arrays_leave_as_they_come),
+        TEST(a_gemini_array_that_breaks_off_says_so),
+        TEST(a_gemini_array_that_is_closed_is_whole),
+        TEST(one_answer_to_who_wants_a_stream_may_be_replaced),
         TEST(a_failure_that_is_told_first_is_never_seen),
         TEST(a_failure_that_is_told_late_is_no_success_of_the_key),
         TEST(a_stream_that_has_said_its_end_ends_well_whatever_follows),
