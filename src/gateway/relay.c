@@ -425,8 +425,9 @@ static void fail_cut(struct exchange *x)
 static bool end_after_error(struct exchange *x)
 {
     attempt_cancel(x);
-    buf_deinit(&x->event_tail); // half an event is of no use
     end_well(x);
+    // An event that lacks its last blank line gets one.
+    pass_on(x, x->event_tail.len ? SLICE("\n\n") : SLICE_EMPTY, false);
     gate_write(x, SLICE_EMPTY, false);
     server_break(x->ex);
     return true;
@@ -444,15 +445,15 @@ bool relay_ends_well(struct exchange *x)
     if (!x->tap || x->is_event_out) {
         return false;
     }
+    if (x->is_sse) {
+        buf_deinit(&x->event_tail); // half an event is of no use
+    }
     if (!usage_tap_is_complete(x->tap)) {
         return x->is_sse && x->gate.is_open && usage_tap_has_error(x->tap) && end_after_error(x);
     }
     attempt_cancel(x);
     x->outcome = "ok";
     x->detail = NULL;
-    if (x->is_sse) {
-        buf_deinit(&x->event_tail); // half an event is of no use
-    }
     end_well(x);
     pass_on(x, SLICE_EMPTY, true);
     return true;
