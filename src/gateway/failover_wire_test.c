@@ -366,6 +366,50 @@ static void a_failure_that_is_told_first_is_never_seen(void **state)
     assert_false(wire_has_text(wire_received(f), "said no"));
 }
 
+// The event that tells of it has no end, but all its words or half of them; the client gets an event that is whole.
+static void a_failure_that_is_told_last_is_told_whole(void **state)
+{
+    static const struct {
+        const char *event;
+        const char *seen;
+    } cases[] = {
+        {"event: error\ndata: {\"error\":{\"message\":\"said no\"}}",
+         "data: {\"error\":{\"message\":\"said no\"}}\n\n"},
+        {"event: error\ndata: {\"error\":{\"message\":\"said no\"}", "ended early"},
+    };
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH("")), NULL);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        ask_chat(f, STREAM);
+        wire_take_request(f);
+        wire_answer(f, EVENTS_HEAD CONTENT);
+        assert_true(wire_client_sees(f, CONTENT));
+        wire_answer_and_close(f, cases[i].event);
+        assert_true(loopback_receive_end(&f->client, &f->loop));
+        assert_true(wire_has_text(wire_received(f), cases[i].seen));
+        assert_int_equal(wire_has_text(wire_received(f), "said no"), i == 0);
+        assert_false(slice_ends_with(wire_received(f), SLICE("\r\n0\r\n\r\n")));
+        wire_reconnect(f);
+    }
+}
+
+static void a_comment_does_not_give_up_the_next_attempt(void **state)
+{
+    static const char *const beginnings[] = {": working\n\n", "\xef\xbb\xbf", "\xef", "\n"};
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH("")), NULL);
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++) {
+        char answer[200];
+        snprintf(answer, sizeof(answer), EVENTS_HEAD "%s", beginnings[i]);
+        ask_chat(f, STREAM);
+        answer_next(f, answer);
+        answer_next(f, EVENTS_HEAD CONTENT FINISH);
+        assert_true(wire_client_sees(f, CONTENT FINISH));
+        assert_true(wire_client_sees(f, "\r\n0\r\n\r\n"));
+        wire_reconnect(f);
+    }
+}
+
 static void a_failure_that_is_told_late_is_no_success_of_the_key(void **state)
 {
     struct wire *f = *state;
@@ -745,6 +789,8 @@ int main(void)
         TEST(a_gemini_array_that_is_closed_is_whole),
         TEST(one_answer_to_who_wants_a_stream_may_be_replaced),
         TEST(a_failure_that_is_told_first_is_never_seen),
+        TEST(a_failure_that_is_told_last_is_told_whole),
+        TEST(a_comment_does_not_give_up_the_next_attempt),
         TEST(a_failure_that_is_told_late_is_no_success_of_the_key),
         TEST(a_stream_that_has_said_its_end_ends_well_whatever_follows),
         TEST(an_answer_held_as_a_whole_may_be_replaced),

@@ -63,7 +63,9 @@ static bool may_open(const struct exchange *x, size_t n_waiting)
     if (!x->is_sse && (!x->is_array || !x->first_ns)) {
         return n_waiting > GATE_JSON_MAX;
     }
-    if (!x->first_ns && waits_for_content(x)) {
+    // A provider's comments are not worth the chance of another attempt: heartbeats of ours do as well.
+    bool is_nothing = x->is_sse && x->gate.n_events == 0;
+    if (is_nothing || (!x->first_ns && waits_for_content(x))) {
         return n_waiting > GATE_EVENTS_MAX;
     }
     return is_held_long_enough(x);

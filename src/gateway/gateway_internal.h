@@ -94,6 +94,7 @@ struct exchange {
     struct slice told_error; // arena: the event in which the answer says that it failed
     struct buf event_tail;   // owned: the beginning of an event that is not complete
     bool is_event_out;       // the beginning of the event under way has left
+    bool has_half_error;     // the event in which it says so was cut
     unsigned n_bad_events;   // that were left out, since they were no JSON
     unsigned upstream_status;
     bool is_sse;

@@ -320,8 +320,12 @@ static void on_event(void *arg, const struct sse_event *event)
 {
     struct passing *passing = arg;
     struct exchange *x = passing->x;
+    bool had_error = usage_tap_has_error(x->tap);
     enum usage_event_verdict verdict = usage_tap_event(x->tap, event->name, event->data);
     x->gate.n_events++;
+    if (!had_error && usage_tap_has_error(x->tap)) {
+        x->has_half_error = slice_starts_with_nocase(event->data, SLICE("{")) && !relay_is_json(event->data);
+    }
     if (verdict == USAGE_EVENT_READ) {
         read_event(x, event);
     }
@@ -395,13 +399,14 @@ static bool check_told_error(struct exchange *x)
     return failover_on_told_error(x);
 }
 
-// An event without its last blank line counts too.
-static void finish_events(struct exchange *x)
+// An event without its last blank line counts too. False: it tells of an error, and was cut.
+static bool finish_events(struct exchange *x)
 {
     struct passing passing = {.x = x};
     if (x->tap && !sse_parser_is_between_events(&x->sse) && sse_parser_finish(&x->sse, on_event, &passing) == 0) {
         note_content(x, usage_tap_has_content(x->tap));
     }
+    return !x->has_half_error;
 }
 
 // Did the stream end before its own protocol says so?
@@ -421,13 +426,16 @@ static void fail_cut(struct exchange *x)
 }
 
 // The upstream has told of its failure, and that is the last that came. The client has been told, too; that more should
-// have followed it sees by the end. Always true, for the caller to return.
-static bool end_after_error(struct exchange *x)
+// have followed it sees by the end. `is_in_tail`: the event that told it has not left, and lacks its blank line only.
+// Always true, for the caller to return.
+static bool end_after_error(struct exchange *x, bool is_in_tail)
 {
     attempt_cancel(x);
+    if (!is_in_tail) {
+        buf_deinit(&x->event_tail); // half an event is of no use
+    }
     end_well(x);
-    // An event that lacks its last blank line gets one.
-    pass_on(x, x->event_tail.len ? SLICE("\n\n") : SLICE_EMPTY, false);
+    pass_on(x, is_in_tail ? SLICE("\n\n") : SLICE_EMPTY, false);
     gate_write(x, SLICE_EMPTY, false);
     server_break(x->ex);
     return true;
@@ -445,15 +453,16 @@ bool relay_ends_well(struct exchange *x)
     if (!x->tap || x->is_event_out) {
         return false;
     }
-    if (x->is_sse) {
-        buf_deinit(&x->event_tail); // half an event is of no use
-    }
     if (!usage_tap_is_complete(x->tap)) {
-        return x->is_sse && x->gate.is_open && usage_tap_has_error(x->tap) && end_after_error(x);
+        bool has_told = x->is_sse && usage_tap_has_error(x->tap) && !x->has_half_error;
+        return has_told && x->gate.is_open && end_after_error(x, false);
     }
     attempt_cancel(x);
     x->outcome = "ok";
     x->detail = NULL;
+    if (x->is_sse) {
+        buf_deinit(&x->event_tail); // half an event is of no use
+    }
     end_well(x);
     pass_on(x, SLICE_EMPTY, true);
     return true;
@@ -461,14 +470,18 @@ bool relay_ends_well(struct exchange *x)
 
 static void end_events(struct exchange *x)
 {
-    finish_events(x);
+    bool had_error = x->tap && usage_tap_has_error(x->tap);
+    if (!finish_events(x)) {
+        fail_cut(x);
+        return;
+    }
     if (!check_told_error(x)) {
         return;
     }
     if (is_cut(x)) {
         fail_cut(x);
     } else if (x->is_close_delimited && x->tap && !usage_tap_is_complete(x->tap)) {
-        end_after_error(x);
+        end_after_error(x, !had_error);
     } else {
         end_well(x);
         pass_on(x, SLICE_EMPTY, true);
@@ -764,4 +777,5 @@ void relay_deinit(struct exchange *x)
     x->packed_is_last = false;
     buf_deinit(&x->event_tail);
     x->is_event_out = false;
+    x->has_half_error = false;
 }

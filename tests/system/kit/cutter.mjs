@@ -108,6 +108,9 @@ function bytesOfRequest(job, key, model) {
   if (job.client === 'gemini-array') {
     request.path = request.path.replace('?alt=sse', '');
   }
+  if (job.answer.n_choices > 1 && job.client === 'chat') { // nobody gets more than he asks for
+    request.body = JSON.stringify({ ...JSON.parse(request.body), n: job.answer.n_choices });
+  }
   if (job.answer.kind === 'count') {
     request.path = countPath[dialect](model);
   }

@@ -81,7 +81,7 @@ const rules = {
   },
   chat: {
     end: chatEnd,
-    more: (events) => ({ fromFirst: events.find(({ json }) => json?.choices?.some((one) => one.index === 0 && one.finish_reason))?.dataEnd }),
+    more: (events) => ({ n_choices: new Set(events.flatMap(({ json }) => (json?.choices ?? []).map(({ index }) => index))).size, fromFirst: events.find(({ json }) => json?.choices?.some((one) => one.index === 0 && one.finish_reason))?.dataEnd }),
     isContent: ({ json }) => (json?.choices ?? []).some(({ delta = {} }) =>
       Object.entries(delta ?? {}).some(([name, value]) => name !== 'role' && value !== null && value !== '' && String(value) !== '')),
   },
