@@ -6,13 +6,12 @@
 #include "gateway/failover.h"
 #include "gateway/gateway_internal.h"
 #include "gateway/lease.h"
+#include "gateway/relay_internal.h"
 
 enum {
     TAP_LIMIT = 64 * 1024,
     TAP_EVENT_MAX = SSE_EVENT_MAX_DEFAULT,
-    EVENT_KEPT_MAX = 64 * 1024, // of an event that is not complete; more of it leaves before it can be checked
     UNPACKED_PIECE = 16 * 1024,
-    END_GRACE_MS = 5000, // for what may follow the end of a stream
 };
 
 // An event without its last blank line, or one larger than this, has partly left already: nothing may be put in.
@@ -152,7 +151,7 @@ static void attach_tap(struct exchange *x, const struct h1_response *resp)
 }
 
 // The upstream has said something that no client can use. False, for the caller to return.
-static bool fail_protocol(struct exchange *x, struct slice message)
+bool relay_fail_protocol(struct exchange *x, struct slice message)
 {
     attempt_cancel(x);
     x->outcome = "protocol";
@@ -165,7 +164,7 @@ static bool fail_protocol(struct exchange *x, struct slice message)
 static bool convert(struct exchange *x, const struct h1_response *resp)
 {
     if (!make_readable(x, resp)) {
-        return fail_protocol(x, SLICE("the upstream's answer has a coding that was not asked for"));
+        return relay_fail_protocol(x, SLICE("the upstream's answer has a coding that was not asked for"));
     }
     x->is_sse = (x->is_sse || may_be_event_stream(x, resp)) && resp->status < 300;
     conversion_on_head(x, resp);
@@ -221,7 +220,7 @@ bool relay_begin(struct exchange *x, const struct h1_response *resp)
     }
     attach_tap(x, resp);
     if (x->has_own_head && !x->is_sse) {
-        return fail_protocol(x, SLICE("the upstream's answer is no stream"));
+        return relay_fail_protocol(x, SLICE("the upstream's answer is no stream"));
     }
     if (!x->has_own_head) {
         start_response(x, resp);
@@ -231,7 +230,7 @@ bool relay_begin(struct exchange *x, const struct h1_response *resp)
 }
 
 // All of an answer is here, and its end is about to leave. Of an error it is known already whose fault it was.
-static void end_well(struct exchange *x)
+void relay_end_well(struct exchange *x)
 {
     if (x->tap && usage_tap_has_error(x->tap)) {
         x->outcome = "stream_error";
@@ -247,19 +246,8 @@ static void end_well(struct exchange *x)
     gate_open(x);
 }
 
-// ---- the body: events -----------------------------------------------------------------------------------------------
-
-// One feed of events, on their way to the client. What is dropped splits it.
-struct passing {
-    struct exchange *x;
-    struct slice piece;
-    size_t sent; // up to here it has been passed on, or dropped
-    size_t at;   // the event under way begins here
-    int result;  // of the last write
-};
-
 // With the beginning that came before, if there is one.
-static int pass_on(struct exchange *x, struct slice bytes, bool last)
+int relay_pass_on(struct exchange *x, struct slice bytes, bool last)
 {
     struct buf all = x->event_tail;
     if (all.len == 0) {
@@ -272,25 +260,7 @@ static int pass_on(struct exchange *x, struct slice bytes, bool last)
     return r;
 }
 
-static void pass_until(struct passing *passing, size_t end)
-{
-    if (end > passing->sent) {
-        passing->result = pass_on(passing->x, slice_of(passing->piece.ptr + passing->sent, end - passing->sent), false);
-        passing->sent = end;
-    }
-}
-
-static void drop_event(struct passing *passing, size_t end)
-{
-    if (passing->at == 0) {
-        buf_deinit(&passing->x->event_tail); // its beginning came before
-    } else {
-        pass_until(passing, passing->at);
-    }
-    passing->sent = end;
-}
-
-static void note_content(struct exchange *x, bool has_content)
+void relay_note_content(struct exchange *x, bool has_content)
 {
     if (!x->first_ns && has_content) {
         x->first_ns = clock_monotonic_ns();
@@ -299,123 +269,7 @@ static void note_content(struct exchange *x, bool has_content)
     }
 }
 
-static void read_event(struct exchange *x, const struct sse_event *event)
-{
-    lease_note_answer(x, event->data);
-    if (!x->gate.is_open && !x->told_error.ptr && usage_tap_has_error(x->tap)) {
-        x->told_error = arena_dup(exchange_arena(x), event->data);
-    }
-}
-
-// Clients give up on an event that is no JSON, although those before and after it are good. What they have not asked
-// for they do not get.
-static bool is_dropped(struct exchange *x, const struct sse_event *event, enum usage_event_verdict verdict)
-{
-    bool is_bad = verdict == USAGE_EVENT_BAD;
-    x->n_bad_events += is_bad;
-    return !x->is_event_out && !event->is_loose && (is_bad || (x->hides_usage && usage_is_extra_event(event->data)));
-}
-
-static void on_event(void *arg, const struct sse_event *event)
-{
-    struct passing *passing = arg;
-    struct exchange *x = passing->x;
-    bool had_error = usage_tap_has_error(x->tap);
-    enum usage_event_verdict verdict = usage_tap_event(x->tap, event->name, event->data);
-    x->gate.n_events++;
-    if (!had_error && usage_tap_has_error(x->tap)) {
-        x->has_half_error = slice_starts_with_nocase(event->data, SLICE("{")) && !relay_is_json(event->data);
-    }
-    if (verdict == USAGE_EVENT_READ) {
-        read_event(x, event);
-    }
-    if (verdict != USAGE_EVENT_TEXT && is_dropped(x, event, verdict)) {
-        drop_event(passing, event->end);
-    }
-    x->is_event_out = false;
-    passing->at = event->end;
-}
-
-// What is behind the last complete event waits for its end, so that it can still be dropped.
-static void keep_rest(struct passing *passing)
-{
-    struct exchange *x = passing->x;
-    if (sse_parser_is_between_events(&x->sse) || x->is_event_out) {
-        pass_until(passing, passing->piece.len);
-        return;
-    }
-    pass_until(passing, passing->at);
-    buf_append(&x->event_tail, slice_after(passing->piece, passing->at));
-    if (x->event_tail.len > EVENT_KEPT_MAX) {
-        passing->result = pass_on(x, SLICE_EMPTY, false);
-        x->is_event_out = true;
-    }
-}
-
-// Of an event larger than any that we read: the answer goes on unread.
-static int go_blind(struct exchange *x, struct slice piece)
-{
-    usage_tap_free(x->tap);
-    x->tap = NULL;
-    timer_cancel(&x->first_content);
-    gate_open(x);
-    return pass_on(x, piece, false);
-}
-
-static int pass_events(struct exchange *x, struct slice piece)
-{
-    struct passing passing = {.x = x, .piece = piece};
-    if (!x->tap) {
-        return pass_on(x, piece, false);
-    }
-    if (sse_parser_feed(&x->sse, piece, on_event, &passing) != 0) {
-        return go_blind(x, slice_after(piece, passing.sent));
-    }
-    note_content(x, usage_tap_has_content(x->tap));
-    bool was_open = x->gate.is_open;
-    keep_rest(&passing);
-    if (!was_open && gate_consider(x, x->gate.held.len)) {
-        passing.result = gate_write(x, SLICE_EMPTY, false);
-    }
-    return passing.result;
-}
-
-void relay_flush(struct exchange *x)
-{
-    gate_open(x);
-    if (x->conversion) {
-        conversion_flush(x);
-    } else {
-        gate_write(x, SLICE_EMPTY, false); // not the beginning of an event, which waits for its end
-    }
-}
-
-// The answer told of its own failure before it said anything else. False: it is decided about.
-static bool check_told_error(struct exchange *x)
-{
-    if (!x->told_error.ptr || x->gate.is_open) {
-        return true;
-    }
-    return failover_on_told_error(x);
-}
-
-// An event without its last blank line counts too. False: it tells of an error, and was cut.
-static bool finish_events(struct exchange *x)
-{
-    struct passing passing = {.x = x};
-    if (x->tap && !sse_parser_is_between_events(&x->sse) && sse_parser_finish(&x->sse, on_event, &passing) == 0) {
-        note_content(x, usage_tap_has_content(x->tap));
-    }
-    return !x->has_half_error;
-}
-
-// Did the stream end before its own protocol says so?
-static bool is_cut(const struct exchange *x)
-{
-    return x->tap && !usage_tap_is_complete(x->tap) && !usage_tap_has_error(x->tap);
-}
-
-static void fail_cut(struct exchange *x)
+void relay_fail_cut(struct exchange *x)
 {
     attempt_cancel(x);
     x->outcome = "truncated";
@@ -423,258 +277,6 @@ static void fail_cut(struct exchange *x)
     failover_on_failure(x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER,
                                                      .fault = FAULT_UPSTREAM_TRUNCATED,
                                                      .message = SLICE("the upstream's answer ended early")});
-}
-
-// The upstream has told of its failure, and that is the last that came. The client has been told, too; that more should
-// have followed it sees by the end. `is_in_tail`: the event that told it has not left, and lacks its blank line only.
-// Always true, for the caller to return.
-static bool end_after_error(struct exchange *x, bool is_in_tail)
-{
-    attempt_cancel(x);
-    if (!is_in_tail) {
-        buf_deinit(&x->event_tail); // half an event is of no use
-    }
-    end_well(x);
-    pass_on(x, is_in_tail ? SLICE("\n\n") : SLICE_EMPTY, false);
-    gate_write(x, SLICE_EMPTY, false);
-    server_break(x->ex);
-    return true;
-}
-
-bool relay_ends_well(struct exchange *x)
-{
-    bool is_stream = x->is_sse || (x->is_array && x->tap);
-    if (!is_stream || !x->upstream_status || x->held) {
-        return false;
-    }
-    if (x->conversion) {
-        return conversion_ends_well(x);
-    }
-    if (!x->tap || x->is_event_out) {
-        return false;
-    }
-    if (!usage_tap_is_complete(x->tap)) {
-        bool has_told = x->is_sse && usage_tap_has_error(x->tap) && !x->has_half_error;
-        return has_told && x->gate.is_open && end_after_error(x, false);
-    }
-    attempt_cancel(x);
-    x->outcome = "ok";
-    x->detail = NULL;
-    if (x->is_sse) {
-        buf_deinit(&x->event_tail); // half an event is of no use
-    }
-    end_well(x);
-    pass_on(x, SLICE_EMPTY, true);
-    return true;
-}
-
-static void end_events(struct exchange *x)
-{
-    bool had_error = x->tap && usage_tap_has_error(x->tap);
-    if (!finish_events(x)) {
-        fail_cut(x);
-        return;
-    }
-    if (!check_told_error(x)) {
-        return;
-    }
-    if (is_cut(x)) {
-        fail_cut(x);
-    } else if (x->is_close_delimited && x->tap && !usage_tap_is_complete(x->tap)) {
-        end_after_error(x, !had_error);
-    } else {
-        end_well(x);
-        pass_on(x, SLICE_EMPTY, true);
-    }
-}
-
-// Some servers leave the connection open behind the end of a stream.
-static void on_grace_over(struct timer *timer)
-{
-    relay_ends_well(CONTAINER_OF(timer, struct exchange, first_content));
-}
-
-static void watch_end(struct exchange *x)
-{
-    if (x->first_ns && x->tap && usage_tap_is_complete(x->tap) && !timer_is_running(&x->first_content)) {
-        timer_start(&x->gateway->loop->timers, &x->first_content, END_GRACE_MS, on_grace_over);
-    }
-}
-
-// False: the exchange, or this attempt, is over.
-static bool relay_events(struct exchange *x, struct slice piece, bool last)
-{
-    if (pass_events(x, piece) != 0 && !x->is_paused && !last) {
-        x->is_paused = true;
-        client_call_pause(&x->call);
-    }
-    if (last) {
-        end_events(x);
-        return false;
-    }
-    heartbeat_watch(x);
-    watch_end(x);
-    return check_told_error(x);
-}
-
-// ---- the body: one JSON value ---------------------------------------------------------------------------------------
-
-bool relay_is_json(struct slice text)
-{
-    static const struct json_options options = {.record_depth = 1};
-    struct arena scratch;
-    struct json_doc doc;
-    arena_init(&scratch, 1024);
-    bool is = json_parse(&doc, &scratch, text, &options) == 0;
-    arena_deinit(&scratch);
-    return is;
-}
-
-// Nothing, or the page of a proxy on the way.
-static bool is_no_answer(struct slice whole)
-{
-    struct slice text = slice_trim(whole);
-    return text.len == 0 || *text.ptr == '<';
-}
-
-// The whole answer is there, and nothing of it has left.
-static void end_whole(struct exchange *x, struct slice whole, struct slice piece)
-{
-    if (x->tap && is_no_answer(whole)) {
-        fail_protocol(x, SLICE("the upstream's answer has nothing in it"));
-        return;
-    }
-    if (x->tap && x->is_close_delimited && !relay_is_json(whole)) {
-        fail_cut(x);
-        return;
-    }
-    if (x->tap) {
-        usage_tap_answer(x->tap, whole);
-        lease_note_answer(x, whole);
-        note_content(x, true);
-    }
-    end_well(x);
-    gate_write(x, piece, true);
-}
-
-// Too much to be held: from here on it is read as it passes.
-static int release_json(struct exchange *x)
-{
-    if (x->tap) {
-        usage_tap_json(x->tap, buf_slice(&x->gate.held));
-        note_content(x, usage_tap_has_content(x->tap));
-    }
-    return gate_write(x, SLICE_EMPTY, false);
-}
-
-static void end_released(struct exchange *x, struct slice piece)
-{
-    if (x->tap && x->is_close_delimited && !usage_tap_is_complete(x->tap)) {
-        gate_write(x, piece, false);
-        fail_cut(x);
-        return;
-    }
-    end_well(x);
-    gate_write(x, piece, true);
-}
-
-// What is behind the last whole element waits for its end, so that one which tells of an error can take its place.
-static int pass_elements(struct exchange *x, struct slice piece)
-{
-    size_t end = usage_tap_element_end(x->tap);
-    int r = 0;
-    if (end) {
-        x->gate.n_events++; // what is held back of a stream is counted in them
-        x->is_event_out = false;
-        r = pass_on(x, slice_of(piece.ptr, end), false);
-    }
-    buf_append(&x->event_tail, slice_after(piece, end));
-    if (x->is_event_out || x->event_tail.len > EVENT_KEPT_MAX) {
-        x->is_event_out = true;
-        r = pass_on(x, SLICE_EMPTY, false);
-    }
-    return r;
-}
-
-void relay_end_array(struct exchange *x, struct slice message)
-{
-    struct buf end = BUF_EMPTY;
-    if (!x->is_event_out) {
-        if (!usage_tap_has_error(x->tap)) {
-            buf_append(&end, SLICE(",\r\n"));
-            fault_write_body(x->fault, x->route.dialect, message, x->request_id, &end);
-        }
-        buf_append_char(&end, ']');
-        server_write(x->ex, buf_slice(&end), false);
-        buf_deinit(&end);
-    }
-    server_break(x->ex);
-}
-
-// Gemini's other form of a stream: one array whose elements leave as they come. False: as below.
-static bool relay_array(struct exchange *x, struct slice piece, bool last)
-{
-    usage_tap_json(x->tap, piece);
-    lease_note_answer(x, piece);
-    note_content(x, usage_tap_has_content(x->tap));
-    if (last) {
-        if (usage_tap_is_complete(x->tap)) {
-            end_well(x);
-            pass_on(x, piece, true);
-        } else {
-            fail_cut(x);
-        }
-        return false;
-    }
-    int r = pass_elements(x, piece);
-    if (!x->gate.is_open && gate_consider(x, x->gate.held.len)) {
-        r = gate_write(x, SLICE_EMPTY, false);
-    }
-    if (r != 0 && !x->is_paused) {
-        x->is_paused = true;
-        client_call_pause(&x->call);
-    }
-    return true;
-}
-
-// False: the exchange, or this attempt, is over.
-static bool relay_json(struct exchange *x, struct slice piece, bool last)
-{
-    struct gate *gate = &x->gate;
-    int r = 0;
-    if (piece.len && x->n_body_bytes == piece.len) { // who asked for a stream may get one answer all the same
-        x->is_array = x->is_array && slice_starts_with_nocase(slice_trim(piece), SLICE("["));
-    }
-    if (x->is_array) {
-        return relay_array(x, piece, last);
-    }
-    if (!gate->is_open && last && gate->held.len == 0) {
-        end_whole(x, piece, piece);
-        return false;
-    }
-    if (!gate->is_open) {
-        buf_append(&gate->held, piece);
-        if (last) {
-            end_whole(x, buf_slice(&gate->held), SLICE_EMPTY);
-            return false;
-        }
-        r = gate_consider(x, gate->held.len) ? release_json(x) : 0;
-    } else {
-        if (x->tap) {
-            usage_tap_json(x->tap, piece);
-            lease_note_answer(x, piece);
-        }
-        if (last) {
-            end_released(x, piece);
-            return false;
-        }
-        r = gate_write(x, piece, false);
-    }
-    if (r != 0 && !x->is_paused) {
-        x->is_paused = true;
-        client_call_pause(&x->call);
-    }
-    return true;
 }
 
 // A piece of the answer, unpacked. False: the exchange, or this attempt, is over.
