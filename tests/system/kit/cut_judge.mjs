@@ -222,7 +222,7 @@ export function readWhole(job, got) {
   const dialect = dialectOfClient(job.client);
   const whole = read(job, got);
   const isFailed = whole.events !== undefined && splitFailure(dialect, whole.events)[1].length > 0;
-  whole.isGood = whole.status === 200 && whole.isWhole && !isFailed && job.answer.from !== Infinity;
+  whole.isGood = whole.status === 200 && whole.isWhole && !isFailed && !job.answer.isFailed && job.answer.from !== Infinity;
   return whole;
 }
 
