@@ -99,12 +99,6 @@ const countPath = { anthropic: () => '/v1/messages/count_tokens', gemini: (model
 function bytesOfRequest(job, key, model) {
   const dialect = dialectOfClient(job.client);
   const request = modelRequest(dialect, { key, model, stream: job.streams, headers: { connection: 'close' } });
-  // An answer with several choices comes to who has asked for them.
-  const nChoices = Number(/-n(\d)-/.exec(job.answer.name)?.[1] ?? 1);
-  if (nChoices > 1) {
-    const more = { chat: { n: nChoices }, gemini: { generationConfig: { candidateCount: nChoices } } }[dialect];
-    request.body = JSON.stringify({ ...JSON.parse(request.body), ...more });
-  }
   if (job.client === 'gemini-array') {
     request.path = request.path.replace('?alt=sse', '');
   }
