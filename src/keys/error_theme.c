@@ -281,8 +281,37 @@ static bool may_be_quoted(const struct error_reading *reading, struct slice phra
     return request.len > REQUEST_READ_MAX || hides_letters(request) || has_nocase(request, phrase);
 }
 
+static unsigned hash_pair(const char *at)
+{
+    return ((unsigned char)at[0] * 61U + (unsigned char)at[1]) % 4096;
+}
+
+static void note_pairs(struct error_reading *reading)
+{
+    for (size_t i = 0; i + 1 < reading->text.len; i++) {
+        unsigned hash = hash_pair(reading->text.ptr + i);
+        reading->_pairs[hash / 64] |= UINT64_C(1) << hash % 64;
+    }
+}
+
+static bool has_pair(const struct error_reading *reading, const char *at)
+{
+    unsigned hash = hash_pair(at);
+    return reading->_pairs[hash / 64] >> hash % 64 & 1;
+}
+
+// Of two hundred phrases nearly none is in a text; these few letters tell at a glance. Phrases have four at least.
+static bool may_say(const struct error_reading *reading, struct slice phrase)
+{
+    return has_pair(reading, phrase.ptr) && has_pair(reading, phrase.ptr + phrase.len - 2) &&
+           has_pair(reading, phrase.ptr + phrase.len / 2);
+}
+
 static bool says(const struct error_reading *reading, struct slice phrase)
 {
+    if (!may_say(reading, phrase)) {
+        return false;
+    }
     size_t from = 0;
     for (;;) {
         size_t at = slice_find(slice_after(reading->text, from), phrase);
@@ -323,7 +352,8 @@ static bool is_page(struct slice text)
 // tried with another model.
 static bool is_too_long(const struct error_reading *reading)
 {
-    struct error_reading all = {.text = reading->text};
+    struct error_reading all = *reading;
+    all.is_quoting = false;
     return SAYS(&all, LENGTH_PHRASES);
 }
 
@@ -373,5 +403,8 @@ struct error_reading error_read(unsigned status, struct slice text, struct slice
         char c = text.ptr[i];
         low[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
     }
-    return (struct error_reading){slice_of(low, len), !is_about_access(status), request};
+    struct error_reading reading = {
+        .text = slice_of(low, len), .is_quoting = !is_about_access(status), .request = request};
+    note_pairs(&reading);
+    return reading;
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/slice.h"
 
@@ -31,6 +32,7 @@ struct error_reading {
     struct slice text;    // in lower case
     bool is_quoting;      // parts of the request may be in it
     struct slice request; // those parts: what is in here the client may have said, not the provider
+    uint64_t _pairs[64];  // a bit for each hash of two letters that stand together in `text`: most phrases have others
 };
 
 // The reading borrows `low`.
