@@ -28,7 +28,7 @@ static bool is_no_answer(struct slice whole)
 // The whole answer is there, and nothing of it has left.
 static void end_whole(struct exchange *x, struct slice whole, struct slice piece)
 {
-    if (x->tap && is_no_answer(whole)) {
+    if (x->tap && x->upstream_status != 204 && is_no_answer(whole)) {
         relay_fail_protocol(x, SLICE("the upstream's answer has nothing in it"));
         return;
     }
