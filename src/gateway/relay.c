@@ -209,7 +209,7 @@ static void start_response(struct exchange *x, const struct h1_response *resp)
 bool relay_begin(struct exchange *x, const struct h1_response *resp)
 {
     x->is_sse = is_event_stream(resp);
-    x->is_close_delimited = resp->content_length == H1_NO_LENGTH && !resp->is_chunked;
+    x->is_close_delimited = resp->content_length == H1_NO_LENGTH && !resp->is_chunked && resp->status != 204;
     if (resp->status < 300) {
         gate_begin(x);
     } else {

@@ -441,13 +441,16 @@ test('an upstream that compresses unasked is unpacked', async (t) => {
     async (gateway) => assertFault('chat', await gateway.call(modelRequest('chat', { key: uniqueKey() })), 502,
       /^upstream_protocol_error$/),
   ));
-  await t.test('one whose packed data is cut breaks off', () => withOwnUpstream(
-    ({ socket }) => socket.write(packed(gzipSync(Buffer.alloc(100_000, randomBytes(1000))).subarray(0, -20))),
-    async (gateway) => {
-      const response = await gateway.call(modelRequest('chat', { key: uniqueKey() }));
-      assert.equal(response.isComplete, false);
-    },
-  ));
+  for (const [what, size, isHeld] of [['is an error', 100_000, true], ['breaks off where some of it has left', 3_000_000, false]]) {
+    await t.test(`one whose packed data is cut ${what}`, () => withOwnUpstream(
+      ({ socket }) => socket.write(packed(gzipSync(Buffer.alloc(size, randomBytes(1000))).subarray(0, -20))),
+      async (gateway) => {
+        const response = await gateway.call(modelRequest('chat', { key: uniqueKey() }));
+        if (isHeld) assertFault('chat', response, 502, /^upstream_truncated/);
+        assert.equal(response.isComplete, isHeld);
+      },
+    ));
+  }
   await t.test('what unpacks to a thousand times its size arrives whole, and costs nothing while nobody reads', async () => {
     const size = 300_000_000;
     const body = packed(gzipSync(Buffer.alloc(size, 'a')));
