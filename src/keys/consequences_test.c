@@ -561,6 +561,31 @@ static void of_five_models_the_one_that_is_back_first_makes_room(void **state)
     assert_int_equal(until_for(key, 103), NOW + 5000);
 }
 
+static void what_was_done_on_a_wrong_suspicion_is_undone(void **state)
+{
+    (void)state;
+    enum { WINDOW_MS = 10000 };
+    struct key_lease limited = add("limited");
+    struct key_lease refused = add("refused");
+    struct key_lease long_ago = add("long ago");
+    settings.bans_401 = true;
+    struct attempt_evidence limit = answer(429, "slow down", 5000);
+    assert_true(apply(limited, &limit, MODEL, NOW).cooldown_until_ms > NOW);
+    assert_true(apply(limited, &limit, OTHER_MODEL, NOW).cooldown_until_ms > NOW);
+    assert_true(fail_with(refused, 401, NOW).is_banned);
+    assert_true(fail_with(long_ago, 401, NOW - WINDOW_MS - 1).is_banned);
+    key_pardon(&table, limited, MODEL, WINDOW_MS, NOW);
+    key_pardon(&table, refused, MODEL, WINDOW_MS, NOW);
+    key_pardon(&table, long_ago, MODEL, WINDOW_MS, NOW);
+    assert_int_equal(until_for(limited, MODEL), 0);
+    assert_true(until_for(limited, OTHER_MODEL) > NOW); // which was another matter
+    assert_int_equal(status_of(refused), KEY_ACTIVE);
+    assert_int_equal(atomic_load(&slot_of(refused)->banned_ms), 0);
+    assert_int_equal(status_of(long_ago), KEY_BANNED);
+    key_pardon(&table, limited, MODEL, WINDOW_MS, NOW); // again: nothing happens
+    assert_true(until_for(limited, OTHER_MODEL) > NOW);
+}
+
 static void operators_end_cooldowns(void **state)
 {
     struct key_lease key = add("a");
@@ -680,6 +705,7 @@ int main(void)
         TEST(a_cooldown_is_never_shortened_by_another),
         TEST(without_a_model_the_whole_key_cools_down),
         TEST(of_five_models_the_one_that_is_back_first_makes_room),
+        TEST(what_was_done_on_a_wrong_suspicion_is_undone),
         TEST(operators_end_cooldowns),
         TEST(a_test_counts_only_for_what_it_says_about_the_key),
         TEST(a_success_brings_a_banned_key_back_if_it_may),
