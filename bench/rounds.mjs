@@ -74,15 +74,15 @@ export class Bench {
   }
 
   // Runs one load against one server; the result carries the server's CPU time. Every answer must be as long as `like`,
-  // the one that came without a proxy, and every request must have reached the upstream.
-  async measure(side, server, mode, core, options, like) {
+  // the one that came without a proxy, and every request must have reached the upstream, `attempts` times.
+  async measure(side, server, mode, core, options, like, attempts = 1) {
     const shape = like === undefined ? {} : { bytes: like.bytes, ...(mode === 'sse' ? { events: like.events } : {}) };
     const seenBefore = await this.requestsSeenUpstream();
     const cpuBefore = server.cpuNanoseconds();
     const result = refuseErrors(side, await this.load(mode, core, { ...options, ...shape }));
     const cpu = (server.cpuNanoseconds() - cpuBefore) / 1000;
     const seen = (await this.requestsSeenUpstream()) - seenBefore;
-    if (seen !== result.requests) throw new Error(`${side}: ${result.requests} answers to ${seen} upstream requests`);
+    if (seen !== result.requests * attempts) throw new Error(`${side}: ${result.requests} answers to ${seen} upstream requests`);
     return { ...result, cpu: cpu / result.requests };
   }
 

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { firstAnswer } from './load.mjs';
+import { failoverOnce } from './failover.mjs';
 import { poolPicks, poolStart, poolTraffic } from './pool.mjs';
 import { target } from './report.mjs';
 import { DIALECTS } from './requests.mjs';
@@ -241,5 +242,6 @@ export const SCENARIOS = {
   'pool-pick': poolPicks,
   'pool-start': poolStart,
   'pool-traffic': poolTraffic,
+  'failover-once': failoverOnce,
   'json-reader': json,
 };
