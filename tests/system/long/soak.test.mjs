@@ -10,7 +10,7 @@ const n_clients = 16;
 const work = ['tokens=20', 'tokens=50~pace=2', 'giant=200000', 'status=429', 'tokens=30~cut=5', 'kind=tools', 'close=1'];
 
 test(`${seconds} s of soaking`, { timeout: (seconds + 120) * 1000 }, async (t) => {
-  const stack = await Stack.start({ release: true, simulator: { args: ['--no-record'] }, env: { NODE_ENV: 'production' } });
+  const stack = await Stack.start({ release: true, simulator: { args: ['--no-record'] }, env: { NODE_ENV: 'production', KEY_POOL_RETRY_DELAY_MS: '10' } });
   const openFiles = () => readdirSync(`/proc/${stack.gateway.program.pid}/fd`).length;
   try {
     const started = Date.now();
