@@ -21,16 +21,6 @@ int64_t balance_remaining(const struct balance_side *side)
 
 // ---- answers --------------------------------------------------------------------------------------------------------
 
-static bool is_visible(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] <= ' ' || text.ptr[i] > '~') {
-            return false;
-        }
-    }
-    return text.len > 0;
-}
-
 struct slice balance_read_organization(struct slice body, struct arena *arena)
 {
     struct json_doc doc;
@@ -40,7 +30,7 @@ struct slice balance_read_organization(struct slice body, struct arena *arena)
         return SLICE_EMPTY;
     }
     struct slice id = json_string(&doc, first, arena);
-    return is_visible(id) ? arena_dup(arena, id) : SLICE_EMPTY;
+    return slice_is_visible(id) ? arena_dup(arena, id) : SLICE_EMPTY;
 }
 
 // Small enough that those of all keys can be added up.

@@ -66,10 +66,7 @@ static struct slice as_line(struct slice text, struct slice secret, struct arena
         line.len = cut_at(buf_slice(&line));
         buf_append(&line, SLICE("…"));
     }
-    for (size_t i = 0; i < line.len; i++) {
-        unsigned char c = (unsigned char)line.ptr[i];
-        line.ptr[i] = c < ' ' || c == 0x7f ? ' ' : line.ptr[i];
-    }
+    text_replace_controls(line.ptr, line.len, ' ');
     struct slice result = arena_dup(arena, slice_trim(buf_slice(&line)));
     buf_deinit(&line);
     return result;

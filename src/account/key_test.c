@@ -163,16 +163,6 @@ static void on_answer(struct web_call *call, const struct web_answer *answer)
 
 // ---- asking ---------------------------------------------------------------------------------------------------------
 
-static bool is_visible(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] <= ' ' || text.ptr[i] > '~') {
-            return false;
-        }
-    }
-    return text.len > 0;
-}
-
 static bool ask(struct key_test *test, const struct config_model *model)
 {
     struct key_tester *tester = test->run->tester;
@@ -248,7 +238,7 @@ static void begin_next(struct key_test_run *run)
         refuse(run, id, record, SLICE("There is no such key."));
     } else if (!model) {
         refuse(run, id, record, SLICE("No model is configured, so there is nothing to ask for."));
-    } else if (!is_visible(id)) {
+    } else if (!slice_is_visible(id)) {
         refuse(run, id, record, SLICE("The id of this key has characters that a header cannot have."));
     } else if (!start_test(run, record, model)) {
         refuse(run, id, record, SLICE("The address of the gateway itself cannot be used."));

@@ -18,6 +18,12 @@ int64_t clock_wall_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t clock_seconds_until(int64_t wall_ms)
+{
+    int64_t ms = wall_ms - clock_wall_ms();
+    return ms > 1000 ? (ms + 999) / 1000 : 1;
+}
+
 static void put_digits(char *out, int n, int64_t value)
 {
     for (int i = n - 1; i >= 0; i--) {

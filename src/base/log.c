@@ -51,12 +51,7 @@ void log_write(enum log_level level, const char *area, const char *format, ...)
     }
     size_t len = (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1;
     // A newline in a name or an error text must not look like a line of its own.
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)line[i];
-        if (c < 0x20 || c == 0x7f) {
-            line[i] = ' ';
-        }
-    }
+    text_replace_controls(line, len, ' ');
     log_emit(level, area, slice_of(line, len), len);
 }
 

@@ -38,6 +38,16 @@ bool slice_eq_constant_time(struct slice given, struct slice secret)
     return difference == 0;
 }
 
+void text_replace_controls(char *text, size_t len, char with)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c < 0x20 || c == 0x7f) {
+            text[i] = with;
+        }
+    }
+}
+
 bool slice_is_visible(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++) {

@@ -63,6 +63,8 @@ bool slice_eq_constant_time(struct slice given, struct slice secret);
 
 // Without spaces and tabs at both ends.
 struct slice slice_trim(struct slice s);
+// Puts `with` in place of control characters (and DEL), so that a text stays one line.
+void text_replace_controls(char *text, size_t len, char with);
 // Not empty, and nothing in it but visible ASCII characters: what may stand in a header line, in one piece.
 bool slice_is_visible(struct slice s);
 

@@ -17,12 +17,7 @@ static void append_line(struct buf *out, const char *format, va_list args)
     vsnprintf(line, len + 1, format, again);
     va_end(again);
     // A newline in a value must not look like an issue of its own.
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)line[i];
-        if (c < 0x20 || c == 0x7f) {
-            line[i] = ' ';
-        }
-    }
+    text_replace_controls(line, len, ' ');
     line[len] = '\n';
     out->len += len + 1;
 }

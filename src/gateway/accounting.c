@@ -30,12 +30,7 @@ static void put_foreign(struct line *line, struct slice s)
 {
     size_t from = line->len;
     put(line, s);
-    for (size_t i = from; i < line->len; i++) {
-        unsigned char c = (unsigned char)line->text[i];
-        if (c < 0x20 || c == 0x7f) {
-            line->text[i] = '?';
-        }
-    }
+    text_replace_controls(line->text + from, line->len - from, '?');
 }
 
 static void put_number(struct line *line, struct slice name, uint64_t value)
@@ -75,7 +70,7 @@ static void put_trail(struct line *line, const struct trail *trail)
         struct buf text = BUF_EMPTY;
         trail_write_line(trail, &text);
         put(line, SLICE(" trail=\""));
-        put_foreign(line, buf_slice(&text));
+        put(line, buf_slice(&text)); // names in it are clean
         put(line, SLICE("\""));
         buf_deinit(&text);
     }
@@ -242,9 +237,7 @@ void accounting_finish(struct exchange *x, bool client_has_left)
     metrics_count_request(x->gateway->metrics, &request);
     if (x->has_uncounted_attempt) {
         metrics_count_attempt(x->upstream->endpoint_series, x->outcome ? x->outcome : "cancelled");
-        if (x->has_unnoted_attempt) {
-            failover_note(x, x->outcome ? x->outcome : "cancelled", NULL, x->sent_ns);
-        }
+        failover_note_attempt(x, NULL);
     }
     if (client_has_left && x->n_attempts) {
         metrics_count_abort(x->gateway->metrics, METRICS_CLIENT);

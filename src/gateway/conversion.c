@@ -212,9 +212,8 @@ static void send_out(struct exchange *x)
     }
     need_response(x);
     x->conversion->has_spoken = true;
-    if (server_write(x->ex, buf_slice(out), false) != 0 && !x->is_paused && x->call_is_running) {
-        x->is_paused = true;
-        client_call_pause(&x->call);
+    if (server_write(x->ex, buf_slice(out), false) != 0 && x->call_is_running) {
+        relay_pause(x);
     }
     buf_clear(out);
     if (out->cap > OUT_KEPT_MAX) {

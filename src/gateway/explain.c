@@ -62,10 +62,7 @@ void explain_write_header(struct exchange *x, struct buf *headers)
     if (!has_field(x, HEADER_X_DROID2API_EXPLAIN, &value) || !slice_eq(value, SLICE("1")) || !is_admin(x)) {
         return;
     }
-    if (x->has_unnoted_attempt) {
-        x->has_unnoted_attempt = false;
-        failover_note(x, x->outcome ? x->outcome : "cancelled", NULL, x->sent_ns);
-    }
+    failover_note_attempt(x, NULL);
     struct buf trail = BUF_EMPTY;
     trail_write_header_json(&x->trail, TRAIL_BYTES_MAX, &trail);
     if (x->lease && x->gateway->keys) {

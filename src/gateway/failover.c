@@ -35,10 +35,12 @@ void failover_note(struct exchange *x, const char *outcome, const char *reason, 
               });
 }
 
-static void note_attempt(struct exchange *x, enum blame blame)
+void failover_note_attempt(struct exchange *x, const char *reason)
 {
-    x->has_unnoted_attempt = false;
-    failover_note(x, x->outcome ? x->outcome : "cancelled", blame_name(blame), x->sent_ns);
+    if (x->has_unnoted_attempt) {
+        x->has_unnoted_attempt = false;
+        failover_note(x, x->outcome ? x->outcome : "cancelled", reason, x->sent_ns);
+    }
 }
 
 // ---- what is tried next ---------------------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ static bool try_again(struct exchange *x, const struct attempt_failure *failure,
     struct verdict verdict = lease_settle(x, &evidence);
     *blame_r = verdict.blame;
     way_is_bad(x, verdict.blame, evidence.retry_after_ms);
-    note_attempt(x, verdict.blame);
+    failover_note_attempt(x, blame_name(verdict.blame));
     struct retry_facts facts = facts_of(x);
     facts.blame = verdict.blame;
     facts.was_silent = verdict.spends_route;
@@ -191,7 +193,7 @@ static void tell_failure(struct exchange *x, const struct attempt_failure *failu
     }
 }
 
-static void on_held_failure(struct exchange *x);
+static void judge_held(struct exchange *x, bool last, bool is_broken);
 
 void failover_on_failure(struct exchange *x, const struct attempt_failure *failure)
 {
@@ -200,7 +202,7 @@ void failover_on_failure(struct exchange *x, const struct attempt_failure *failu
         return; // all that its own protocol has to say was said before
     }
     if (x->held) {
-        on_held_failure(x); // its body broke off, but it has a status
+        judge_held(x, true, true); // its body broke off, but it has a status
     } else if (x->gate.is_open) {
         break_off(x, failure);
     } else if (!try_again(x, failure, &blame)) {
@@ -374,11 +376,6 @@ void failover_on_piece(struct exchange *x, struct slice piece, bool last)
     }
 }
 
-static void on_held_failure(struct exchange *x)
-{
-    judge_held(x, true, true);
-}
-
 // ---- before an attempt ----------------------------------------------------------------------------------------------
 
 static void tell_blocked(struct exchange *x, int64_t open_ms)
@@ -427,8 +424,7 @@ void failover_without_key(struct exchange *x, int64_t until_ms)
     } else if (until_ms && !is_test(x) && wait_line_may_join(x)) {
         wait_line_join(x);
     } else if (until_ms) {
-        int64_t ms = until_ms - clock_wall_ms();
-        x->retry_after_s = ms > 1000 ? (ms + 999) / 1000 : 1;
+        x->retry_after_s = clock_seconds_until(until_ms);
         exchange_fail(x, FAULT_NO_AVAILABLE_KEY,
                       SLICE("All keys that could serve this request are cooling down or busy."));
     } else {

@@ -27,6 +27,8 @@ void failover_without_key(struct exchange *x, int64_t until_ms);
 
 // An entry of the trail, about what is under way now.
 void failover_note(struct exchange *x, const char *outcome, const char *reason, uint64_t began_ns);
+// The one of the attempt under way, unless it is there already. NULL: it has no reason.
+void failover_note_attempt(struct exchange *x, const char *reason);
 
 // Makes the next attempt, unless the way there is known to be down.
 void failover_attempt(struct exchange *x);

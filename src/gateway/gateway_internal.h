@@ -191,6 +191,8 @@ void relay_on_head(struct exchange *x, const struct h1_response *resp);
 bool relay_begin(struct exchange *x, const struct h1_response *resp);
 void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last);
 void relay_on_drain(struct exchange *x);
+// The client takes no more for the moment: nothing more is read for it until relay_on_drain().
+void relay_pause(struct exchange *x);
 // May something be put between two events now?
 bool relay_may_put_in(struct exchange *x);
 // The connection is of no more use. Had the answer come to the end that its own protocol knows? Then that is its end.

@@ -123,12 +123,6 @@ static enum key_pick pick(struct exchange *x)
     return result;
 }
 
-static int64_t seconds_until(int64_t at_ms)
-{
-    int64_t ms = at_ms - clock_wall_ms();
-    return ms > 1000 ? (ms + 999) / 1000 : 1;
-}
-
 static enum lease_result go_without_key(struct exchange *x, enum key_pick result)
 {
     failover_without_key(x, result == KEY_LATER ? x->lease->key.until_ms : 0);
@@ -336,7 +330,7 @@ void lease_return(struct exchange *x)
 
 int64_t lease_wait_s(const struct exchange *x)
 {
-    return x->lease->until_ms ? seconds_until(x->lease->until_ms) : -1;
+    return x->lease->until_ms ? clock_seconds_until(x->lease->until_ms) : -1;
 }
 
 // ---- giving back ----------------------------------------------------------------------------------------------------
@@ -348,7 +342,7 @@ static void tell(const struct exchange *x, enum blame blame, const struct key_co
         log_warn("keys", "%.*s is banned: %s, status %u", SLICE_ARG(key->id), blame_name(blame), x->upstream_status);
     } else if (consequence->cooldown_until_ms) {
         log_info("keys", "%.*s cools down for %lld s: %s, status %u", SLICE_ARG(key->id),
-                 (long long)seconds_until(consequence->cooldown_until_ms), blame_name(blame), x->upstream_status);
+                 (long long)clock_seconds_until(consequence->cooldown_until_ms), blame_name(blame), x->upstream_status);
     }
 }
 

@@ -347,6 +347,14 @@ void relay_on_body(struct exchange *x, char *bytes, size_t len, bool last)
     }
 }
 
+void relay_pause(struct exchange *x)
+{
+    if (!x->is_paused) {
+        x->is_paused = true;
+        client_call_pause(&x->call);
+    }
+}
+
 void relay_on_drain(struct exchange *x)
 {
     if (!x->is_paused) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Passes a stream on, event by event, as far as the gate lets it. Bytes leave as they came; an event that no client
 // could read, or that was not asked for, is left out.
-#include "base/clock.h"
 #include "gateway/conversion.h"
 #include "gateway/failover.h"
 #include "gateway/lease.h"
@@ -234,9 +233,8 @@ static void watch_end(struct exchange *x)
 // False: the exchange, or this attempt, is over.
 bool relay_events(struct exchange *x, struct slice piece, bool last)
 {
-    if (pass_events(x, piece) != 0 && !x->is_paused && !last) {
-        x->is_paused = true;
-        client_call_pause(&x->call);
+    if (pass_events(x, piece) != 0 && !last) {
+        relay_pause(x);
     }
     if (last) {
         end_events(x);

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Passes an answer on that is one JSON value: held until all of it is here, up to a limit. Gemini's stream in the form
 // of an array leaves element by element.
-#include "base/clock.h"
-#include "gateway/conversion.h"
-#include "gateway/failover.h"
 #include "gateway/lease.h"
 #include "gateway/relay_internal.h"
 
@@ -118,9 +115,8 @@ static bool relay_array(struct exchange *x, struct slice piece, bool last)
     if (!x->gate.is_open && gate_consider(x, x->gate.held.len)) {
         r = gate_write(x, SLICE_EMPTY, false);
     }
-    if (r != 0 && !x->is_paused) {
-        x->is_paused = true;
-        client_call_pause(&x->call);
+    if (r != 0) {
+        relay_pause(x);
     }
     return true;
 }
@@ -158,9 +154,8 @@ bool relay_json(struct exchange *x, struct slice piece, bool last)
         }
         r = gate_write(x, piece, false);
     }
-    if (r != 0 && !x->is_paused) {
-        x->is_paused = true;
-        client_call_pause(&x->call);
+    if (r != 0) {
+        relay_pause(x);
     }
     return true;
 }

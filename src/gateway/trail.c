@@ -42,11 +42,8 @@ static void put_name(struct buf *out, struct slice name)
 {
     size_t from = out->len;
     buf_append(out, name);
-    for (size_t i = from; i < out->len; i++) {
-        unsigned char c = (unsigned char)out->ptr[i];
-        if (c < 0x20 || c == 0x7f) {
-            out->ptr[i] = '?';
-        }
+    if (name.len) {
+        text_replace_controls(out->ptr + from, name.len, '?');
     }
 }
 
