@@ -31,6 +31,10 @@ static const char *skip_string(const char *at, const char *end)
 static const char *skip_text(const char *at, const char *end)
 {
     const char *start = at;
+    at = json_skip_plain_ascii(at, end); // most texts are that all through
+    if (at < end && *at == '"') {
+        return at;
+    }
     while ((at = json_skip_plain(at, end)) < end && *at == '\\') {
         size_t len = json_escape_len(at, end);
         if (!len) {

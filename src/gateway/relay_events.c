@@ -101,22 +101,48 @@ static int go_blind(struct exchange *x, struct slice piece)
     return relay_pass_on(x, piece, false);
 }
 
-static int pass_events(struct exchange *x, struct slice piece)
+static int pass_rest(struct passing *passing)
+{
+    struct exchange *x = passing->x;
+    bool was_open = x->gate.is_open;
+    keep_rest(passing);
+    if (!was_open && gate_consider(x, x->gate.held.len)) {
+        passing->result = gate_write(x, SLICE_EMPTY, false);
+    }
+    return passing->result;
+}
+
+// The answer ends with this piece, and nothing is wrong with it: the end leaves in the same write.
+static bool end_with(struct passing *passing)
+{
+    struct exchange *x = passing->x;
+    if (!sse_parser_is_between_events(&x->sse) || !usage_tap_is_complete(x->tap) || usage_tap_has_error(x->tap)) {
+        return false;
+    }
+    relay_end_well(x);
+    relay_pass_on(x, slice_after(passing->piece, passing->sent), true);
+    return true;
+}
+
+// False: that was all.
+static bool pass_events(struct exchange *x, struct slice piece, bool last)
 {
     struct passing passing = {.x = x, .piece = piece};
     if (!x->tap) {
-        return relay_pass_on(x, piece, false);
+        passing.result = relay_pass_on(x, piece, false);
+    } else if (sse_parser_feed(&x->sse, piece, on_event, &passing) != 0) {
+        passing.result = go_blind(x, slice_after(piece, passing.sent));
+    } else {
+        relay_note_content(x, usage_tap_has_content(x->tap));
+        if (last && end_with(&passing)) {
+            return false;
+        }
+        passing.result = pass_rest(&passing);
     }
-    if (sse_parser_feed(&x->sse, piece, on_event, &passing) != 0) {
-        return go_blind(x, slice_after(piece, passing.sent));
+    if (passing.result != 0 && !last) {
+        relay_pause(x);
     }
-    relay_note_content(x, usage_tap_has_content(x->tap));
-    bool was_open = x->gate.is_open;
-    keep_rest(&passing);
-    if (!was_open && gate_consider(x, x->gate.held.len)) {
-        passing.result = gate_write(x, SLICE_EMPTY, false);
-    }
-    return passing.result;
+    return true;
 }
 
 void relay_flush(struct exchange *x)
@@ -233,8 +259,8 @@ static void watch_end(struct exchange *x)
 // False: the exchange, or this attempt, is over.
 bool relay_events(struct exchange *x, struct slice piece, bool last)
 {
-    if (pass_events(x, piece) != 0 && !last) {
-        relay_pause(x);
+    if (!pass_events(x, piece, last)) {
+        return false;
     }
     if (last) {
         end_events(x);
