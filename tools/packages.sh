@@ -23,6 +23,7 @@ need_for_building() {
     need_command ninja ninja-build
     need_library libuv libuv1-dev
     need_library openssl libssl-dev
+    need_library sqlite3 libsqlite3-dev
     need_library zlib zlib1g-dev
 }
 
@@ -34,6 +35,8 @@ need_for_testing() {
     need_command openssl openssl
     need_command node nodejs
     need_command npm npm
+    need_command promtool prometheus
+    need_command sqlite3 sqlite3
 }
 
 need_for_fuzzing() {

@@ -141,7 +141,7 @@ static void on_request(void *arg, struct server_exchange *ex)
 {
     (void)arg;
     struct admin_exchange *x = ex->user;
-    if (!x->route->reads_body || body_parse(x)) {
+    if (!x->route->body || body_parse(x)) {
         x->route->serve(x);
     }
 }

@@ -9,6 +9,8 @@
 #include "store/key_store.h"
 
 struct admin;
+struct history;
+struct live_log;
 
 struct admin_options {
     struct loop *loop;
@@ -17,7 +19,9 @@ struct admin_options {
     struct key_store *store;
     struct key_tester *tester;
     struct balance_sync *balances;
-    const char *mode; // "solo", "cluster"
+    struct history *history;   // usage, requests, audit trail
+    struct live_log *live_log; // NULL: nobody logs here
+    const char *mode;          // "solo", "cluster"
     unsigned n_workers;
     int64_t started_wall_ms;
 };

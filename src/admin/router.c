@@ -2,53 +2,55 @@
 #include "admin/router.h"
 
 #include "admin/admin_internal.h"
+#include "admin/shape.h"
 #include "http/url.h"
 
-enum { READS_BODY = true };
+// A JSON object, or nothing.
+static const struct shape any_body = {NULL};
 
 // Where a name and an {id} fit both, the first one counts.
 static const struct admin_route routes[] = {
-    {HTTP_GET, "/admin/stats", admin_stats_show, false},
+    {HTTP_GET, "/admin/stats", admin_stats_show},
 
-    {HTTP_GET, "/admin/keys", keys_list, false},
-    {HTTP_POST, "/admin/keys", keys_edit_add, READS_BODY},
-    {HTTP_POST, "/admin/keys/batch", keys_batch_add, READS_BODY},
-    {HTTP_POST, "/admin/keys/test-all", key_testing_all, READS_BODY},
-    {HTTP_GET, "/admin/keys/export", keys_export, false},
-    {HTTP_DELETE, "/admin/keys/disabled", keys_batch_remove_disabled, false},
-    {HTTP_DELETE, "/admin/keys/banned", keys_batch_remove_banned, false},
-    {HTTP_GET, "/admin/keys/{id}", keys_edit_show, false},
-    {HTTP_PUT, "/admin/keys/{id}", keys_edit_change, READS_BODY},
-    {HTTP_DELETE, "/admin/keys/{id}", keys_edit_remove, false},
-    {HTTP_PATCH, "/admin/keys/{id}/toggle", keys_edit_toggle, READS_BODY},
-    {HTTP_PATCH, "/admin/keys/{id}/notes", keys_edit_set_notes, READS_BODY},
-    {HTTP_PATCH, "/admin/keys/{id}/pool", keys_edit_set_pool, READS_BODY},
-    {HTTP_POST, "/admin/keys/{id}/test", key_testing_one, false},
-    {HTTP_DELETE, "/admin/keys/{id}/cooldown", cooldowns_clear_key, false},
+    {HTTP_GET, "/admin/keys", keys_list},
+    {HTTP_POST, "/admin/keys", keys_edit_add, .body = &any_body},
+    {HTTP_POST, "/admin/keys/batch", keys_batch_add, .body = &any_body},
+    {HTTP_POST, "/admin/keys/test-all", key_testing_all, .body = &any_body},
+    {HTTP_GET, "/admin/keys/export", keys_export},
+    {HTTP_DELETE, "/admin/keys/disabled", keys_batch_remove_disabled},
+    {HTTP_DELETE, "/admin/keys/banned", keys_batch_remove_banned},
+    {HTTP_GET, "/admin/keys/{id}", keys_edit_show},
+    {HTTP_PUT, "/admin/keys/{id}", keys_edit_change, .body = &any_body},
+    {HTTP_DELETE, "/admin/keys/{id}", keys_edit_remove},
+    {HTTP_PATCH, "/admin/keys/{id}/toggle", keys_edit_toggle, .body = &any_body},
+    {HTTP_PATCH, "/admin/keys/{id}/notes", keys_edit_set_notes, .body = &any_body},
+    {HTTP_PATCH, "/admin/keys/{id}/pool", keys_edit_set_pool, .body = &any_body},
+    {HTTP_POST, "/admin/keys/{id}/test", key_testing_one},
+    {HTTP_DELETE, "/admin/keys/{id}/cooldown", cooldowns_clear_key},
 
-    {HTTP_GET, "/admin/pool-groups", admin_groups_list, false},
-    {HTTP_POST, "/admin/pool-groups", admin_groups_add, READS_BODY},
-    {HTTP_PUT, "/admin/pool-groups/{id}", admin_groups_change, READS_BODY},
-    {HTTP_DELETE, "/admin/pool-groups/{id}", admin_groups_remove, false},
+    {HTTP_GET, "/admin/pool-groups", admin_groups_list},
+    {HTTP_POST, "/admin/pool-groups", admin_groups_add, .body = &any_body},
+    {HTTP_PUT, "/admin/pool-groups/{id}", admin_groups_change, .body = &any_body},
+    {HTTP_DELETE, "/admin/pool-groups/{id}", admin_groups_remove},
 
-    {HTTP_GET, "/admin/config", pool_config_show, false},
-    {HTTP_PUT, "/admin/config", pool_config_change, READS_BODY},
-    {HTTP_POST, "/admin/config/reset", pool_config_reset, false},
+    {HTTP_GET, "/admin/config", pool_config_show},
+    {HTTP_PUT, "/admin/config", pool_config_change, .body = &any_body},
+    {HTTP_POST, "/admin/config/reset", pool_config_reset},
 
-    {HTTP_GET, "/admin/cooldowns", cooldowns_list, false},
-    {HTTP_DELETE, "/admin/cooldowns", cooldowns_clear, false},
+    {HTTP_GET, "/admin/cooldowns", cooldowns_list},
+    {HTTP_DELETE, "/admin/cooldowns", cooldowns_clear},
 
-    {HTTP_GET, "/admin/requests", requests_list, false},
-    {HTTP_GET, "/admin/requests/{id}", requests_show, false},
+    {HTTP_GET, "/admin/requests", requests_list},
+    {HTTP_GET, "/admin/requests/{id}", requests_show},
 
-    {HTTP_GET, "/admin/token/usage", token_usage_list, false},
-    {HTTP_GET, "/admin/token/usage/{id}", token_usage_show, false},
-    {HTTP_GET, "/admin/token/summary", token_usage_summary, false},
-    {HTTP_GET, "/admin/token/stats", token_usage_summary, false},
-    {HTTP_POST, "/admin/token/sync", token_usage_sync, false},
-    {HTTP_POST, "/admin/token/cleanup", token_usage_cleanup, false},
-    {HTTP_GET, "/admin/token/trend", token_usage_trend, false},
-    {HTTP_DELETE, "/admin/token/cache", token_usage_clear, false},
+    {HTTP_GET, "/admin/token/usage", token_usage_list},
+    {HTTP_GET, "/admin/token/usage/{id}", token_usage_show},
+    {HTTP_GET, "/admin/token/summary", token_usage_summary},
+    {HTTP_GET, "/admin/token/stats", token_usage_summary},
+    {HTTP_POST, "/admin/token/sync", token_usage_sync},
+    {HTTP_POST, "/admin/token/cleanup", token_usage_cleanup},
+    {HTTP_GET, "/admin/token/trend", token_usage_trend},
+    {HTTP_DELETE, "/admin/token/cache", token_usage_clear},
 };
 enum { N_ROUTES = sizeof(routes) / sizeof(*routes) };
 

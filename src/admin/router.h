@@ -6,12 +6,16 @@
 #include "http/h1_head.h"
 
 struct admin_exchange;
+struct shape;
 
 struct admin_route {
     enum http_method method;
     const char *pattern; // "/admin/keys/{id}"
     void (*serve)(struct admin_exchange *x);
-    bool reads_body; // a JSON object, or nothing
+    const struct shape *body;  // NULL: it takes none
+    const struct shape *query; // NULL: it takes none
+    const char *action;        // what the audit trail calls it: "keys.add"; NULL: it changes nothing
+    const char *summary;       // for the OpenAPI document
 };
 
 struct router_match {

@@ -13,13 +13,13 @@
 #include "gateway/recent.h"
 #include "gateway/retry.h"
 #include "gateway/route.h"
-#include "gateway/trail.h"
 #include "gateway/upstream.h"
 #include "gateway/wait_line.h"
 #include "http/client.h"
 #include "http/inflater.h"
 #include "http/server_conn.h"
 #include "http/sse_parser.h"
+#include "usage/trail.h"
 #include "json/json_splice.h"
 
 struct gateway {

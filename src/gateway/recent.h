@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "dialect/usage.h"
-#include "gateway/trail.h"
+#include "usage/trail.h"
 
 enum {
     RECENT_REQUESTS = 1000, // that a process remembers

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "gateway/trail.h"
+#include "usage/trail.h"
 
 #include <assert.h>
 

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "gateway/trail.h"
+#include "usage/trail.h"
 #include "json/json_reader.h"
 
 struct fixture {

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// The last log entries of all processes, and those who watch them come.
+#pragma once
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/log.h"
+
+enum {
+    LIVE_LOG_ENTRIES = 500,
+    LIVE_LOG_TEXT_MAX = 2048, // bytes that are kept of an entry
+};
+
+struct live_log_entry {
+    uint64_t number; // from 1 on, without gaps
+    int64_t wall_ms;
+    enum log_level level;
+    struct slice area;
+    struct slice text;
+};
+
+struct live_log;
+struct live_log *live_log_new(void);
+void live_log_free(struct live_log *log);
+
+// Copied. Cheap when nobody watches: what must be done for watchers is done later, by whoever drains.
+void live_log_add(struct live_log *log, const struct log_message *message);
+void live_log_clear(struct live_log *log); // numbers go on
+
+// The newest is live_log_newest(); NULL: it is not there (any more). Borrowed until the next change.
+uint64_t live_log_newest(const struct live_log *log); // 0: there was none yet
+const struct live_log_entry *live_log_entry(const struct live_log *log, uint64_t number);
+
+struct live_log_stats {
+    size_t n_kept;
+    uint64_t n_all; // since the start
+    uint64_t n_by_level[LOG_OFF];
+    size_t n_watchers;
+};
+struct live_log_stats live_log_stats(const struct live_log *log);
+
+// `fn` comes at most once for each entry of a turn, from within live_log_add(): it only marks that there is something.
+struct live_log_watcher {
+    struct list link;
+    void (*fn)(struct live_log_watcher *watcher);
+};
+void live_log_watch(struct live_log *log, struct live_log_watcher *watcher);
+void live_log_unwatch(struct live_log_watcher *watcher);
