@@ -67,7 +67,9 @@ static void note_failure(struct history *history)
         memcpy(history->problem, problem, sizeof(history->problem));
         log_warn(HISTORY_LOG, "%s; what is to be written is kept in memory as far as there is room", problem);
     }
-    timer_start(&history->loop->timers, &history->write, HISTORY_RETRY_MS, on_write_due);
+    if (!timer_is_running(&history->write)) {
+        timer_start(&history->loop->timers, &history->write, HISTORY_RETRY_MS, on_write_due);
+    }
 }
 
 // That something can be read does not mean that writing goes, too.
@@ -124,8 +126,7 @@ static void end_ask(struct history *history)
         history_ask_free(ask);
     } else {
         history_take_now(history);
-        history_ask_answer(ask, history->work.r == SQLITE_OK ? SLICE_EMPTY
-                                                             : slice_from_cstr(history->work.db.problem));
+        history_ask_answer(ask, history->work.r == SQLITE_OK ? SLICE_EMPTY : slice_from_cstr(history->work.db.problem));
     }
 }
 
@@ -154,6 +155,7 @@ static void on_worked(struct history *history)
         end_prune(history);
     }
     if (work->task != HISTORY_REST) {
+        history->is_rest_due = false;
         timer_start(&history->loop->timers, &history->rest, HISTORY_REST_MS, on_rest_due);
     }
 }
@@ -208,6 +210,7 @@ static void start(struct history *history, enum history_task task, struct histor
 
 static void start_write(struct history *history, enum history_task task)
 {
+    history_take_now(history);
     history->is_write_due = false;
     timer_cancel(&history->write);
     history_batch_take_all(&history->waiting, &history->work.batch);
@@ -296,7 +299,7 @@ static void on_take(struct timer *timer)
     struct history *history = CONTAINER_OF(timer, struct history, take);
     size_t n = take_rings(history);
     history->is_take_soon = false;
-    history->take_ms = n                                            ? HISTORY_TAKE_MS
+    history->take_ms = n                                             ? HISTORY_TAKE_MS
                        : 2 * history->take_ms < HISTORY_TAKE_IDLE_MS ? 2 * history->take_ms
                                                                      : HISTORY_TAKE_IDLE_MS;
     timer_start(&history->loop->timers, timer, history->take_ms, on_take);

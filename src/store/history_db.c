@@ -21,18 +21,23 @@
 // appended. request_mark has what requests are looked for by, so that a search need not read the requests themselves.
 static const char schema[] =
     "BEGIN IMMEDIATE;"
-    "PRAGMA application_id=" SQL_NUMBER(APPLICATION_ID) ";"
-    "PRAGMA user_version=1;"
-    "CREATE TABLE usage(hour INTEGER NOT NULL,model TEXT NOT NULL,key TEXT NOT NULL,"
-    "requests INTEGER NOT NULL,success INTEGER NOT NULL,failed INTEGER NOT NULL,aborted INTEGER NOT NULL,"
-    "partial INTEGER NOT NULL,attempts INTEGER NOT NULL,failed_attempts INTEGER NOT NULL,input INTEGER NOT NULL,"
-    "output INTEGER NOT NULL,reasoning INTEGER NOT NULL,cache_read INTEGER NOT NULL,cache_write INTEGER NOT NULL,"
-    "duration BLOB,first_token BLOB,PRIMARY KEY(hour,model,key))WITHOUT ROWID;"
-    "CREATE TABLE request(n INTEGER PRIMARY KEY,record BLOB NOT NULL);"
-    "CREATE TABLE request_mark(n INTEGER PRIMARY KEY,status INTEGER NOT NULL,hashes BLOB NOT NULL);"
-    "CREATE TABLE audit(n INTEGER PRIMARY KEY,who TEXT NOT NULL,action TEXT NOT NULL,target TEXT NOT NULL,"
-    "detail TEXT NOT NULL,outcome TEXT NOT NULL);"
-    "COMMIT;";
+    "PRAGMA application_id=" SQL_NUMBER(
+        APPLICATION_ID) ";"
+                        "PRAGMA user_version=1;"
+                        "CREATE TABLE usage(hour INTEGER NOT NULL,model TEXT NOT NULL,key TEXT NOT NULL,"
+                        "requests INTEGER NOT NULL,success INTEGER NOT NULL,failed INTEGER NOT NULL,aborted INTEGER "
+                        "NOT NULL,"
+                        "partial INTEGER NOT NULL,attempts INTEGER NOT NULL,failed_attempts INTEGER NOT NULL,input "
+                        "INTEGER NOT NULL,"
+                        "output INTEGER NOT NULL,reasoning INTEGER NOT NULL,cache_read INTEGER NOT NULL,cache_write "
+                        "INTEGER NOT NULL,"
+                        "duration BLOB,first_token BLOB,PRIMARY KEY(hour,model,key))WITHOUT ROWID;"
+                        "CREATE TABLE request(n INTEGER PRIMARY KEY,record BLOB NOT NULL);"
+                        "CREATE TABLE request_mark(n INTEGER PRIMARY KEY,status INTEGER NOT NULL,hashes BLOB NOT NULL);"
+                        "CREATE TABLE audit(n INTEGER PRIMARY KEY,who TEXT NOT NULL,action TEXT NOT NULL,target TEXT "
+                        "NOT NULL,"
+                        "detail TEXT NOT NULL,outcome TEXT NOT NULL);"
+                        "COMMIT;";
 
 // That everything is there as we know it; somebody may have changed it.
 static const char schema_check[] =

@@ -24,13 +24,13 @@ enum {
 };
 
 struct history_db {
-    char *folder;     // owned
-    char *path;       // owned
-    sqlite3 *sqlite;  // owned; NULL: closed
-    dev_t device;     // of the open file
-    ino_t inode;      // of the open file
-    ino_t log_inode;  // of its write-ahead log; 0: not seen
-    int64_t n_marks;  // requests that are in it, about
+    char *folder;    // owned
+    char *path;      // owned
+    sqlite3 *sqlite; // owned; NULL: closed
+    dev_t device;    // of the open file
+    ino_t inode;     // of the open file
+    ino_t log_inode; // of its write-ahead log; 0: not seen
+    int64_t n_marks; // requests that are in it, about
     char problem[HISTORY_PROBLEM_SIZE];
     struct buf notes; // lines for the log
 };

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "json/json_writer.h"
 #include "store/history_write.h"
+#include "json/json_writer.h"
 
 enum { ARENA_SIZE = 2048, HASHES_WANTED_MAX = 2 };
 
@@ -123,7 +123,8 @@ struct search {
 
 static bool passes(const struct search *search, const struct request_facts *facts)
 {
-    return search->filter ? request_filter_takes(search->filter, facts) : slice_eq(facts->id, search->id);
+    return search->filter ? request_filter_takes(search->filter, facts)
+                          : slice_eq(facts->id, request_text_cut(search->id, REQUEST_ID_MAX));
 }
 
 static void look_at(struct search *search, struct slice record, int64_t n)
@@ -149,7 +150,7 @@ struct wanted {
 
 static struct wanted wanted_by(const struct request_filter *filter)
 {
-    struct wanted wanted = {.status_min = filter->status_min,
+    struct wanted wanted = {.status_min = filter->status_max ? filter->status_min : 0,
                             .status_max = filter->status_max ? filter->status_max : UINT32_MAX,
                             .before = history_number_before(filter->before_ms),
                             .limit = filter->limit};
@@ -238,11 +239,8 @@ int history_read_requests(struct history_db *db, const struct request_filter *fi
 
 int history_read_request(struct history_db *db, struct slice id, struct history_findings *findings)
 {
-    const struct wanted wanted = {.status_max = UINT32_MAX,
-                                  .hashes = {history_hash_id(id)},
-                                  .n_hashes = 1,
-                                  .before = INT64_MAX,
-                                  .limit = 1};
+    const struct wanted wanted = {
+        .status_max = UINT32_MAX, .hashes = {history_hash_id(id)}, .n_hashes = 1, .before = INT64_MAX, .limit = 1};
     struct search search = {.findings = findings, .id = id};
     arena_init(&search.arena, ARENA_SIZE);
     int r = search_requests(db, &wanted, &search);

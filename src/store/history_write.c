@@ -5,7 +5,13 @@
 
 #include "base/fnv.h"
 
-enum { ARENA_SIZE = 2048, HASHES_MAX = 3 + 1 + REQUEST_TRAIL_MAX, NUMBER_TRIES = 64, TRIM_ROWS = 2000, STEP_HOURS = 24 };
+enum {
+    ARENA_SIZE = 2048,
+    HASHES_MAX = 1 + 3 + 1 + REQUEST_TRAIL_MAX,
+    NUMBER_TRIES = 64,
+    TRIM_ROWS = 2000,
+    STEP_HOURS = 24
+};
 
 // Ends what history_db_exec(db, "BEGIN IMMEDIATE") began.
 static int end_transaction(struct history_db *db, int r)
@@ -26,10 +32,9 @@ static const char add_usage[] =
 
 static void bind_counts(sqlite3_stmt *statement, int at, const struct usage_counts *counts)
 {
-    const uint64_t values[] = {counts->requests,  counts->success,         counts->failed,     counts->aborted,
-                               counts->partial,   counts->attempts,        counts->failed_attempts,
-                               counts->input,     counts->output,          counts->reasoning,  counts->cache_read,
-                               counts->cache_write};
+    const uint64_t values[] = {counts->requests, counts->success,   counts->failed,          counts->aborted,
+                               counts->partial,  counts->attempts,  counts->failed_attempts, counts->input,
+                               counts->output,   counts->reasoning, counts->cache_read,      counts->cache_write};
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         sqlite3_bind_int64(statement, at + (int)i, values[i] <= INT64_MAX ? (int64_t)values[i] : INT64_MAX);
     }
@@ -79,17 +84,17 @@ static uint32_t hash(char kind, struct slice text)
 
 uint32_t history_hash_id(struct slice id)
 {
-    return hash('i', id);
+    return hash('i', request_text_cut(id, REQUEST_ID_MAX));
 }
 
 uint32_t history_hash_model(struct slice model)
 {
-    return hash('m', model);
+    return hash('m', request_text_cut(model, REQUEST_MODEL_MAX));
 }
 
 uint32_t history_hash_key(struct slice key)
 {
-    return hash('k', key);
+    return hash('k', request_text_cut(key, REQUEST_KEY_MAX));
 }
 
 static size_t add_hash(uint32_t *hashes, size_t n, uint32_t hash)
@@ -107,8 +112,9 @@ static size_t hashes_of(const struct request_facts *facts, uint32_t hashes[HASHE
 {
     size_t n = add_hash(hashes, 0, history_hash_id(facts->id));
     n = add_hash(hashes, n, history_hash_model(facts->model));
-    n = facts->upstream_model.len ? add_hash(hashes, n, history_hash_model(facts->upstream_model)) : n;
-    n = facts->key.len ? add_hash(hashes, n, history_hash_key(facts->key)) : n;
+    n = add_hash(hashes, n, history_hash_model(facts->counted_model));
+    n = add_hash(hashes, n, history_hash_model(facts->upstream_model));
+    n = add_hash(hashes, n, history_hash_key(facts->key));
     for (uint32_t i = 0; i < facts->trail.n && n < HASHES_MAX; i++) {
         struct slice key = facts->trail.entries[i].key;
         n = key.len ? add_hash(hashes, n, history_hash_key(key)) : n;
