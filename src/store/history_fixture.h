@@ -13,8 +13,8 @@ enum { HISTORY_FIXTURE_RING = 256 * 1024 };
 struct history_fixture {
     struct store_fixture store; // its folder, log and arena; there are no keys
     struct loop loop;
-    struct history *history;    // NULL while closed
-    char *memory;               // owned; of the ring
+    struct history *history; // NULL while closed
+    char *memory;            // owned; of the ring
     struct usage_feed *feed;
     struct usage_cells *expected; // what was told and not reset
     unsigned n_told;
