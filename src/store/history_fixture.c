@@ -134,6 +134,11 @@ bool history_fixture_is_written(struct history_fixture *f)
            history_batch_is_empty(&f->history->waiting) && f->history->problem[0] == '\0';
 }
 
+bool history_fixture_is_settled(struct history_fixture *f)
+{
+    return f->history->problem[0] || history_fixture_is_written(f);
+}
+
 void history_fixture_write(struct history_fixture *f)
 {
     history_take(f->history);
