@@ -28,6 +28,7 @@ struct history_fixture {
 };
 
 void history_fixture_init(struct history_fixture *f);
+void history_fixture_init_in(struct history_fixture *f, const char *folder); // of somebody else
 void history_fixture_deinit(struct history_fixture *f);
 void history_fixture_open(struct history_fixture *f);
 void history_fixture_close(struct history_fixture *f);
