@@ -17,7 +17,7 @@
 #include "process/keeper.h"
 #include "process/log_sink.h"
 #include "shm/region.h"
-#include "usage/recent.h"
+#include "store/history.h"
 #include "usage/usage_feed.h"
 
 enum { N_SIGNALS = 3, USAGE_RING_SIZE = 512 * 1024, USAGE_TICK_MS = 500 };
@@ -32,9 +32,7 @@ struct solo {
     struct front front;
     struct log_sink *log;
     struct shm_region usage_memory;
-    struct shm_ring usage_ring; // its reader
     struct usage_feed *usage;
-    struct recent *recent;
     struct timer usage_tick;
     uv_signal_t signals[N_SIGNALS];
     struct timer grace;
@@ -65,6 +63,7 @@ static void close_all(struct solo *solo)
     timer_cancel(&solo->grace);
     timer_cancel(&solo->usage_tick);
     gateway_close(solo->gateway);
+    (void)usage_feed_flush(solo->usage);
     keeper_close(solo->keeper, on_keeper_closed, solo);
 }
 
@@ -221,21 +220,10 @@ static bool open_keeper(struct solo *solo, int fd)
 
 // ---- requests that are over -----------------------------------------------------------------------------------------
 
-static void take_usage(struct solo *solo)
-{
-    struct slice message;
-    while ((message = shm_ring_peek(&solo->usage_ring)).ptr) {
-        if (message.ptr[0] == USAGE_REQUEST) {
-            recent_add(solo->recent, slice_after(message, 1));
-        }
-        shm_ring_pop(&solo->usage_ring);
-    }
-}
-
+// The history takes what is in the ring by itself; what did not fit into it must be told again.
 static void on_usage_tick(struct timer *timer)
 {
     struct solo *solo = CONTAINER_OF(timer, struct solo, usage_tick);
-    take_usage(solo);
     (void)usage_feed_flush(solo->usage);
     timer_start(&solo->loop.timers, timer, USAGE_TICK_MS, on_usage_tick);
 }
@@ -243,7 +231,7 @@ static void on_usage_tick(struct timer *timer)
 static void on_usage_filling(void *arg)
 {
     struct solo *solo = arg;
-    timer_start(&solo->loop.timers, &solo->usage_tick, 0, on_usage_tick);
+    history_take(keeper_history(solo->keeper));
 }
 
 // Without memory for it nothing could be counted: the process ends, as for any other.
@@ -254,51 +242,16 @@ static void open_usage(struct solo *solo)
         log_error("process", "cannot get memory for what requests used: %s", strerror(-r));
         abort();
     }
-    solo->usage_ring = shm_ring_of(solo->usage_memory.base, solo->usage_memory.size);
-    solo->usage = usage_feed_new(solo->usage_ring);
-    solo->recent = recent_new(RECENT_REQUESTS);
+    solo->usage = usage_feed_new(shm_ring_of(solo->usage_memory.base, solo->usage_memory.size));
     usage_feed_on_filling(solo->usage, on_usage_filling, solo);
+    history_add_ring(keeper_history(solo->keeper), shm_ring_of(solo->usage_memory.base, solo->usage_memory.size));
     timer_start(&solo->loop.timers, &solo->usage_tick, USAGE_TICK_MS, on_usage_tick);
 }
 
 static void free_usage(struct solo *solo)
 {
     usage_feed_free(solo->usage);
-    recent_free(solo->recent);
     shm_region_close(&solo->usage_memory);
-}
-
-static bool write_request(void *arg, struct slice id, struct buf *out)
-{
-    struct solo *solo = arg;
-    take_usage(solo);
-    return recent_write_json(solo->recent, id, out);
-}
-
-static void write_requests(void *arg, const struct admin_requests_filter *filter, struct buf *out)
-{
-    struct solo *solo = arg;
-    struct request_filter wanted = {
-        .limit = filter->limit,
-        .before_ms = filter->before_ms,
-        .status_min = filter->status_min,
-        .status_max = filter->status_max,
-        .model = filter->model,
-        .key = filter->key,
-    };
-    take_usage(solo);
-    recent_write_list(solo->recent, &wanted, out);
-}
-
-// The admin API tells of requests, and does not know who carries them.
-static void show_requests(struct solo *solo)
-{
-    struct admin_requests requests = {
-        .arg = solo,
-        .one = write_request,
-        .list = write_requests,
-    };
-    admin_set_requests(keeper_admin(solo->keeper), &requests);
 }
 
 static void open_gateway(struct solo *solo)
@@ -320,7 +273,6 @@ static void open_gateway(struct solo *solo)
         .side_serves = admin_serves,
     };
     gateway_set_front(solo->gateway, &front_handler, &solo->front);
-    show_requests(solo);
 }
 
 static void run(struct solo *solo, int fd)
@@ -356,8 +308,8 @@ int solo_run_take(struct config *config, const struct config_sources *sources)
     loop_deinit(&solo->loop);
     if (is_open) {
         gateway_free(solo->gateway);
-        free_usage(solo);
         keeper_free(solo->keeper);
+        free_usage(solo);
     }
     log_sink_free(solo->log);
     config_unref(solo->config);
