@@ -43,6 +43,16 @@ struct admin_requests {
 };
 // Before that, no requests are known.
 void admin_set_requests(struct admin *admin, const struct admin_requests *requests);
+// config.json and who reads it.
+struct admin_config_door {
+    void *arg; // borrowed
+    // Would all be well with this text in place of the file? Messages, one line each, name members.
+    bool (*check)(void *arg, struct slice text, struct buf *errors, struct buf *warnings);
+    // Reads everything again and brings it into force. False: nothing has changed.
+    bool (*reload)(void *arg, struct buf *errors);
+};
+// NULL, and before that: config.json cannot be changed.
+void admin_set_config_door(struct admin *admin, const struct admin_config_door *door);
 void admin_free(struct admin *admin); // after the last exchange has ended, and before key_store_free()
 
 // For exchanges of these paths: pass on every event of them, with `admin` as argument.

@@ -37,6 +37,11 @@ static const struct admin_route routes[] = {
     {HTTP_PUT, "/admin/config", pool_config_change, .body = &any_body},
     {HTTP_POST, "/admin/config/reset", pool_config_reset},
 
+    {HTTP_GET, "/admin/models", models_config_show,
+     .summary = "Models, endpoints, redirects, proxies and the system prompt, in the form of config.json"},
+    {HTTP_PUT, "/admin/models", models_config_change, .body = &models_config_body, .action = "models.change",
+     .summary = "Replaces the parts that are given, in config.json and in force"},
+
     {HTTP_GET, "/admin/cooldowns", cooldowns_list},
     {HTTP_DELETE, "/admin/cooldowns", cooldowns_clear},
 
@@ -111,7 +116,7 @@ struct router_match router_find(struct arena *arena, struct slice path, enum htt
 bool router_is_missing_part(struct slice path)
 {
     static const struct slice parts[] = {SLICE_INIT("/admin/stats/"), SLICE_INIT("/admin/logs"),
-                                         SLICE_INIT("/admin/audit"), SLICE_INIT("/admin/models")};
+                                         SLICE_INIT("/admin/audit")};
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
         if (slice_starts_with(path, parts[i])) {
             return true;
