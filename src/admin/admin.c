@@ -39,11 +39,6 @@ void admin_set_config(struct admin *admin, struct config *config)
     admin->config = config;
 }
 
-void admin_set_requests(struct admin *admin, const struct admin_requests *requests)
-{
-    admin->requests = *requests;
-}
-
 void admin_set_config_door(struct admin *admin, const struct admin_config_door *door)
 {
     admin->config_door = door ? *door : (struct admin_config_door){0};
@@ -103,6 +98,9 @@ static bool check_access(struct admin_exchange *x)
     case ADMIN_BLOCKED: refuse_for_now(x, retry_after_ms); break;
     case ADMIN_UNAUTHORIZED:
         log_warn("admin", "%.*s came with a missing or wrong admin key", SLICE_ARG(x->client));
+        if (admin_access_n_failures(admin->guard, x->client, loop_now_ms(admin->options.loop)) == 1) {
+            change_denied(x);
+        }
         reply_fail(x, 401,
                    SLICE("The admin key is missing or wrong. Send it as 'x-admin-key: KEY' or "
                          "'Authorization: Bearer KEY'."));
@@ -151,6 +149,7 @@ static void on_request(void *arg, struct server_exchange *ex)
     (void)arg;
     struct admin_exchange *x = ex->user;
     if (!x->route->body || body_parse(x)) {
+        x->is_served = true;
         x->route->serve(x);
     }
 }

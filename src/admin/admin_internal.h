@@ -15,7 +15,6 @@ struct admin {
     struct config *config;        // ref
     struct admin_guard *guard;    // owned
     struct list changes;          // struct change: that are being written
-    struct admin_requests requests;
     struct admin_config_door config_door; // without functions: there is none
     struct list config_changes;           // struct config_change: in the order of their turns
 };
@@ -27,8 +26,10 @@ struct admin_exchange {
     const struct admin_route *route;
     struct slice request_id;
     struct slice client; // address of who asks, as text
-    struct slice id;     // from the path, decoded; empty where it has none
+    struct slice id;     // from the path, decoded, or of what was made; empty where there is none
     struct slice query;  // without "?"
+    bool is_served;      // its handler has it
+    bool is_audited;     // it has an entry in the audit trail
     struct json_doc doc; // of the body, where the route reads one
 
     // What goes on after the handler has returned; NULL when nothing does.
@@ -89,6 +90,21 @@ void cooldowns_clear_key(struct admin_exchange *x);
 
 void requests_list(struct admin_exchange *x); // requests.c
 void requests_show(struct admin_exchange *x);
+
+void audit_list(struct admin_exchange *x); // audit.c
+extern const struct shape audit_query;
+
+void usage_stats_summary(struct admin_exchange *x); // usage_stats.c
+void usage_stats_full(struct admin_exchange *x);
+void usage_stats_today(struct admin_exchange *x);
+void usage_stats_trend(struct admin_exchange *x);
+void usage_stats_hourly(struct admin_exchange *x);
+void usage_stats_keys(struct admin_exchange *x);
+void usage_stats_reset(struct admin_exchange *x);
+extern const struct shape usage_stats_choice_query;
+extern const struct shape usage_stats_days_query;
+extern const struct shape usage_stats_ranking_query;
+extern const struct shape usage_stats_reset_body;
 
 void token_usage_list(struct admin_exchange *x); // token_usage.c
 void token_usage_show(struct admin_exchange *x);

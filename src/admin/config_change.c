@@ -21,13 +21,12 @@ enum { LINES_MAX = 20 };
 struct config_change {
     struct list link; // admin->config_changes; the first one is the one whose turn it is
     struct admin *admin;
-    struct admin_exchange *x; // borrowed; NULL: the client has left
+    struct admin_exchange *x; // borrowed; NULL: its turn has come
     struct config_edit edit;
-    struct admin_exchange who; // what the audit trail wants of x, which may be gone by then
-    struct arena arena;        // of the change: what the work item needs, and `who`
+    struct arena arena; // of what the work item needs
 
     uv_work_t work;
-    bool is_writing;
+    struct change *entry; // of the audit trail; NULL: its turn has not come
     const char *folder;
     struct slice text;
     struct slice warnings;
@@ -53,15 +52,13 @@ static void free_change(struct config_change *change)
     mem_free(change);
 }
 
-// From here on nobody waits for the change.
+// It has waited long enough.
 static struct admin_exchange *detach(struct config_change *change)
 {
     struct admin_exchange *x = change->x;
-    if (x) {
-        x->state = NULL;
-        x->on_end = NULL;
-        change->x = NULL;
-    }
+    x->state = NULL;
+    x->on_end = NULL;
+    change->x = NULL;
     return x;
 }
 
@@ -191,37 +188,26 @@ static struct refusal reload(struct config_change *change)
     return refusal;
 }
 
-static void audit(struct config_change *change, const struct refusal *refusal)
-{
-    const char *outcome = !refusal->status ? "done" : change->r ? "not done" : "written, but not in force";
-    if (refusal->status) {
-        log_error("admin", "%.*s", SLICE_ARG(refusal->message));
-    }
-    if (change->admin->config_door.reload) {
-        change_audit(&change->who, change->edit.what, outcome);
-    } else { // the trail may be closed by now
-        log_info("admin", "%.*s: %s", SLICE_ARG(change->edit.what), outcome);
-    }
-}
-
 static void on_written(uv_work_t *work, int status)
 {
     (void)status; // it is never cancelled
     struct config_change *change = work->data;
     struct admin *admin = change->admin;
-    struct refusal refusal = change->r == 0 ? reload(change) : refuse_write(change);
-    audit(change, &refusal);
-    struct admin_exchange *x = detach(change);
-    if (x && refusal.status) {
-        refusal.message = arena_dup(admin_arena(x), refusal.message);
-    }
-    struct slice warnings = x ? arena_dup(admin_arena(x), change->warnings) : SLICE_EMPTY;
     void (*done)(struct admin_exchange *, struct slice) = change->edit.done;
+    struct refusal refusal = change->r == 0 ? reload(change) : refuse_write(change);
+    struct admin_exchange *x = change_end(change->entry, change->r == DURABLE_E_CHANGED ? -EBUSY : change->r);
+    struct slice message = refusal.status ? refusal.message : change->warnings;
+    if (refusal.status) {
+        log_error("admin", "%.*s", SLICE_ARG(refusal.message));
+    }
+    if (x) {
+        message = arena_dup(admin_arena(x), message);
+    }
     free_change(change);
     if (x && refusal.status) {
-        reply_fail(x, refusal.status, refusal.message);
+        reply_fail(x, refusal.status, message);
     } else if (x) {
-        done(x, warnings);
+        done(x, message);
     }
     begin_next(admin);
 }
@@ -243,7 +229,7 @@ static void begin(struct config_change *change)
         refuse(change, &refusal);
         return;
     }
-    change->is_writing = true;
+    change->entry = change_begin(detach(change), change->edit.what);
     change->work.data = change;
     int r = uv_queue_work(&change->admin->options.loop->uv, &change->work, on_work, on_written);
     assert(r == 0);
@@ -255,7 +241,7 @@ static void begin_next(struct admin *admin)
 {
     while (!list_is_empty(&admin->config_changes)) {
         struct config_change *first = CONTAINER_OF(admin->config_changes.next, struct config_change, link);
-        if (first->is_writing) {
+        if (first->entry) {
             return;
         }
         begin(first);
@@ -264,11 +250,7 @@ static void begin_next(struct admin *admin)
 
 static void on_end(struct admin_exchange *x)
 {
-    struct config_change *change = x->state;
-    detach(change);
-    if (!change->is_writing) {
-        free_change(change);
-    }
+    free_change(x->state);
 }
 
 static struct config_change *change_new(struct admin_exchange *x, const struct config_edit *edit)
@@ -281,10 +263,6 @@ static struct config_change *change_new(struct admin_exchange *x, const struct c
     change->edit = *edit;
     change->edit.what = arena_dup(arena, edit->what);
     change->folder = arena_cstr(arena, x->admin->config->data_dir);
-    change->who = (struct admin_exchange){.admin = x->admin,
-                                          .route = x->route,
-                                          .client = arena_dup(arena, x->client),
-                                          .request_id = arena_dup(arena, x->request_id)};
     return change;
 }
 

@@ -15,6 +15,9 @@ struct reply {
 void reply_begin(struct reply *reply);
 // `message` may be empty.
 void reply_send(struct admin_exchange *x, struct reply *reply, struct slice message);
+// The same of what comes out of the history: beside the data is `incomplete`, which says what they lack (`problem`), or
+// null.
+void reply_send_history(struct admin_exchange *x, struct reply *reply, struct slice problem);
 // An answer that is not wanted any more.
 void reply_drop(struct reply *reply);
 

@@ -11,6 +11,7 @@
 #include "account/token_source.h"
 #include "base/clock.h"
 #include "store/data_lock.h"
+#include "store/history.h"
 
 struct keeper {
     struct loop *loop;     // borrowed
@@ -26,6 +27,7 @@ struct keeper {
     struct key_tester *tester;
     struct key_prober *prober;
     struct balance_sync *balances;
+    struct history *history;
     struct admin *admin;
     void (*on_closed)(void *arg);
     void *arg;
@@ -92,6 +94,9 @@ static void open_services(struct keeper *keeper)
     struct balance_sync_options balances = {keeper->loop, keeper->client, keeper->store, &keeper->table,
                                             keeper->folder};
     keeper->balances = balance_sync_new(&balances);
+    struct history_options history = {
+        .loop = keeper->loop, .folder = keeper->folder, .retention_days = config->retention_days};
+    keeper->history = history_new(&history);
     if (keeper->url) {
         keeper->tokens = token_source_new(keeper->loop, keeper->client, config, getenv("HOME"));
         balance_sync_set_config(keeper->balances, config);
@@ -103,6 +108,7 @@ static void open_services(struct keeper *keeper)
         .store = keeper->store,
         .tester = keeper->tester,
         .balances = keeper->balances,
+        .history = keeper->history,
         .mode = "solo",
         .n_workers = 1,
         .started_wall_ms = clock_wall_ms(),
@@ -136,15 +142,23 @@ void keeper_set_config(struct keeper *keeper, struct config *config)
     token_source_set_config(keeper->tokens, config);
     key_tester_set_config(keeper->tester, config);
     balance_sync_set_config(keeper->balances, config);
+    history_set_retention(keeper->history, config->retention_days);
     admin_set_config(keeper->admin, config);
     config_unref(before);
 }
 
-static void on_store_closed(void *arg)
+static void on_history_closed(void *arg)
 {
     struct keeper *keeper = arg;
     http_client_close(keeper->client);
     keeper->on_closed(keeper->arg);
+}
+
+// What the store still wrote leaves its entries in the audit trail.
+static void on_store_closed(void *arg)
+{
+    struct keeper *keeper = arg;
+    history_close(keeper->history, on_history_closed, keeper);
 }
 
 static void close_store(struct keeper *keeper)
@@ -178,6 +192,7 @@ void keeper_free(struct keeper *keeper)
 {
     if (keeper->admin) {
         admin_free(keeper->admin);
+        history_free(keeper->history);
         balance_sync_free(keeper->balances);
         key_prober_free(keeper->prober);
         key_tester_free(keeper->tester);
@@ -205,6 +220,11 @@ struct key_table *keeper_keys(struct keeper *keeper)
 struct token_source *keeper_tokens(struct keeper *keeper)
 {
     return keeper->tokens;
+}
+
+struct history *keeper_history(struct keeper *keeper)
+{
+    return keeper->history;
 }
 
 struct admin *keeper_admin(struct keeper *keeper)

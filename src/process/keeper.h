@@ -20,4 +20,5 @@ void keeper_free(struct keeper *keeper); // the lock goes with it
 
 struct key_table *keeper_keys(struct keeper *keeper);
 struct token_source *keeper_tokens(struct keeper *keeper); // NULL without a gateway
+struct history *keeper_history(struct keeper *keeper);
 struct admin *keeper_admin(struct keeper *keeper);

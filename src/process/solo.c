@@ -11,7 +11,6 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "gateway/gateway.h"
-#include "gateway/recent.h"
 #include "net/listener.h"
 #include "process/front.h"
 #include "process/keeper.h"
@@ -186,35 +185,6 @@ static bool open_keeper(struct solo *solo, int fd)
     return solo->keeper;
 }
 
-static bool write_request(void *recent, struct slice id, struct buf *out)
-{
-    return recent_write_json(recent, id, out);
-}
-
-static void write_requests(void *recent, const struct admin_requests_filter *filter, struct buf *out)
-{
-    struct recent_filter wanted = {
-        .limit = filter->limit,
-        .before_ms = filter->before_ms,
-        .status_min = filter->status_min,
-        .status_max = filter->status_max,
-        .model = filter->model,
-        .key = filter->key,
-    };
-    recent_write_list(recent, &wanted, out);
-}
-
-// The admin API tells of requests, and does not know who carries them.
-static void show_requests(struct solo *solo)
-{
-    struct admin_requests requests = {
-        .arg = gateway_recent(solo->gateway),
-        .one = write_request,
-        .list = write_requests,
-    };
-    admin_set_requests(keeper_admin(solo->keeper), &requests);
-}
-
 static void open_gateway(struct solo *solo)
 {
     struct gateway_options options = {
@@ -232,7 +202,6 @@ static void open_gateway(struct solo *solo)
         .side_serves = admin_serves,
     };
     gateway_set_front(solo->gateway, &front_handler, &solo->front);
-    show_requests(solo);
 }
 
 static void run(struct solo *solo, int fd)
