@@ -197,7 +197,7 @@ static void on_written(uv_work_t *work, int status)
     struct refusal refusal = change->r == 0 ? reload(change) : refuse_write(change);
     struct admin_exchange *x = change_end(change->entry, change->r == DURABLE_E_CHANGED ? -EBUSY : change->r);
     struct slice message = refusal.status ? refusal.message : change->warnings;
-    if (refusal.status) {
+    if (change->r) {
         log_error("admin", "%.*s", SLICE_ARG(refusal.message));
     }
     if (x) {
@@ -256,13 +256,11 @@ static void on_end(struct admin_exchange *x)
 static struct config_change *change_new(struct admin_exchange *x, const struct config_edit *edit)
 {
     struct config_change *change = mem_zalloc(sizeof(*change));
-    struct arena *arena = &change->arena;
-    arena_init(arena, 4096);
+    arena_init(&change->arena, 4096);
     change->admin = x->admin;
     change->x = x;
     change->edit = *edit;
-    change->edit.what = arena_dup(arena, edit->what);
-    change->folder = arena_cstr(arena, x->admin->config->data_dir);
+    change->folder = arena_cstr(&change->arena, x->admin->config->data_dir);
     return change;
 }
 
