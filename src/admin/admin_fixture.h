@@ -86,8 +86,6 @@ const char *admin_fixture_add(struct admin_fixture *f, const char *secret, const
 void admin_fixture_add_group(struct admin_fixture *f, const char *id); // of priority 1
 // A request has ended, as those who carry traffic tell it: through the ring.
 void admin_fixture_tell(struct admin_fixture *f, const struct request_facts *facts);
-// The same, so that answers have it.
-void admin_fixture_tell_all(struct admin_fixture *f, const struct request_facts *facts, size_t n);
 // The slot of a key that is in the table.
 uint32_t admin_fixture_slot(struct admin_fixture *f, const char *secret);
 // Of an active key, as if requests or an operator had done it.

@@ -131,10 +131,10 @@ struct admin_exchange *change_end(struct change *change, int r)
     return x;
 }
 
-void change_fail(struct admin_exchange *x, const char *what, int r)
+static void fail(struct admin_exchange *x, int r)
 {
     bool is_full = r == -ENOSPC || r == -EDQUOT;
-    reply_failf(x, is_full ? 507 : 500, "%s: it could not be written (%s).", what, uv_strerror(r));
+    reply_failf(x, is_full ? 507 : 500, "Nothing was changed: the pool could not be written (%s).", uv_strerror(r));
 }
 
 static void on_commit(struct key_store_commit *commit, int r)
@@ -145,7 +145,7 @@ static void on_commit(struct key_store_commit *commit, int r)
     if (x && r == 0) {
         on_durable(x);
     } else if (x) {
-        change_fail(x, "Nothing was changed", r);
+        fail(x, r);
     }
 }
 

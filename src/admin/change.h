@@ -20,8 +20,6 @@ void change_commit(struct admin_exchange *x, struct slice what, void (*on_durabl
 struct change *change_begin(struct admin_exchange *x, struct slice what);
 // The exchange; NULL: the client has left. `change` is void.
 struct admin_exchange *change_end(struct change *change, int r);
-// The answer to a change that was not made: "Nothing was removed: …".
-void change_fail(struct admin_exchange *x, const char *what, int r);
 
 // The exchange is over: nobody waits for the change any more.
 void change_leave(struct admin_exchange *x);

@@ -278,9 +278,7 @@ static void on_cleanup(void *arg, int r, uint64_t n)
     json_begin_object(&reply.w);
     json_member_int(&reply.w, SLICE("removed"), (int64_t)(*(size_t *)x->state + n));
     json_end_object(&reply.w);
-    reply_send_history(x, &reply,
-                       r == 0 ? SLICE_EMPTY
-                              : arena_printf(admin_arena(x), "Only balances were removed: %s.", uv_strerror(r)));
+    reply_send_history(x, &reply, r == 0 ? SLICE_EMPTY : history_problem(x->admin->options.history));
 }
 
 void token_usage_cleanup(struct admin_exchange *x)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "admin/usage_question.h"
 
+#include <assert.h>
+
 enum { CELLS_MAX = 1000000 };
 
 void usage_questions_read(struct query_reader *query, struct usage_questions *questions)

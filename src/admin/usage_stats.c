@@ -477,7 +477,7 @@ static void on_reset(void *arg, int r, uint64_t n)
         return;
     }
     if (r != 0) {
-        change_fail(x, "Nothing was removed", r);
+        reply_failf(x, 503, "Nothing was removed: %.*s.", SLICE_ARG(history_problem(x->admin->options.history)));
         return;
     }
     begin(&reply);

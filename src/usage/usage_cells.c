@@ -291,7 +291,7 @@ void usage_cells_count(struct usage_cells *cells, const struct request_facts *fa
 
 // ---- sums -----------------------------------------------------------------------------------------------------------
 
-static void merge_counts(struct usage_counts *into, const struct usage_counts *from)
+void usage_counts_add(struct usage_counts *into, const struct usage_counts *from)
 {
     into->requests += from->requests;
     into->success += from->success;
@@ -311,7 +311,7 @@ void usage_cells_add(struct usage_cells *cells, const struct usage_cell *cell)
 {
     struct place place = {.hour = cell->hour, .model = cell->model, .key = cell->key};
     struct usage_cell *into = cell_at(cells, place);
-    merge_counts(&into->counts, &cell->counts);
+    usage_counts_add(&into->counts, &cell->counts);
     latency_merge(&into->duration, &cell->duration);
     latency_merge(&into->first_token, &cell->first_token);
 }
