@@ -21,6 +21,7 @@ struct door {
     struct admin_fixture *f;
     const char *check_errors; // NULL: all is well
     const char *reload_errors;
+    bool is_edited_meanwhile;
     unsigned n_checks;
     unsigned n_reloads;
 };
@@ -35,6 +36,9 @@ static bool check(void *arg, struct slice text, struct buf *errors, struct buf *
                SLICE("PORT is odd\nmodels[0].x is unknown and ignored\nendpoint[1].y is unknown and ignored\n"));
     if (d->check_errors) {
         buf_append(errors, slice_from_cstr(d->check_errors));
+    }
+    if (d->is_edited_meanwhile) {
+        config_fixture_write("data/config.json", "{\"system_prompt\":\"by hand\"}");
     }
     return !d->check_errors;
 }
@@ -163,6 +167,18 @@ static void what_cannot_be_written(void **state)
     admin_fixture_expect(f, 200);
 }
 
+static void an_edit_at_this_very_moment(void **state)
+{
+    struct admin_fixture *f = *state;
+    door.is_edited_meanwhile = true;
+    put(f, "{\"system_prompt\":\"a\"}");
+    admin_fixture_expect(f, 409);
+    assert_non_null(strstr(admin_fixture_text(f, "message"), "very moment"));
+    assert_true(slice_eq(file_text(f), SLICE("{\"system_prompt\":\"by hand\"}")));
+    assert_int_equal(door.n_reloads, 0);
+    assert_int_equal(access("data/config.json.bak", F_OK), -1);
+}
+
 static bool is_written(void *arg)
 {
     (void)arg;
@@ -244,6 +260,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_loader_says_is_told, set_up, admin_fixture_teardown),
         cmocka_unit_test_setup_teardown(written_and_yet_not_in_force, set_up, admin_fixture_teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_written, set_up, admin_fixture_teardown),
+        cmocka_unit_test_setup_teardown(an_edit_at_this_very_moment, set_up, admin_fixture_teardown),
         cmocka_unit_test_setup_teardown(who_leaves_takes_nothing_along_that_is_being_written, set_up,
                                         admin_fixture_teardown),
         cmocka_unit_test_setup_teardown(changes_take_turns, set_up, admin_fixture_teardown),

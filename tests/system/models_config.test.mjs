@@ -98,6 +98,10 @@ test('two at once: none is lost', () =>
     for (const [name, value] of changes.flatMap(Object.entries)) {
       assert.deepEqual(shown[name], value, name);
     }
+    const entries = (await admin(stack.gateway, 'GET', '/audit?limit=100')).filter(({ action }) => action === 'models.change');
+    assert.equal(entries.length, 12);
+    assert.ok(entries.every(({ who, outcome }) => who === '127.0.0.1' && outcome === 'done'));
+    assert.equal(entries.filter(({ detail }) => detail === 'changed proxies').length, 3);
   }));
 
 test('passwords and credentials are masked, and a mask that comes back changes nothing', () =>
