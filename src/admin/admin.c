@@ -8,6 +8,8 @@
 // so.
 #include "admin/admin.h"
 
+#include <assert.h>
+
 #include "admin/body.h"
 #include "admin/change.h"
 #include "admin/reply.h"
@@ -26,6 +28,7 @@ struct admin *admin_new(const struct admin_options *options)
     admin->config = config_ref(options->config);
     admin->guard = admin_guard_new();
     list_init(&admin->changes);
+    list_init(&admin->config_changes);
     return admin;
 }
 
@@ -36,8 +39,14 @@ void admin_set_config(struct admin *admin, struct config *config)
     admin->config = config;
 }
 
+void admin_set_config_door(struct admin *admin, const struct admin_config_door *door)
+{
+    admin->config_door = door ? *door : (struct admin_config_door){0};
+}
+
 void admin_free(struct admin *admin)
 {
+    assert(list_is_empty(&admin->config_changes)); // the loop has ended, and with it what was being written
     change_forget_all(admin);
     admin_guard_free(admin->guard);
     config_unref(admin->config);

@@ -28,6 +28,16 @@ struct admin_options {
 };
 struct admin *admin_new(const struct admin_options *options);
 void admin_set_config(struct admin *admin, struct config *config);
+// config.json and who reads it.
+struct admin_config_door {
+    void *arg; // borrowed
+    // Would all be well with this text in place of the file? Messages, one line each, name members.
+    bool (*check)(void *arg, struct slice text, struct buf *errors, struct buf *warnings);
+    // Reads everything again and brings it into force. False: nothing has changed.
+    bool (*reload)(void *arg, struct buf *errors);
+};
+// NULL, and before that: config.json cannot be changed.
+void admin_set_config_door(struct admin *admin, const struct admin_config_door *door);
 // After the last exchange has ended and history_close(), and before key_store_free() and history_free().
 void admin_free(struct admin *admin);
 

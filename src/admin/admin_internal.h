@@ -8,11 +8,15 @@
 #include "base/list.h"
 #include "json/json_reader.h"
 
+struct shape;
+
 struct admin {
     struct admin_options options; // its pointers are borrowed
     struct config *config;        // ref
     struct admin_guard *guard;    // owned
     struct list changes;          // struct change: that are being written
+    struct admin_config_door config_door; // without functions: there is none
+    struct list config_changes;           // struct config_change: in the order of their turns
 };
 
 // One request and its answer. Lives in the arena of its server_exchange.
@@ -75,6 +79,10 @@ void admin_groups_remove(struct admin_exchange *x);
 void pool_config_show(struct admin_exchange *x); // pool_config.c
 void pool_config_change(struct admin_exchange *x);
 void pool_config_reset(struct admin_exchange *x);
+
+extern const struct shape models_config_body; // models_config.c
+void models_config_show(struct admin_exchange *x);
+void models_config_change(struct admin_exchange *x);
 
 void cooldowns_list(struct admin_exchange *x); // cooldowns.c
 void cooldowns_clear(struct admin_exchange *x);

@@ -51,6 +51,11 @@ static const struct admin_route routes[] = {
     {HTTP_PUT, "/admin/config", pool_config_change, .body = &any_body, .action = "config.change"},
     {HTTP_POST, "/admin/config/reset", pool_config_reset, .action = "config.reset"},
 
+    {HTTP_GET, "/admin/models", models_config_show,
+     .summary = "Models, endpoints, redirects, proxies and the system prompt, in the form of config.json"},
+    {HTTP_PUT, "/admin/models", models_config_change, .body = &models_config_body, .action = "models.change",
+     .summary = "Replaces the parts that are given, in config.json and in force"},
+
     {HTTP_GET, "/admin/cooldowns", cooldowns_list},
     {HTTP_DELETE, "/admin/cooldowns", cooldowns_clear, .action = "cooldowns.clear"},
 
@@ -126,7 +131,7 @@ struct router_match router_find(struct arena *arena, struct slice path, enum htt
 
 bool router_is_missing_part(struct slice path)
 {
-    static const struct slice parts[] = {SLICE_INIT("/admin/logs"), SLICE_INIT("/admin/models")};
+    static const struct slice parts[] = {SLICE_INIT("/admin/logs")};
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
         if (slice_starts_with(path, parts[i])) {
             return true;

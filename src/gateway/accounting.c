@@ -143,6 +143,10 @@ static void write_rest(struct line *line, struct exchange *x, const struct metri
     put(line, server_peer_address(x->ex));
     put(line, SLICE(" id="));
     put(line, x->request_id);
+    if (x->trace_id.len) {
+        put(line, SLICE(" trace="));
+        put(line, x->trace_id);
+    }
     if (x->detail) {
         put(line, SLICE(" detail="));
         put_foreign(line, slice_from_cstr(x->detail));

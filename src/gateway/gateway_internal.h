@@ -51,6 +51,8 @@ struct exchange {
     struct route route;
     struct access access;
     struct slice request_id;
+    struct slice trace_id; // of the trace that it is part of; empty: of none
+    uint8_t trace_flags;
 
     // decoded request
     struct json_doc doc;

@@ -16,6 +16,7 @@
 #include "process/front.h"
 #include "process/keeper.h"
 #include "process/log_sink.h"
+#include "process/reload.h"
 #include "shm/region.h"
 #include "store/history.h"
 #include "usage/usage_feed.h"
@@ -27,6 +28,7 @@ struct solo {
     struct loop loop;
     struct config *config; // ref
     const struct config_sources *sources;
+    struct reload reload;
     struct keeper *keeper;
     struct gateway *gateway;
     struct front front;
@@ -64,6 +66,7 @@ static void close_all(struct solo *solo)
     timer_cancel(&solo->usage_tick);
     gateway_close(solo->gateway);
     (void)usage_feed_flush(solo->usage);
+    reload_close_door(&solo->reload);
     keeper_close(solo->keeper, on_keeper_closed, solo);
 }
 
@@ -94,38 +97,11 @@ static void stop(struct solo *solo)
 
 // ---- reloading ------------------------------------------------------------------------------------------------------
 
-static void log_lines(enum log_level level, struct slice lines)
-{
-    while (lines.ptr) {
-        struct slice line = slice_split(&lines, '\n');
-        if (line.len) {
-            log_write(level, "config", "%.*s", SLICE_ARG(line));
-        }
-    }
-}
-
 static void reload(struct solo *solo)
 {
     struct buf errors = BUF_EMPTY;
-    struct buf warnings = BUF_EMPTY;
-    struct config *config = config_load(solo->sources, &errors, &warnings);
-    log_lines(LOG_WARN, buf_slice(&warnings));
-    if (!config) {
-        log_lines(LOG_ERROR, buf_slice(&errors));
-        log_error("config", "not reloaded: the configuration in force stays");
-    } else {
-        if (config->port != solo->config->port || !slice_eq(config->host, solo->config->host)) {
-            log_warn("config", "a new HOST or PORT takes effect after a restart");
-        }
-        gateway_set_config(solo->gateway, config);
-        keeper_set_config(solo->keeper, config);
-        log_sink_set_config(solo->log, config);
-        config_unref(solo->config);
-        solo->config = config;
-        log_info("config", "reloaded: %zu models", config->n_models);
-    }
+    reload_config(&solo->reload, &errors);
     buf_deinit(&errors);
-    buf_deinit(&warnings);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -278,6 +254,8 @@ static void open_gateway(struct solo *solo)
 static void run(struct solo *solo, int fd)
 {
     open_gateway(solo);
+    solo->reload = (struct reload){solo->sources, &solo->config, solo->gateway, solo->keeper, solo->log};
+    reload_open_door(&solo->reload);
     watch_signals(solo);
     tell_start(solo, fd);
     gateway_listen_take(solo->gateway, fd);
