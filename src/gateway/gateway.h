@@ -6,6 +6,7 @@
 #include "http/server_conn.h"
 #include "net/loop.h"
 
+struct buf;
 struct gateway;
 struct key_table;
 struct recent;
@@ -16,6 +17,9 @@ struct gateway_options {
     struct key_table *keys;        // the pool; NULL: there is none
     struct token_source *tokens;   // NULL: there are none
     uint64_t (*log_dropped)(void); // asked at each scrape of the metrics
+    // Appends families that others know (gateway/prometheus.h), at each scrape; NULL: there are none.
+    void (*write_more_metrics)(void *arg, struct buf *out);
+    void *more_metrics_arg;
 };
 struct gateway *gateway_new(struct loop *loop, const struct gateway_options *options);
 // Somebody else gets the events of all exchanges, and passes those that are ours on to gateway_handler, with the

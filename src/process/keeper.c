@@ -10,6 +10,7 @@
 #include "account/key_probe.h"
 #include "account/token_source.h"
 #include "base/clock.h"
+#include "process/keeper_metrics.h"
 #include "store/data_lock.h"
 
 struct keeper {
@@ -27,6 +28,7 @@ struct keeper {
     struct key_prober *prober;
     struct balance_sync *balances;
     struct admin *admin;
+    struct keeper_metrics *metrics;
     void (*on_closed)(void *arg);
     void *arg;
 };
@@ -108,6 +110,7 @@ static void open_services(struct keeper *keeper)
         .started_wall_ms = clock_wall_ms(),
     };
     keeper->admin = admin_new(&admin);
+    keeper->metrics = keeper_metrics_new(&keeper->table, keeper->store);
 }
 
 struct keeper *keeper_open(struct loop *loop, struct config *config, const char *url, struct buf *errors)
@@ -177,6 +180,7 @@ void keeper_close(struct keeper *keeper, void (*on_closed)(void *arg), void *arg
 void keeper_free(struct keeper *keeper)
 {
     if (keeper->admin) {
+        keeper_metrics_free(keeper->metrics);
         admin_free(keeper->admin);
         balance_sync_free(keeper->balances);
         key_prober_free(keeper->prober);
@@ -210,4 +214,10 @@ struct token_source *keeper_tokens(struct keeper *keeper)
 struct admin *keeper_admin(struct keeper *keeper)
 {
     return keeper->admin;
+}
+
+void keeper_write_metrics(struct keeper *keeper, uint64_t n_usage_lost, struct buf *out)
+{
+    struct history_numbers history = {0}; // nothing is recorded, so nothing is lost
+    keeper_metrics_write(keeper->metrics, &history, n_usage_lost, out);
 }

@@ -239,6 +239,12 @@ static void show_requests(struct solo *solo)
     admin_set_requests(keeper_admin(solo->keeper), &requests);
 }
 
+static void write_keeper_metrics(void *arg, struct buf *out)
+{
+    struct solo *solo = arg;
+    keeper_write_metrics(solo->keeper, 0, out);
+}
+
 static void open_gateway(struct solo *solo)
 {
     struct gateway_options options = {
@@ -246,6 +252,8 @@ static void open_gateway(struct solo *solo)
         .keys = keeper_keys(solo->keeper),
         .tokens = keeper_tokens(solo->keeper),
         .log_dropped = log_sink_dropped,
+        .write_more_metrics = write_keeper_metrics,
+        .more_metrics_arg = solo,
     };
     solo->gateway = gateway_new(&solo->loop, &options);
     solo->front = (struct front){
