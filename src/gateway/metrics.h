@@ -68,8 +68,8 @@ struct metrics_gauges {
 struct metrics_endpoint_gauges {
     size_t n_idle; // connections
     size_t n_busy;
-    size_t n_models_open; // models whose breaker is open
-    bool is_open;         // its own breaker is
+    size_t n_models_open; // models whose breaker is not closed
+    bool is_open;         // its own breaker is not
     bool is_configured;
 };
 void metrics_forget_endpoints(struct metrics *metrics);

@@ -187,7 +187,7 @@ static void write_breakers(const struct metrics *metrics, struct buf *out)
 {
     static const struct prometheus_family family = {
         "droid2api_breakers_open", PROMETHEUS_GAUGE,
-        "Breakers that let nothing through: of an endpoint as a whole, and of its models."};
+        "Breakers that are not closed: of an endpoint as a whole (0 or 1), and of its models."};
     size_t at = 0;
     prometheus_begin(out, &family);
     for (const struct map_entry *e; (e = map_next(&metrics->endpoints, &at));) {

@@ -15,7 +15,7 @@ struct told {
 static bool is_open(const struct breaker *breaker, int64_t now_ms)
 {
     int64_t until_ms;
-    return breaker_look(breaker, now_ms, &until_ms) == BREAKER_WAIT;
+    return breaker_look(breaker, now_ms, &until_ms) != BREAKER_GO;
 }
 
 // Who shares an origin with an endpoint before it has nothing.
