@@ -211,6 +211,43 @@ test('the dashboard and the alerts ask for what there is', async (t) => {
   });
 });
 
+test('endpoints are told apart, also after a reload', async (t) => {
+  const deadEnd = { name: 'dead', type: 'common', base_url: 'http://127.0.0.1:1/v1/chat/completions' };
+  const own = await Stack.start({
+    config: ({ url, port }) => ({
+      models: [...simulatorConfig(url).models, { id: 'm-near', type: 'common', endpoint: 'near' }, { id: 'm-dead', type: 'common', endpoint: 'dead' }],
+      endpoint: [...simulatorConfig(url).endpoint, { name: 'near', type: 'common', base_url: `http://localhost:${port}/v1/chat/completions` }, deadEnd],
+    }),
+  });
+  const connections = async (endpoint) => valueOf(await scrape(own), `droid2api_upstream_connections{endpoint="${endpoint}",state="idle"}`);
+  const breaker = async (of) => valueOf(await scrape(own), `droid2api_breakers_open{endpoint="dead",of="${of}"}`);
+  const send = (model) => own.gateway.call(modelRequest('chat', { model, key: uniqueKey() }));
+  try {
+    await t.test('connections', async () => {
+      assert.deepEqual([await connections('anthropic'), await connections('near')], [0, 0]);
+      assert.equal((await send('m-near')).status, 200);
+      assert.deepEqual([await connections('anthropic'), await connections('near')], [0, 1]);
+    });
+    await t.test('breakers', async () => {
+      assert.equal(await breaker('endpoint'), 0);
+      await waitFor('the breaker to open', async () => {
+        await send('m-dead');
+        return await breaker('endpoint') === 1;
+      });
+      assert.equal(await breaker('models'), 0);
+    });
+    await t.test('what has gone with a reload is of other', async () => {
+      own.gateway.writeConfig({ ...own.config, ...simulatorConfig(own.simulator.url) });
+      own.gateway.program.kill('SIGHUP');
+      await waitFor('the reload', async () => await breaker('endpoint') === undefined);
+      assert.deepEqual([await connections('near'), await connections('other')], [undefined, 1]);
+      assert.ok(!seriesOf(await scrape(own)).some((series) => series.startsWith('droid2api_breakers_open{endpoint="near"')));
+    });
+  } finally {
+    await own.stop();
+  }
+});
+
 // A client that could make series could fill the memory of Prometheus, and of the gateway.
 test('nobody outside makes series', async () => {
   const own = await Stack.start();
