@@ -88,6 +88,8 @@ struct gateway *gateway_new(struct loop *loop, const struct gateway_options *opt
     gateway->loop = loop;
     timer_init(&gateway->calm);
     gateway->log_dropped = options->log_dropped;
+    gateway->write_more_metrics = options->write_more_metrics;
+    gateway->more_metrics_arg = options->more_metrics_arg;
     gateway->tokens = options->tokens;
     gateway->usage = options->usage;
     use_keys(gateway, options->keys);

@@ -6,6 +6,7 @@
 #include "http/server_conn.h"
 #include "net/loop.h"
 
+struct buf;
 struct gateway;
 struct key_table;
 struct token_source;
@@ -17,6 +18,9 @@ struct gateway_options {
     struct token_source *tokens;   // NULL: there are none
     struct usage_feed *usage;      // is told of model requests that are over; NULL: nobody is told
     uint64_t (*log_dropped)(void); // asked at each scrape of the metrics
+    // Appends families that others know (gateway/prometheus.h), at each scrape; NULL: there are none.
+    void (*write_more_metrics)(void *arg, struct buf *out);
+    void *more_metrics_arg;
 };
 struct gateway *gateway_new(struct loop *loop, const struct gateway_options *options);
 // Somebody else gets the events of all exchanges, and passes those that are ours on to gateway_handler, with the

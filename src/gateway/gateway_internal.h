@@ -35,6 +35,8 @@ struct gateway {
     struct metrics *metrics;    // owned
     struct usage_feed *usage;   // borrowed; NULL: nobody is told of requests
     uint64_t (*log_dropped)(void);
+    void (*write_more_metrics)(void *arg, struct buf *out); // NULL: there are no more
+    void *more_metrics_arg;
     int64_t started_wall_ms;
     uint64_t started_ns;
     size_t n_inflight; // model requests
@@ -211,6 +213,9 @@ void gateway_ends_one(struct gateway *gateway);
 
 // service.c: everything that needs no upstream.
 void service_answer(struct exchange *x);
+
+// scrape.c: answers GET /metrics.
+void scrape_answer(struct exchange *x);
 
 // accounting.c: metrics and the access log, once, at the end.
 void accounting_finish(struct exchange *x, bool client_has_left);

@@ -10,6 +10,7 @@
 #include "account/key_probe.h"
 #include "account/token_source.h"
 #include "base/clock.h"
+#include "process/keeper_metrics.h"
 #include "store/data_lock.h"
 #include "store/history.h"
 
@@ -29,6 +30,7 @@ struct keeper {
     struct balance_sync *balances;
     struct history *history;
     struct admin *admin;
+    struct keeper_metrics *metrics;
     void (*on_closed)(void *arg);
     void *arg;
 };
@@ -114,6 +116,7 @@ static void open_services(struct keeper *keeper)
         .started_wall_ms = clock_wall_ms(),
     };
     keeper->admin = admin_new(&admin);
+    keeper->metrics = keeper_metrics_new(&keeper->table, keeper->store);
 }
 
 struct keeper *keeper_open(struct loop *loop, struct config *config, const char *url, struct buf *errors)
@@ -191,6 +194,7 @@ void keeper_close(struct keeper *keeper, void (*on_closed)(void *arg), void *arg
 void keeper_free(struct keeper *keeper)
 {
     if (keeper->admin) {
+        keeper_metrics_free(keeper->metrics);
         admin_free(keeper->admin);
         history_free(keeper->history);
         balance_sync_free(keeper->balances);
@@ -230,4 +234,10 @@ struct history *keeper_history(struct keeper *keeper)
 struct admin *keeper_admin(struct keeper *keeper)
 {
     return keeper->admin;
+}
+
+void keeper_write_metrics(struct keeper *keeper, uint64_t n_usage_lost, struct buf *out)
+{
+    struct history_numbers history = {0}; // nothing is recorded, so nothing is lost
+    keeper_metrics_write(keeper->metrics, &history, n_usage_lost, out);
 }

@@ -22,3 +22,5 @@ struct key_table *keeper_keys(struct keeper *keeper);
 struct token_source *keeper_tokens(struct keeper *keeper); // NULL without a gateway
 struct history *keeper_history(struct keeper *keeper);
 struct admin *keeper_admin(struct keeper *keeper);
+// What it knows for a scrape of the metrics. `n_usage_lost`: records of requests that did not reach it.
+void keeper_write_metrics(struct keeper *keeper, uint64_t n_usage_lost, struct buf *out);

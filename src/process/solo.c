@@ -230,6 +230,12 @@ static void free_usage(struct solo *solo)
     shm_region_close(&solo->usage_memory);
 }
 
+static void write_keeper_metrics(void *arg, struct buf *out)
+{
+    struct solo *solo = arg;
+    keeper_write_metrics(solo->keeper, 0, out);
+}
+
 static void open_gateway(struct solo *solo)
 {
     open_usage(solo);
@@ -239,6 +245,8 @@ static void open_gateway(struct solo *solo)
         .tokens = keeper_tokens(solo->keeper),
         .usage = solo->usage,
         .log_dropped = log_sink_dropped,
+        .write_more_metrics = write_keeper_metrics,
+        .more_metrics_arg = solo,
     };
     solo->gateway = gateway_new(&solo->loop, &options);
     solo->front = (struct front){
