@@ -10,6 +10,7 @@
 
 #include "admin/body.h"
 #include "admin/change.h"
+#include "admin/log_feed.h"
 #include "admin/reply.h"
 #include "admin/router.h"
 #include "base/log.h"
@@ -26,6 +27,9 @@ struct admin *admin_new(const struct admin_options *options)
     admin->config = config_ref(options->config);
     admin->guard = admin_guard_new();
     list_init(&admin->changes);
+    if (options->live_log) {
+        admin->log_feed = log_feed_new(options->loop, options->live_log);
+    }
     return admin;
 }
 
@@ -41,8 +45,16 @@ void admin_set_requests(struct admin *admin, const struct admin_requests *reques
     admin->requests = *requests;
 }
 
+void admin_drain(struct admin *admin)
+{
+    if (admin->log_feed) {
+        log_feed_drain(admin->log_feed);
+    }
+}
+
 void admin_free(struct admin *admin)
 {
+    log_feed_free(admin->log_feed);
     change_forget_all(admin);
     admin_guard_free(admin->guard);
     config_unref(admin->config);

@@ -43,6 +43,8 @@ struct admin_requests {
 };
 // Before that, no requests are known.
 void admin_set_requests(struct admin *admin, const struct admin_requests *requests);
+// Lets those go who watch the log, since they would never end by themselves. Nobody can watch it afterwards.
+void admin_drain(struct admin *admin);
 void admin_free(struct admin *admin); // after the last exchange has ended, and before key_store_free()
 
 // For exchanges of these paths: pass on every event of them, with `admin` as argument.

@@ -88,7 +88,7 @@ static const struct config *load(struct fixture *f, const char *environment)
 
 static void start(struct fixture *f, const char *environment)
 {
-    f->sink = log_sink_new(&f->loop, load(f, environment));
+    f->sink = log_sink_new(&f->loop, load(f, environment), NULL);
 }
 
 // ---- reading --------------------------------------------------------------------------------------------------------

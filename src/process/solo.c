@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "account/token_source.h"
+#include "admin/live_log.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "gateway/gateway.h"
@@ -27,6 +28,7 @@ struct solo {
     struct keeper *keeper;
     struct gateway *gateway;
     struct front front;
+    struct live_log *live_log;
     struct log_sink *log;
     uv_signal_t signals[N_SIGNALS];
     struct timer grace;
@@ -81,6 +83,7 @@ static void stop(struct solo *solo)
     solo->is_stopping = true;
     log_info("process", "stopping: %zu requests under way", gateway_n_inflight(solo->gateway));
     timer_start(&solo->loop.timers, &solo->grace, solo->config->shutdown_grace_ms, on_grace_over);
+    admin_drain(keeper_admin(solo->keeper));
     gateway_drain(solo->gateway, on_drained, solo);
 }
 
@@ -201,7 +204,7 @@ static bool open_keeper(struct solo *solo, int fd)
     char url[128];
     struct buf errors = BUF_EMPTY;
     own_url(solo->config, fd, url, sizeof(url));
-    solo->keeper = keeper_open(&solo->loop, solo->config, url, &errors);
+    solo->keeper = keeper_open(&solo->loop, solo->config, url, solo->live_log, &errors);
     if (!solo->keeper) {
         log_error("process", "%.*s", SLICE_ARG(buf_slice(&errors)));
         fprintf(stderr, "droid2api: %.*s\n", SLICE_ARG(buf_slice(&errors)));
@@ -280,7 +283,8 @@ int solo_run_take(struct config *config, const struct config_sources *sources)
     solo->sources = sources;
     timer_init(&solo->grace);
     loop_init(&solo->loop);
-    solo->log = log_sink_new(&solo->loop, config);
+    solo->live_log = live_log_new();
+    solo->log = log_sink_new(&solo->loop, config, solo->live_log);
     bool is_open = open_keeper(solo, fd);
     if (is_open) {
         run(solo, fd);
@@ -294,6 +298,7 @@ int solo_run_take(struct config *config, const struct config_sources *sources)
         keeper_free(solo->keeper);
     }
     log_sink_free(solo->log);
+    live_log_free(solo->live_log);
     config_unref(solo->config);
     mem_free(solo);
     return is_open ? 0 : 1;
