@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The log as it comes, as server-sent events: what the watcher has not seen of the past first.
+#include <sys/socket.h>
+
 #include "admin/log_feed.h"
 #include "admin/reply.h"
 #include "admin/shape.h"
 #include "http/sse_writer.h"
 
-enum { HEARTBEAT_MS = 15 * 1000, HISTORY_DEFAULT = 100 };
+enum { HEARTBEAT_MS = 15 * 1000, HISTORY_DEFAULT = 100, UNSENT_MAX = 128 * 1024 };
 
 static const struct shape_member stream_members[] = {
     {"level", SHAPE_TEXT, .values = "debug info warn error", .help = "this level and above"},
@@ -98,6 +100,13 @@ static uint64_t read_start(struct query_reader *query, const struct admin_exchan
     return log_filter_start(filter, log, UINT64_MAX, limit);
 }
 
+// A kernel keeps megabytes for a client that does not read, and nobody wants to read minutes later what happened now.
+static void bound_unsent(struct admin_exchange *x)
+{
+    int size = UNSENT_MAX;
+    (void)setsockopt(server_socket(x->ex), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)); // no harm if it cannot be
+}
+
 void logs_stream(struct admin_exchange *x)
 {
     if (!logs_are_here(x)) {
@@ -122,5 +131,6 @@ void logs_stream(struct admin_exchange *x)
     x->state = stream;
     x->on_drain = on_drain;
     x->on_end = on_end;
+    bound_unsent(x);
     log_feed_join(x->admin->log_feed, &stream->reader);
 }
