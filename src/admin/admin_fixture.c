@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/live_log.h"
 #include "base/clock.h"
 #include "http/chunked.h"
 #include "http/client.h"
@@ -98,6 +99,7 @@ static struct admin_options options_of(struct admin_fixture *f)
                                   .store = f->store,
                                   .tester = f->tester,
                                   .balances = f->balances,
+                                  .live_log = f->live_log,
                                   .mode = "solo",
                                   .n_workers = 1,
                                   .started_wall_ms = clock_wall_ms() - 5000};
@@ -150,6 +152,7 @@ int admin_fixture_setup(void **state)
     f->outside = http_server_new(&f->loop, &http_server_limits_default, &outside_handler, f);
     http_server_listen_take(f->outside, loopback_listen(&f->outside_port));
     load(f, "");
+    f->live_log = live_log_new();
     open_pool(f);
     serve(f);
     *state = f;
@@ -198,6 +201,7 @@ int admin_fixture_teardown(void **state)
     loop_deinit(&f->loop);
     free_pool(f);
     http_server_free(f->outside);
+    live_log_free(f->live_log);
     arena_deinit(&f->arena);
     int r = config_fixture_teardown((void **)&f->config);
     mem_free(f->client);

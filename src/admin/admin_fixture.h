@@ -18,6 +18,7 @@ struct admin_fixture {
     struct http_client *http;
     struct balance_sync *balances;
     struct key_tester *tester;
+    struct live_log *live_log;
     struct admin *admin;
     struct http_server *server;
     struct http_server *outside;

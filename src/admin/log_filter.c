@@ -20,7 +20,7 @@ bool log_filter_read_number(struct query_reader *query, struct slice name, uint6
     if (!text.ptr) {
         return false;
     }
-    if (!slice_to_u64(text, &number) || number > INT64_MAX) {
+    if (!slice_to_u64(text, &number) || number > LOG_FILTER_NUMBER_MAX) {
         query_problem(query, arena_printf(query->arena, "'%.*s' must be the number of an entry.", SLICE_ARG(name)));
         return false;
     }

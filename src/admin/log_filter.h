@@ -19,5 +19,7 @@ uint64_t log_filter_start(const struct log_filter *filter, const struct live_log
 // {number, time, level, area, message}
 void log_filter_write(struct json_writer *w, const struct live_log_entry *entry);
 
+// The largest number that every JSON reader takes as it is.
+#define LOG_FILTER_NUMBER_MAX 9007199254740991
 // A parameter that is the number of an entry. False: not given, or wrong.
 bool log_filter_read_number(struct query_reader *query, struct slice name, uint64_t *number_r);

@@ -13,7 +13,7 @@ static const struct shape_member stream_members[] = {
     {"level", SHAPE_TEXT, .values = "debug info warn error", .help = "this level and above"},
     {"keyword", SHAPE_TEXT, .help = "part of the message or of its area; upper and lower case are the same"},
     {"limit", SHAPE_INTEGER, .min = 0, .max = LIVE_LOG_ENTRIES, .help = "how many entries of the past come first"},
-    {"after", SHAPE_INTEGER, .min = 0, .max = 9007199254740991, .help = "go on behind the entry with this number"},
+    {"after", SHAPE_INTEGER, .min = 0, .max = LOG_FILTER_NUMBER_MAX, .help = "go on behind the entry with this number"},
     {NULL},
 };
 const struct shape logs_stream_query = {stream_members};
