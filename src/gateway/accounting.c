@@ -245,7 +245,7 @@ void accounting_finish(struct exchange *x, bool client_has_left)
         .duration_ns = now - x->ex->started_ns,
         .first_token_ns = x->first_ns ? x->first_ns - x->ex->started_ns : 0,
         .overhead_ns = overhead_of(x, now),
-        .usage = exchange_usage(x),
+        .usage = usage_add(x->spent, exchange_usage(x)),
     };
     metrics_count_request(x->gateway->metrics, &request);
     if (x->has_uncounted_attempt) {

@@ -389,6 +389,7 @@ void attempt_watch_total(struct exchange *x)
 void attempt_reset(struct exchange *x)
 {
     attempt_cancel(x);
+    x->spent = usage_add(x->spent, exchange_usage(x));
     metrics_count_attempt(x->upstream->endpoint_series, x->outcome);
     x->has_uncounted_attempt = false;
     timer_cancel(&x->first_content);

@@ -114,6 +114,7 @@ static struct exchange *exchange_new(struct gateway *gateway, struct server_exch
     x->gateway = gateway;
     x->ex = ex;
     x->routing = routing_ref(gateway->routing);
+    x->spent = USAGE_UNKNOWN;
     timer_init(&x->first_content);
     timer_init(&x->total);
     timer_init(&x->heartbeat);

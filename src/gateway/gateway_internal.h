@@ -107,6 +107,7 @@ struct exchange {
     bool hides_usage;          // the client has not asked for the event that tells of it
     struct sse_parser sse;
     struct usage_tap *tap; // owned
+    struct usage spent;    // by attempts that were given up: a provider charges for them, too
     uint64_t n_body_bytes;
 
     // the account
@@ -163,7 +164,7 @@ void exchange_on_credential(struct exchange *x);
 // Begins again with another model, after an attempt of which nothing was passed on.
 void exchange_use_model(struct exchange *x, struct upstream *upstream);
 // What the answer has told so far.
-struct usage exchange_usage(const struct exchange *x);
+struct usage exchange_usage(const struct exchange *x); // of the attempt under way
 
 // attempt.c: sends the request upstream. What becomes of it ends the exchange, or leads to another attempt.
 void attempt_start(struct exchange *x);
