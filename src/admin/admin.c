@@ -12,6 +12,7 @@
 
 #include "admin/body.h"
 #include "admin/change.h"
+#include "admin/log_feed.h"
 #include "admin/reply.h"
 #include "admin/router.h"
 #include "base/log.h"
@@ -29,6 +30,9 @@ struct admin *admin_new(const struct admin_options *options)
     admin->guard = admin_guard_new();
     list_init(&admin->changes);
     list_init(&admin->config_changes);
+    if (options->live_log) {
+        admin->log_feed = log_feed_new(options->loop, options->live_log);
+    }
     return admin;
 }
 
@@ -44,9 +48,17 @@ void admin_set_config_door(struct admin *admin, const struct admin_config_door *
     admin->config_door = door ? *door : (struct admin_config_door){0};
 }
 
+void admin_drain(struct admin *admin)
+{
+    if (admin->log_feed) {
+        log_feed_drain(admin->log_feed);
+    }
+}
+
 void admin_free(struct admin *admin)
 {
     assert(list_is_empty(&admin->config_changes)); // the loop has ended, and with it what was being written
+    log_feed_free(admin->log_feed);
     change_forget_all(admin);
     admin_guard_free(admin->guard);
     config_unref(admin->config);
@@ -114,8 +126,6 @@ static void refuse_route(struct admin_exchange *x, struct slice path, const stru
     if (match->allow.len) {
         struct slice header = arena_printf(admin_arena(x), "allow: %.*s\r\n", SLICE_ARG(match->allow));
         reply_fail_with(x, 405, SLICE("This route does not take this method."), header);
-    } else if (router_is_missing_part(path)) {
-        reply_fail(x, 404, SLICE("This part of the admin API does not exist in this version."));
     } else {
         reply_fail(x, 404, SLICE("There is no such admin route."));
     }

@@ -40,6 +40,8 @@ struct admin_config_door {
 void admin_set_config_door(struct admin *admin, const struct admin_config_door *door);
 // After the last exchange has ended and history_close(), and before key_store_free() and history_free().
 void admin_free(struct admin *admin);
+// Lets those go who watch the log, since they would never end by themselves. Nobody can watch it afterwards.
+void admin_drain(struct admin *admin);
 
 // For exchanges of these paths: pass on every event of them, with `admin` as argument.
 bool admin_serves(struct slice path); // "/admin", "/admin/…"

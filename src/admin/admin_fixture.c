@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/live_log.h"
 #include "base/clock.h"
 #include "http/chunked.h"
 #include "http/client.h"
@@ -107,6 +108,7 @@ static struct admin_options options_of(struct admin_fixture *f)
                                   .tester = f->tester,
                                   .balances = f->balances,
                                   .history = f->history,
+                                  .live_log = f->live_log,
                                   .mode = "solo",
                                   .n_workers = 1,
                                   .started_wall_ms = clock_wall_ms() - 5000};
@@ -159,6 +161,7 @@ int admin_fixture_setup(void **state)
     f->outside = http_server_new(&f->loop, &http_server_limits_default, &outside_handler, f);
     http_server_listen_take(f->outside, loopback_listen(&f->outside_port));
     load(f, "");
+    f->live_log = live_log_new();
     open_pool(f);
     serve(f);
     *state = f;
@@ -213,6 +216,7 @@ int admin_fixture_teardown(void **state)
     loop_deinit(&f->loop);
     free_pool(f);
     http_server_free(f->outside);
+    live_log_free(f->live_log);
     arena_deinit(&f->arena);
     int r = config_fixture_teardown((void **)&f->config);
     mem_free(f->client);

@@ -23,6 +23,7 @@ struct admin_fixture {
     void *ring_memory; // owned
     struct usage_feed *feed;
     struct key_tester *tester;
+    struct live_log *live_log;
     struct admin *admin;
     struct http_server *server;
     struct http_server *outside;

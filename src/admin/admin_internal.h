@@ -8,15 +8,17 @@
 #include "base/list.h"
 #include "json/json_reader.h"
 
+struct log_feed;
 struct shape;
 
 struct admin {
-    struct admin_options options; // its pointers are borrowed
-    struct config *config;        // ref
-    struct admin_guard *guard;    // owned
-    struct list changes;          // struct change: that are being written
+    struct admin_options options;         // its pointers are borrowed
+    struct config *config;                // ref
+    struct admin_guard *guard;            // owned
+    struct list changes;                  // struct change: that are being written
     struct admin_config_door config_door; // without functions: there is none
     struct list config_changes;           // struct config_change: in the order of their turns
+    struct log_feed *log_feed;            // owned; NULL without a live log
 };
 
 // One request and its answer. Lives in the arena of its server_exchange.
@@ -105,6 +107,14 @@ extern const struct shape usage_stats_choice_query;
 extern const struct shape usage_stats_days_query;
 extern const struct shape usage_stats_ranking_query;
 extern const struct shape usage_stats_reset_body;
+extern const struct shape logs_stream_query; // logs_stream.c
+void logs_stream(struct admin_exchange *x);
+
+extern const struct shape logs_history_query; // logs.c
+void logs_history(struct admin_exchange *x);
+void logs_stats(struct admin_exchange *x);
+void logs_clear(struct admin_exchange *x);
+bool logs_are_here(struct admin_exchange *x); // false: there is no live log, which has been answered
 
 void token_usage_list(struct admin_exchange *x); // token_usage.c
 void token_usage_show(struct admin_exchange *x);

@@ -113,7 +113,7 @@ static void unknown_routes_and_methods(void **state)
 static void missing_parts_say_so(void **state)
 {
     struct admin_fixture *f = *state;
-    admin_fixture_ask(f, "GET", "/admin/logs/stream", NULL);
+    admin_fixture_ask(f, "GET", "/admin/models", NULL);
     assert_non_null(strstr(admin_fixture_text(f, "message"), "this version"));
     admin_fixture_ask(f, "GET", "/admin/nothing", NULL);
     assert_null(strstr(admin_fixture_text(f, "message"), "this version"));

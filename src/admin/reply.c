@@ -62,6 +62,16 @@ void reply_send_history(struct admin_exchange *x, struct reply *reply, struct sl
     reply_send(x, reply, SLICE_EMPTY);
 }
 
+void reply_start_events(struct admin_exchange *x)
+{
+    struct buf headers = BUF_EMPTY;
+    reply_write_headers(&headers, x->request_id, SLICE("text/event-stream"));
+    buf_append(&headers, SLICE("x-accel-buffering: no\r\n")); // a proxy in between must not gather events
+    server_start(x->ex, 200, buf_slice(&headers), H1_NO_LENGTH);
+    server_flush(x->ex);
+    buf_deinit(&headers);
+}
+
 void reply_drop(struct reply *reply)
 {
     buf_deinit(&reply->body);

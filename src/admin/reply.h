@@ -26,6 +26,8 @@ void reply_failf(struct admin_exchange *x, unsigned status, const char *format, 
     __attribute__((format(printf, 3, 4)));
 // The same with header lines of its own.
 void reply_fail_with(struct admin_exchange *x, unsigned status, struct slice message, struct slice headers);
+// Begins a success that comes as server-sent events: what follows goes out with server_write().
+void reply_start_events(struct admin_exchange *x);
 // A change that was refused, with the status that fits.
 void reply_refuse(struct admin_exchange *x, enum key_store_refusal refusal);
 unsigned reply_status_of(enum key_store_refusal refusal);

@@ -64,6 +64,14 @@ static const struct admin_route routes[] = {
     {HTTP_GET, "/admin/requests", requests_list},
     {HTTP_GET, "/admin/requests/{id}", requests_show},
 
+    {HTTP_GET, "/admin/logs/stream", logs_stream, .query = &logs_stream_query,
+     .summary = "The log as it comes, as server-sent events"},
+    {HTTP_GET, "/admin/logs/history", logs_history, .query = &logs_history_query,
+     .summary = "The last entries of the log"},
+    {HTTP_GET, "/admin/logs/stats", logs_stats, .summary = "Figures of the log, and where its files are"},
+    {HTTP_DELETE, "/admin/logs/clear", logs_clear, .action = "logs.clear",
+     .summary = "Forgets the entries in memory; files stay"},
+
     {HTTP_GET, "/admin/token/usage", token_usage_list},
     {HTTP_GET, "/admin/token/usage/{id}", token_usage_show},
     {HTTP_GET, "/admin/token/summary", token_usage_summary},
@@ -127,15 +135,4 @@ struct router_match router_find(struct arena *arena, struct slice path, enum htt
     }
     match.allow = allow_text(arena, &allowed);
     return match;
-}
-
-bool router_is_missing_part(struct slice path)
-{
-    static const struct slice parts[] = {SLICE_INIT("/admin/logs")};
-    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-        if (slice_starts_with(path, parts[i])) {
-            return true;
-        }
-    }
-    return false;
 }

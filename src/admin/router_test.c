@@ -83,22 +83,10 @@ static void paths_and_methods_find_their_routes(void **state)
     arena_deinit(&arena);
 }
 
-static void parts_that_are_missing_are_known(void **state)
-{
-    (void)state;
-    assert_true(router_is_missing_part(SLICE("/admin/logs/stream")));
-    assert_true(router_is_missing_part(SLICE("/admin/models")));
-    assert_false(router_is_missing_part(SLICE("/admin/stats/nothing")));
-    assert_false(router_is_missing_part(SLICE("/admin/stats")));
-    assert_false(router_is_missing_part(SLICE("/admin/requests/x")));
-    assert_false(router_is_missing_part(SLICE("/admin/nothing")));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_and_methods_find_their_routes),
-        cmocka_unit_test(parts_that_are_missing_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

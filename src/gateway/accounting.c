@@ -35,6 +35,24 @@ static void put_foreign(struct line *line, struct slice s)
     text_replace_controls(line->text + from, line->len - from, '?');
 }
 
+// A value from outside. One that has spaces stands in quotes, so that it cannot look like several.
+static void put_value(struct line *line, struct slice name, struct slice value)
+{
+    bool is_plain = slice_find_char(value, ' ') == SLICE_NOT_FOUND && slice_find_char(value, '"') == SLICE_NOT_FOUND;
+    put(line, name);
+    if (is_plain) {
+        put_foreign(line, value);
+        return;
+    }
+    put(line, SLICE("\""));
+    size_t from = line->len;
+    put_foreign(line, value);
+    for (size_t i = from; i < line->len; i++) {
+        line->text[i] = (char)(line->text[i] == '"' ? '\'' : line->text[i]);
+    }
+    put(line, SLICE("\""));
+}
+
 static void put_number(struct line *line, struct slice name, uint64_t value)
 {
     put(line, name);
@@ -86,8 +104,7 @@ static size_t write_short(struct line *line, const struct exchange *x, const str
     put_number(line, SLICE(" "), request->status);
     put_ms(line, SLICE(" "), request->duration_ns);
     if (x->model_id.len) {
-        put(line, SLICE(" model="));
-        put_foreign(line, x->model_id);
+        put_value(line, SLICE(" model="), x->model_id);
     }
     put_tokens(line, SLICE(" in="), request->usage.input);
     put_tokens(line, SLICE(" out="), request->usage.output);
@@ -107,8 +124,7 @@ static bool is_partial(const struct exchange *x)
 static void write_rest(struct line *line, struct exchange *x, const struct metrics_request *request)
 {
     if (x->upstream) {
-        put(line, SLICE(" endpoint="));
-        put(line, x->upstream->model->endpoint->name);
+        put_value(line, SLICE(" endpoint="), x->upstream->model->endpoint->name);
         put(line, SLICE(" credential="));
         put(line, slice_from_cstr(credential_level_name(x->credential.level)));
         if (x->lease && x->lease->key.id.len) {
@@ -121,8 +137,7 @@ static void write_rest(struct line *line, struct exchange *x, const struct metri
             put(line, slice_from_cstr(dialect_name(x->upstream->dialect)));
             struct slice warnings = conversion_warnings(x);
             if (warnings.len) {
-                put(line, SLICE(" warnings="));
-                put_foreign(line, warnings);
+                put_value(line, SLICE(" warnings="), warnings);
             }
         }
     }
@@ -141,15 +156,12 @@ static void write_rest(struct line *line, struct exchange *x, const struct metri
     put_number(line, SLICE(" bytes="), x->n_body_bytes);
     put(line, SLICE(" client="));
     put(line, server_peer_address(x->ex));
-    put(line, SLICE(" id="));
-    put(line, x->request_id);
+    put_value(line, SLICE(" id="), x->request_id);
     if (x->trace_id.len) {
-        put(line, SLICE(" trace="));
-        put(line, x->trace_id);
+        put_value(line, SLICE(" trace="), x->trace_id);
     }
     if (x->detail) {
-        put(line, SLICE(" detail="));
-        put_foreign(line, slice_from_cstr(x->detail));
+        put_value(line, SLICE(" detail="), slice_from_cstr(x->detail));
     }
     put_trail(line, &x->trail);
 }

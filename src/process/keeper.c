@@ -83,7 +83,7 @@ static bool open_store(struct keeper *keeper, struct buf *errors)
     return keeper->store;
 }
 
-static void open_services(struct keeper *keeper)
+static void open_services(struct keeper *keeper, struct live_log *live_log)
 {
     struct config *config = keeper->config;
     keeper->client = http_client_new(keeper->loop, &http_client_limits_default);
@@ -111,6 +111,7 @@ static void open_services(struct keeper *keeper)
         .tester = keeper->tester,
         .balances = keeper->balances,
         .history = keeper->history,
+        .live_log = live_log,
         .mode = "solo",
         .n_workers = 1,
         .started_wall_ms = clock_wall_ms(),
@@ -119,7 +120,8 @@ static void open_services(struct keeper *keeper)
     keeper->metrics = keeper_metrics_new(&keeper->table, keeper->store);
 }
 
-struct keeper *keeper_open(struct loop *loop, struct config *config, const char *url, struct buf *errors)
+struct keeper *keeper_open(struct loop *loop, struct config *config, const char *url, struct live_log *live_log,
+                           struct buf *errors)
 {
     struct keeper *keeper = mem_zalloc(sizeof(*keeper));
     keeper->loop = loop;
@@ -131,7 +133,7 @@ struct keeper *keeper_open(struct loop *loop, struct config *config, const char 
         keeper_free(keeper);
         return NULL;
     }
-    open_services(keeper);
+    open_services(keeper, live_log);
     return keeper;
 }
 

@@ -12,7 +12,9 @@ struct keeper;
 // Takes the data folder and reads what is in it; blocks. NULL: it cannot be had, `errors` says why in one line.
 // `url` is where the gateway itself answers, for tests of keys ("http://127.0.0.1:3000"; copied). NULL: there is none,
 // and the data are only looked at and changed: nobody is asked for tokens or balances.
-struct keeper *keeper_open(struct loop *loop, struct config *config, const char *url, struct buf *errors);
+// `live_log` is borrowed; NULL: nobody logs into one.
+struct keeper *keeper_open(struct loop *loop, struct config *config, const char *url, struct live_log *live_log,
+                           struct buf *errors);
 void keeper_set_config(struct keeper *keeper, struct config *config);
 // Writes what is not yet written, then calls back; no admin exchange may be under way. Then loop_deinit(), then free.
 void keeper_close(struct keeper *keeper, void (*on_closed)(void *arg), void *arg);

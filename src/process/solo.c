@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "account/token_source.h"
+#include "admin/live_log.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "gateway/gateway.h"
@@ -32,6 +33,7 @@ struct solo {
     struct keeper *keeper;
     struct gateway *gateway;
     struct front front;
+    struct live_log *live_log;
     struct log_sink *log;
     struct shm_region usage_memory;
     struct usage_feed *usage;
@@ -92,6 +94,7 @@ static void stop(struct solo *solo)
     solo->is_stopping = true;
     log_info("process", "stopping: %zu requests under way", gateway_n_inflight(solo->gateway));
     timer_start(&solo->loop.timers, &solo->grace, solo->config->shutdown_grace_ms, on_grace_over);
+    admin_drain(keeper_admin(solo->keeper));
     gateway_drain(solo->gateway, on_drained, solo);
 }
 
@@ -185,7 +188,7 @@ static bool open_keeper(struct solo *solo, int fd)
     char url[128];
     struct buf errors = BUF_EMPTY;
     own_url(solo->config, fd, url, sizeof(url));
-    solo->keeper = keeper_open(&solo->loop, solo->config, url, &errors);
+    solo->keeper = keeper_open(&solo->loop, solo->config, url, solo->live_log, &errors);
     if (!solo->keeper) {
         log_error("process", "%.*s", SLICE_ARG(buf_slice(&errors)));
         fprintf(stderr, "droid2api: %.*s\n", SLICE_ARG(buf_slice(&errors)));
@@ -283,7 +286,8 @@ int solo_run_take(struct config *config, const struct config_sources *sources)
     timer_init(&solo->grace);
     timer_init(&solo->usage_tick);
     loop_init(&solo->loop);
-    solo->log = log_sink_new(&solo->loop, config);
+    solo->live_log = live_log_new();
+    solo->log = log_sink_new(&solo->loop, config, solo->live_log);
     bool is_open = open_keeper(solo, fd);
     if (is_open) {
         run(solo, fd);
@@ -298,6 +302,7 @@ int solo_run_take(struct config *config, const struct config_sources *sources)
         free_usage(solo);
     }
     log_sink_free(solo->log);
+    live_log_free(solo->live_log);
     config_unref(solo->config);
     mem_free(solo);
     return is_open ? 0 : 1;
