@@ -6,7 +6,7 @@
 #include "http/url.h"
 
 // A JSON object, or nothing.
-static const struct shape any_body = {NULL};
+static const struct shape any_body = {.members = NULL};
 
 // Where a name and an {id} fit both, the first one counts.
 static const struct admin_route routes[] = {
