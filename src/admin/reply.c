@@ -50,6 +50,11 @@ void reply_send(struct admin_exchange *x, struct reply *reply, struct slice mess
     respond(x, 200, SLICE_EMPTY, &reply->body);
 }
 
+void reply_send_raw(struct admin_exchange *x, struct buf *body)
+{
+    respond(x, 200, SLICE_EMPTY, body);
+}
+
 void reply_drop(struct reply *reply)
 {
     buf_deinit(&reply->body);

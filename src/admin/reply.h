@@ -15,6 +15,8 @@ struct reply {
 void reply_begin(struct reply *reply);
 // `message` may be empty.
 void reply_send(struct admin_exchange *x, struct reply *reply, struct slice message);
+// JSON that is not in the envelope; `body` is emptied.
+void reply_send_raw(struct admin_exchange *x, struct buf *body);
 // An answer that is not wanted any more.
 void reply_drop(struct reply *reply);
 

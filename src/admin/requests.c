@@ -2,6 +2,7 @@
 // The last model requests, and what was tried for one of them.
 #include "admin/query.h"
 #include "admin/reply.h"
+#include "admin/shape.h"
 #include "base/iso8601.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000, STATUS_MIN = 100, STATUS_MAX = 599 };
@@ -9,18 +10,26 @@ enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000, STATUS_MIN = 100, STATUS_MAX = 599 
 // ---- a list ---------------------------------------------------------------------------------------------------------
 
 // "429", or a class of them: "4xx".
-static void read_status(struct query_reader *query, struct admin_requests_filter *filter)
+static bool read_status(struct slice text, struct admin_requests_filter *filter)
 {
-    struct slice text = query_text(query, SLICE("status"));
     uint64_t status = 0;
     if (text.len == 3 && slice_eq(slice_after(text, 1), SLICE("xx")) && text.ptr[0] >= '1' && text.ptr[0] <= '5') {
         filter->status_min = (unsigned)(text.ptr[0] - '0') * 100;
         filter->status_max = filter->status_min + 99;
-    } else if (text.ptr && slice_to_u64(text, &status) && status >= STATUS_MIN && status <= STATUS_MAX) {
-        filter->status_min = filter->status_max = (unsigned)status;
-    } else if (text.ptr) {
-        query_problem(query, SLICE("'status' must be a status (429) or a class of them (4xx)."));
+        return true;
     }
+    if (!slice_to_u64(text, &status) || status < STATUS_MIN || status > STATUS_MAX) {
+        return false;
+    }
+    filter->status_min = filter->status_max = (unsigned)status;
+    return true;
+}
+
+static struct slice check_status(struct admin_exchange *x, struct slice text)
+{
+    struct admin_requests_filter filter;
+    return read_status(text, &filter) ? SLICE_EMPTY
+                                      : SLICE("'status' must be a status (429) or a class of them (4xx).");
 }
 
 static int64_t read_before(struct query_reader *query)
@@ -28,24 +37,32 @@ static int64_t read_before(struct query_reader *query)
     struct slice text = query_text(query, SLICE("before"));
     uint64_t ms = 0;
     int64_t wall_ms = 0;
-    if (text.ptr && slice_to_u64(text, &ms) && ms > 0 && ms <= INT64_MAX) {
+    if (slice_to_u64(text, &ms)) {
         return (int64_t)ms;
     }
-    if (text.ptr && (!iso8601_read(text, &wall_ms) || wall_ms <= 0)) {
-        query_problem(query, SLICE("'before' must be a time (2026-01-02T03:04:05.678Z) or milliseconds since 1970."));
-    }
-    return wall_ms;
+    return iso8601_read(text, &wall_ms) ? wall_ms : 0;
 }
+
+static const struct shape_member members[] = {
+    {"limit", SHAPE_INTEGER, .min = 1, .max = LIMIT_MAX, .help = "50 if it is not given"},
+    {"before", SHAPE_TIME, .help = "Only requests that ended earlier"},
+    {"status", SHAPE_TEXT, .pattern = "^([1-5][0-9][0-9]|[1-5]xx)$", .check = check_status,
+     .help = "A status (429), or a class of them (4xx)"},
+    {"model", SHAPE_TEXT, .help = "The model as the client named it"},
+    {"key", SHAPE_TEXT, .help = "The id of a key that was tried"},
+    {NULL},
+};
+const struct shape requests_list_query = {.members = members};
 
 static struct admin_requests_filter read_filter(struct query_reader *query)
 {
     struct admin_requests_filter filter = {
-        .limit = query_number(query, SLICE("limit"), 1, LIMIT_MAX, LIMIT_DEFAULT),
+        .limit = query_integer(query, SLICE("limit"), LIMIT_DEFAULT),
         .before_ms = read_before(query),
         .model = query_text(query, SLICE("model")),
         .key = query_text(query, SLICE("key")),
     };
-    read_status(query, &filter);
+    read_status(query_text(query, SLICE("status")), &filter);
     return filter;
 }
 
@@ -56,9 +73,6 @@ void requests_list(struct admin_exchange *x)
     struct admin_requests_filter filter = read_filter(&query);
     struct buf list = BUF_EMPTY;
     struct reply reply;
-    if (!query_is_good(x, &query)) {
-        return;
-    }
     if (requests->list) {
         requests->list(requests->arg, &filter, &list);
     }

@@ -208,9 +208,9 @@ static bool is_time(const struct json_doc *doc, const struct json_node *node, st
 {
     int64_t ms = 0;
     if (json_is(node, JSON_STRING)) {
-        return iso8601_read(json_string(doc, node, arena), &ms);
+        return iso8601_read(json_string(doc, node, arena), &ms) && ms > 0;
     }
-    return json_int64(doc, node, &ms) && ms >= 0;
+    return json_int64(doc, node, &ms) && ms > 0;
 }
 
 // Type and limits of the value itself, not of what is in it.
@@ -321,7 +321,10 @@ static bool is_time_text(struct slice text)
 {
     uint64_t ms = 0;
     int64_t wall_ms = 0;
-    return slice_to_u64(text, &ms) ? ms <= INT64_MAX : iso8601_read(text, &wall_ms);
+    if (slice_to_u64(text, &ms)) {
+        return ms > 0 && ms <= INT64_MAX;
+    }
+    return iso8601_read(text, &wall_ms) && wall_ms > 0;
 }
 
 static bool is_parameter_good(const struct shape_member *member, struct arena *arena, struct slice text)

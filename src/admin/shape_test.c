@@ -253,6 +253,7 @@ static void what_is_wrong_with_a_query_is_told(void **state)
         {"is=yes", "'is' must be true or false; it is yes."},
         {"since=2026-01-02T03%3A04", ""},
         {"since=1700000000000", ""},
+        {"since=0", "'since' must be a time (2026-01-02T03:04:05.678Z) or milliseconds since 1970; it is 0."},
         {"since=soon", "'since' must be a time (2026-01-02T03:04:05.678Z) or milliseconds since 1970; it is soon."},
         {"secret=fk-one", "'secret' must be a string of at most 4 characters; it is something else."},
         // The first one counts.

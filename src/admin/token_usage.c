@@ -170,13 +170,16 @@ static void answer_list(struct admin_exchange *x, const struct balance_result *r
     key_walk_start(x, walk, lines);
 }
 
+static const struct shape_member members[] = {
+    {"forceRefresh", SHAPE_BOOL, .help = "Ask the provider first"},
+    {NULL},
+};
+const struct shape token_usage_query = {.members = members};
+
 void token_usage_list(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
     bool is_forced = query_bool(&query, SLICE("forceRefresh"));
-    if (!query_is_good(x, &query)) {
-        return;
-    }
     if (is_forced) {
         fetch(x, NULL, 0, answer_list);
     } else {
@@ -202,9 +205,6 @@ void token_usage_show(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
     bool is_forced = query_bool(&query, SLICE("forceRefresh"));
-    if (!query_is_good(x, &query)) {
-        return;
-    }
     if (!key_store_find(admin_store(x), x->id)) {
         reply_refuse(x, KEY_STORE_NO_SUCH_KEY);
     } else if (is_forced) {
@@ -231,17 +231,20 @@ static void write_day(struct json_writer *w, int64_t day_ms, const uint64_t *tok
     json_end_object(w);
 }
 
+static const struct shape_member trend_members[] = {
+    {"days", SHAPE_INTEGER, .min = 1, .max = TREND_DAYS_MAX, .help = "7 if it is not given"},
+    {NULL},
+};
+const struct shape token_usage_trend_query = {.members = trend_members};
+
 // There is no history yet: of the days before today nothing is known.
 void token_usage_trend(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
-    uint32_t n_days = query_number(&query, SLICE("days"), 1, TREND_DAYS_MAX, TREND_DAYS_DEFAULT);
+    uint32_t n_days = query_integer(&query, SLICE("days"), TREND_DAYS_DEFAULT);
     int64_t now_ms = clock_wall_ms();
     uint64_t today = 0;
     struct reply reply;
-    if (!query_is_good(x, &query)) {
-        return;
-    }
     for (size_t i = 0; i < key_store_n_keys(admin_store(x)); i++) {
         const struct key_slot *slot = key_facts_slot(x->admin->options.table, key_store_key(admin_store(x), i));
         today += key_day_tokens(slot, now_ms);
