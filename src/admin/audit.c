@@ -12,7 +12,7 @@ static const struct shape_member members[] = {
     {"before", SHAPE_TIME, .help = "Only what was done earlier."},
     {NULL},
 };
-const struct shape audit_query = {members};
+const struct shape audit_query = {.members = members};
 
 struct asking {
     struct admin_exchange *x; // borrowed

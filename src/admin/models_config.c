@@ -38,7 +38,7 @@ static const struct shape_member members[] = {
      .help = "Text that is put before the client's system prompt"},
     {NULL},
 };
-const struct shape models_config_body = {members};
+const struct shape models_config_body = {.members = members};
 
 // ---- texts ----------------------------------------------------------------------------------------------------------
 

@@ -56,6 +56,12 @@ struct slice query_text(struct query_reader *reader, struct slice name)
     return SLICE_EMPTY;
 }
 
+uint32_t query_integer(struct query_reader *reader, struct slice name, uint32_t fallback)
+{
+    uint64_t value = fallback;
+    return slice_to_u64(query_text(reader, name), &value) && value <= UINT32_MAX ? (uint32_t)value : fallback;
+}
+
 uint32_t query_number(struct query_reader *reader, struct slice name, uint32_t min, uint32_t max, uint32_t fallback)
 {
     struct slice text = query_text(reader, name);

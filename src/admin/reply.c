@@ -72,6 +72,11 @@ void reply_start_events(struct admin_exchange *x)
     buf_deinit(&headers);
 }
 
+void reply_send_raw(struct admin_exchange *x, struct buf *body)
+{
+    respond(x, 200, SLICE_EMPTY, body);
+}
+
 void reply_drop(struct reply *reply)
 {
     buf_deinit(&reply->body);

@@ -51,10 +51,10 @@ static const struct shape_member reset_members[] = {
     {"confirm", SHAPE_TEXT, .pattern = "^RESET_ALL_STATS$", .help = "Must be RESET_ALL_STATS."},
     {NULL},
 };
-const struct shape usage_stats_choice_query = {choice_members};
-const struct shape usage_stats_days_query = {days_members};
-const struct shape usage_stats_ranking_query = {ranking_members};
-const struct shape usage_stats_reset_body = {reset_members};
+const struct shape usage_stats_choice_query = {.members = choice_members};
+const struct shape usage_stats_days_query = {.members = days_members};
+const struct shape usage_stats_ranking_query = {.members = ranking_members};
+const struct shape usage_stats_reset_body = {.members = reset_members};
 
 // ---- what all of them have ------------------------------------------------------------------------------------------
 
