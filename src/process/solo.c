@@ -243,7 +243,9 @@ static void on_usage_tick(struct timer *timer)
 static void on_usage_filling(void *arg)
 {
     struct solo *solo = arg;
-    timer_start(&solo->loop.timers, &solo->usage_tick, 0, on_usage_tick);
+    if (!solo->is_closed) {
+        timer_start(&solo->loop.timers, &solo->usage_tick, 0, on_usage_tick);
+    }
 }
 
 // Without memory for it nothing could be counted: the process ends, as for any other.

@@ -119,13 +119,23 @@ static inline void copy_text(char *out, const char *from, size_t len)
     }
 }
 
-// Where it ends.
-static char *put_text(char *out, struct slice text, size_t max, uint8_t *len_r)
+static char *put_long_text(char *out, struct slice text, size_t max, uint8_t *len_r)
 {
-    struct slice kept = text.len <= max ? text : request_text_cut(text, max);
+    struct slice kept = request_text_cut(text, max);
     copy_text(out, kept.ptr, kept.len);
     *len_r = (uint8_t)kept.len;
     return out + kept.len;
+}
+
+// Where it ends.
+static inline char *put_text(char *out, struct slice text, size_t max, uint8_t *len_r)
+{
+    if (text.len > max) {
+        return put_long_text(out, text, max, len_r);
+    }
+    copy_text(out, text.ptr, text.len);
+    *len_r = (uint8_t)text.len;
+    return out + text.len;
 }
 
 static char *put_name(char *out, const char *name, uint8_t *len_r)
