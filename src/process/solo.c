@@ -210,7 +210,9 @@ static void on_usage_tick(struct timer *timer)
 static void on_usage_filling(void *arg)
 {
     struct solo *solo = arg;
-    history_take(keeper_history(solo->keeper));
+    if (!solo->is_closed) {
+        history_take(keeper_history(solo->keeper));
+    }
 }
 
 // Without memory for it nothing could be counted: the process ends, as for any other.
