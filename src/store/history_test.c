@@ -301,6 +301,11 @@ static void a_cleanup_removes_what_is_old_and_of_no_key(void **state)
     assert_int_equal(history_fixture_number(f, "SELECT count(*) FROM usage"), n_before);
 }
 
+static void on_closed(void *arg)
+{
+    *(bool *)arg = true;
+}
+
 static void on_forgotten(void *arg, const struct usage_cells *cells, struct slice problem)
 {
     (void)cells;
@@ -318,7 +323,13 @@ static void what_is_forgotten_does_not_come(void **state)
     history_ask_forget(first); // is worked at
     history_ask_forget(second);
     assert_false(has_come);
-    history_fixture_close(f); // with one that is open
+    bool is_closed = false;
+    history_close(f->history, on_closed, &is_closed); // with one that is open
+    history_usage(f->history, 0, 0, 0, on_forgotten, &has_come);
+    loop_deinit(&f->loop);
+    assert_true(is_closed);
+    history_free(f->history);
+    f->history = NULL;
     assert_false(has_come);
 }
 
