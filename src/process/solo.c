@@ -5,19 +5,22 @@
 #include "process/solo.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "account/token_source.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "gateway/gateway.h"
-#include "gateway/recent.h"
 #include "net/listener.h"
 #include "process/front.h"
 #include "process/keeper.h"
 #include "process/log_sink.h"
+#include "shm/region.h"
+#include "usage/recent.h"
+#include "usage/usage_feed.h"
 
-enum { N_SIGNALS = 3 };
+enum { N_SIGNALS = 3, USAGE_RING_SIZE = 512 * 1024, USAGE_TICK_MS = 500 };
 static const int handled_signals[N_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
 struct solo {
@@ -28,6 +31,11 @@ struct solo {
     struct gateway *gateway;
     struct front front;
     struct log_sink *log;
+    struct shm_region usage_memory;
+    struct shm_ring usage_ring; // its reader
+    struct usage_feed *usage;
+    struct recent *recent;
+    struct timer usage_tick;
     uv_signal_t signals[N_SIGNALS];
     struct timer grace;
     bool is_stopping;
@@ -55,6 +63,7 @@ static void close_all(struct solo *solo)
     }
     solo->is_closed = true;
     timer_cancel(&solo->grace);
+    timer_cancel(&solo->usage_tick);
     gateway_close(solo->gateway);
     keeper_close(solo->keeper, on_keeper_closed, solo);
 }
@@ -210,14 +219,68 @@ static bool open_keeper(struct solo *solo, int fd)
     return solo->keeper;
 }
 
-static bool write_request(void *recent, struct slice id, struct buf *out)
+// ---- requests that are over -----------------------------------------------------------------------------------------
+
+static void take_usage(struct solo *solo)
 {
-    return recent_write_json(recent, id, out);
+    struct slice message;
+    while ((message = shm_ring_peek(&solo->usage_ring)).ptr) {
+        if (message.ptr[0] == USAGE_REQUEST) {
+            recent_add(solo->recent, slice_after(message, 1));
+        }
+        shm_ring_pop(&solo->usage_ring);
+    }
 }
 
-static void write_requests(void *recent, const struct admin_requests_filter *filter, struct buf *out)
+static void on_usage_tick(struct timer *timer)
 {
-    struct recent_filter wanted = {
+    struct solo *solo = CONTAINER_OF(timer, struct solo, usage_tick);
+    take_usage(solo);
+    (void)usage_feed_flush(solo->usage);
+    timer_start(&solo->loop.timers, timer, USAGE_TICK_MS, on_usage_tick);
+}
+
+static void on_usage_filling(void *arg)
+{
+    struct solo *solo = arg;
+    if (!solo->is_closed) {
+        timer_start(&solo->loop.timers, &solo->usage_tick, 0, on_usage_tick);
+    }
+}
+
+// Without memory for it nothing could be counted: the process ends, as for any other.
+static void open_usage(struct solo *solo)
+{
+    int r = shm_region_create(&solo->usage_memory, USAGE_RING_SIZE);
+    if (r != 0) {
+        log_error("process", "cannot get memory for what requests used: %s", strerror(-r));
+        abort();
+    }
+    solo->usage_ring = shm_ring_of(solo->usage_memory.base, solo->usage_memory.size);
+    solo->usage = usage_feed_new(solo->usage_ring);
+    solo->recent = recent_new(RECENT_REQUESTS);
+    usage_feed_on_filling(solo->usage, on_usage_filling, solo);
+    timer_start(&solo->loop.timers, &solo->usage_tick, USAGE_TICK_MS, on_usage_tick);
+}
+
+static void free_usage(struct solo *solo)
+{
+    usage_feed_free(solo->usage);
+    recent_free(solo->recent);
+    shm_region_close(&solo->usage_memory);
+}
+
+static bool write_request(void *arg, struct slice id, struct buf *out)
+{
+    struct solo *solo = arg;
+    take_usage(solo);
+    return recent_write_json(solo->recent, id, out);
+}
+
+static void write_requests(void *arg, const struct admin_requests_filter *filter, struct buf *out)
+{
+    struct solo *solo = arg;
+    struct request_filter wanted = {
         .limit = filter->limit,
         .before_ms = filter->before_ms,
         .status_min = filter->status_min,
@@ -225,14 +288,15 @@ static void write_requests(void *recent, const struct admin_requests_filter *fil
         .model = filter->model,
         .key = filter->key,
     };
-    recent_write_list(recent, &wanted, out);
+    take_usage(solo);
+    recent_write_list(solo->recent, &wanted, out);
 }
 
 // The admin API tells of requests, and does not know who carries them.
 static void show_requests(struct solo *solo)
 {
     struct admin_requests requests = {
-        .arg = gateway_recent(solo->gateway),
+        .arg = solo,
         .one = write_request,
         .list = write_requests,
     };
@@ -241,10 +305,12 @@ static void show_requests(struct solo *solo)
 
 static void open_gateway(struct solo *solo)
 {
+    open_usage(solo);
     struct gateway_options options = {
         .config = solo->config,
         .keys = keeper_keys(solo->keeper),
         .tokens = keeper_tokens(solo->keeper),
+        .usage = solo->usage,
         .log_dropped = log_sink_dropped,
     };
     solo->gateway = gateway_new(&solo->loop, &options);
@@ -279,6 +345,7 @@ int solo_run_take(struct config *config, const struct config_sources *sources)
     solo->config = config;
     solo->sources = sources;
     timer_init(&solo->grace);
+    timer_init(&solo->usage_tick);
     loop_init(&solo->loop);
     solo->log = log_sink_new(&solo->loop, config);
     bool is_open = open_keeper(solo, fd);
@@ -291,6 +358,7 @@ int solo_run_take(struct config *config, const struct config_sources *sources)
     loop_deinit(&solo->loop);
     if (is_open) {
         gateway_free(solo->gateway);
+        free_usage(solo);
         keeper_free(solo->keeper);
     }
     log_sink_free(solo->log);
