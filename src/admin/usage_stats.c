@@ -459,7 +459,7 @@ void usage_stats_keys(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
     struct stats *stats = stats_new(x, &query, answer_keys);
-    stats->questions.key = SLICE_EMPTY; // it is a ranking of all
+    stats->questions.filter.key = SLICE_EMPTY; // it is a ranking of all
     read_days(&query, stats);
     stats->order = read_order(&query);
     stats->limit = query_number(&query, SLICE("limit"), 1, KEYS_MAX, KEYS_DEFAULT);
