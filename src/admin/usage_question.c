@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "usage/local_hour.h"
+
 enum { CELLS_MAX = 1000000 };
 
 void usage_questions_read(struct query_reader *query, struct usage_questions *questions)
@@ -17,13 +19,15 @@ void usage_questions_add(struct usage_questions *questions, int64_t from_s, unsi
     questions->each[questions->n++] = (struct usage_question){.from_s = from_s, .dimensions = dimensions};
 }
 
-// Cells of no model are of model "other": together with those that are called so already.
+// Cells of no model are of model "other": together with those that are called so already. Hours that were counted in
+// another time zone are in those of this one.
 static struct usage_cells *copy(const struct usage_question *question, const struct usage_cells *cells)
 {
     struct usage_cells *copied = usage_cells_new(question->dimensions, CELLS_MAX);
     for (size_t i = 0; i < usage_cells_n(cells); i++) {
         struct usage_cell cell = *usage_cells_at(cells, i);
         cell.model = cell.model.len ? cell.model : SLICE("other");
+        cell.hour = question->dimensions & USAGE_BY_HOUR ? local_hour_start(cell.hour) : cell.hour;
         usage_cells_add(copied, &cell);
     }
     return copied;
@@ -39,7 +43,7 @@ static void on_usage(void *arg, const struct usage_cells *cells, struct slice pr
         all->problem = arena_dup(admin_arena(all->x), problem);
     }
     // The last one is used before this returns.
-    if (all->n_open || question->dimensions & USAGE_BY_MODEL) {
+    if (all->n_open || question->dimensions & (USAGE_BY_MODEL | USAGE_BY_HOUR)) {
         question->copied = copy(question, cells);
     }
     question->cells = question->copied ? question->copied : cells;
