@@ -33,10 +33,22 @@ struct history *history_new(const struct history_options *options)
     return history;
 }
 
+// Asks that nobody will answer.
+static void forget_all(struct history *history)
+{
+    while (!list_is_empty(&history->asks)) {
+        history_ask_free(CONTAINER_OF(history->asks.next, struct history_ask, link));
+    }
+    if (history->work.ask) {
+        history->work.ask->is_forgotten = true;
+    }
+}
+
 void history_free(struct history *history)
 {
     if (history) {
         assert(history->state == HISTORY_CLOSED);
+        forget_all(history);
         history_batch_deinit(&history->waiting);
         history_intake_deinit(&history->intake);
         history_db_deinit(&history->work.db);
@@ -341,16 +353,6 @@ struct history_numbers history_numbers(const struct history *history)
     struct history_numbers numbers = history->numbers;
     numbers.n_requests_lost = history->intake.n_requests_lost;
     return numbers;
-}
-
-static void forget_all(struct history *history)
-{
-    while (!list_is_empty(&history->asks)) {
-        history_ask_free(CONTAINER_OF(history->asks.next, struct history_ask, link));
-    }
-    if (history->work.ask) {
-        history->work.ask->is_forgotten = true;
-    }
 }
 
 void history_close(struct history *history, void (*on_closed)(void *arg), void *arg)

@@ -97,15 +97,45 @@ struct slice request_text_cut(struct slice text, size_t max)
     return slice_of(text.ptr, len);
 }
 
-// Where it ends.
-static char *put_text(char *out, struct slice text, size_t max, uint8_t *len_r)
+// Most texts are short, and calling memcpy() for each of them would cost more than all else here. The last piece may
+// overlap the one before it.
+static inline void copy_text(char *out, const char *from, size_t len)
+{
+    if (len >= 16) {
+        for (size_t i = 0; i + 16 < len; i += 16) {
+            memcpy(out + i, from + i, 16);
+        }
+        memcpy(out + len - 16, from + len - 16, 16);
+    } else if (len >= 8) {
+        memcpy(out, from, 8);
+        memcpy(out + len - 8, from + len - 8, 8);
+    } else if (len >= 4) {
+        memcpy(out, from, 4);
+        memcpy(out + len - 4, from + len - 4, 4);
+    } else {
+        for (size_t i = 0; i < len; i++) {
+            out[i] = from[i];
+        }
+    }
+}
+
+static char *put_long_text(char *out, struct slice text, size_t max, uint8_t *len_r)
 {
     struct slice kept = request_text_cut(text, max);
-    if (kept.len) {
-        memcpy(out, kept.ptr, kept.len);
-    }
+    copy_text(out, kept.ptr, kept.len);
     *len_r = (uint8_t)kept.len;
     return out + kept.len;
+}
+
+// Where it ends.
+static inline char *put_text(char *out, struct slice text, size_t max, uint8_t *len_r)
+{
+    if (text.len > max) {
+        return put_long_text(out, text, max, len_r);
+    }
+    copy_text(out, text.ptr, text.len);
+    *len_r = (uint8_t)text.len;
+    return out + text.len;
 }
 
 static char *put_name(char *out, const char *name, uint8_t *len_r)
@@ -287,11 +317,21 @@ static bool take_texts(struct slice *bytes, const struct head *head, struct requ
         [DIALECT] = &facts->dialect,
         [FAULT] = &facts->fault,
     };
+    size_t all = 0;
+    bool fits = true;
     for (size_t i = 0; i < N_TEXTS; i++) {
-        if (!take_text(bytes, head->text_len[i], text_max[i], texts[i])) {
-            return false;
-        }
+        fits = fits && head->text_len[i] <= text_max[i];
+        all += head->text_len[i];
     }
+    if (!fits || all > bytes->len) {
+        return false;
+    }
+    const char *at = bytes->ptr;
+    for (size_t i = 0; i < N_TEXTS; i++) {
+        *texts[i] = slice_of(at, head->text_len[i]);
+        at += head->text_len[i];
+    }
+    *bytes = slice_after(*bytes, all);
     return true;
 }
 
