@@ -139,7 +139,7 @@ const filesOf = (of) => ['data/key_pool.json', 'data/config.json'].map((name) =>
 
 // Everything but what is counted.
 function gistOf(of) {
-  const [pool, config] = filesOf(of).map(JSON.parse);
+  const [pool, config] = filesOf(of).map((text) => JSON.parse(text));
   const keys = pool.keys.map(({ id, key, status, provider, poolGroup, notes, weight }) => ({ id, key, status, provider, poolGroup, notes, weight }));
   return { keys, poolGroups: pool.poolGroups, config: pool.config, file: config };
 }
