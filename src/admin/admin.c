@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The table of contents of an admin request:
 //
-//   head complete ─▶ who asks ─▶ may they ─▶ which route ─▶ (body comes) ─▶ body is JSON ─▶ the route's handler
+//   head complete ─▶ who asks ─▶ may they ─▶ which route ─▶ (body comes) ─▶ query and body have
+//                                                                    the route's shape ─▶ its handler
 //
 // Happy path: the handler answers at once, or after what it began (a write, a test, a query). Failure modes: each step
 // answers by itself; a client that leaves ends the exchange, but not what it has changed. Ends when: the server says
@@ -12,6 +13,7 @@
 #include "admin/change.h"
 #include "admin/reply.h"
 #include "admin/router.h"
+#include "admin/shape.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "http/request_id.h"
@@ -139,10 +141,15 @@ static void on_request(void *arg, struct server_exchange *ex)
 {
     (void)arg;
     struct admin_exchange *x = ex->user;
-    if (!x->route->body || body_parse(x)) {
-        x->is_served = true;
-        x->route->serve(x);
+    const struct admin_route *route = x->route;
+    if (route->query && !shape_check_query(x, route->query)) {
+        return;
     }
+    if (route->body && !(body_parse(x) && shape_check_body(x, route->body))) {
+        return;
+    }
+    x->is_served = true;
+    route->serve(x);
 }
 
 static void on_drain(void *arg, struct server_exchange *ex)

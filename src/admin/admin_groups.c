@@ -4,9 +4,13 @@
 #include "admin/change.h"
 #include "admin/key_facts.h"
 #include "admin/reply.h"
+#include "admin/shape.h"
 #include "base/map.h"
 
-enum { NAME_MAX_BYTES = 200, DESCRIPTION_MAX_BYTES = 2000, PRIORITY_MAX = 1000000 };
+#define NAME_ROW "name", SHAPE_TEXT, .max = 200
+#define DESCRIPTION_ROW "description", SHAPE_TEXT, .may_be_null = true, .max = 2000
+#define PRIORITY_ROW                                                                                                   \
+    "priority", SHAPE_INTEGER, .max = 1000000, .help = "Keys of the group with the least one are used first"
 
 static const struct slice default_id = SLICE_INIT("default");
 
@@ -126,40 +130,37 @@ static void answer_group(struct admin_exchange *x)
     reply_send(x, &reply, SLICE_EMPTY);
 }
 
-static void limit(struct body_reader *body, struct slice name, struct slice text, size_t max)
-{
-    if (text.len > max) {
-        body_problem(body, "'%.*s' is longer than %zu bytes.", SLICE_ARG(name), max);
-    }
-}
-
 // Members that are given take the place of what is in *group.
-static void read_group(struct body_reader *body, struct key_group_record *group)
+static void read_group(const struct body_reader *body, struct key_group_record *group)
 {
     struct slice name = body_text(body, SLICE("name"));
     struct slice description = body_text(body, SLICE("description"));
-    int64_t priority = group->priority;
-    limit(body, SLICE("name"), name, NAME_MAX_BYTES);
-    limit(body, SLICE("description"), description, DESCRIPTION_MAX_BYTES);
-    body_integer(body, SLICE("priority"), 0, PRIORITY_MAX, group->priority, &priority);
     group->name = name.ptr ? name : group->name;
     group->description = description.ptr ? description : group->description;
-    group->priority = (int32_t)priority;
+    group->priority = (int32_t)body_integer(body, SLICE("priority"), group->priority, group->priority);
 }
+
+static const struct shape_member add_members[] = {
+    {"id", SHAPE_TEXT, .is_required = true, .pattern = "^[a-z0-9][a-z0-9_-]{0,63}$"},
+    {NAME_ROW, .is_required = true},
+    {PRIORITY_ROW, .is_required = true},
+    {DESCRIPTION_ROW},
+    {NULL},
+};
+static const struct shape_member change_members[] = {
+    {NAME_ROW},
+    {PRIORITY_ROW},
+    {DESCRIPTION_ROW},
+    {NULL},
+};
+const struct shape admin_groups_add_body = {.members = add_members};
+const struct shape admin_groups_change_body = {.members = change_members};
 
 void admin_groups_add(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
-    struct key_group_record group = {.id = body_required_text(&body, SLICE("id")), .description = SLICE("")};
-    body_required_text(&body, SLICE("name"));
-    if (!body_member(&body, SLICE("priority"))) {
-        body_problem(&body,
-                     "'priority' is missing: it must be a whole number; the group of the least one is used first.");
-    }
+    struct key_group_record group = {.id = body_text(&body, SLICE("id")), .description = SLICE("")};
     read_group(&body, &group);
-    if (!body_is_good(x, &body)) {
-        return;
-    }
     enum key_store_refusal refusal = key_store_add_group(admin_store(x), &group);
     if (refusal != KEY_STORE_OK) {
         refuse(x, refusal == KEY_STORE_DEFAULT_GROUP ? KEY_STORE_EXISTS : refusal);
@@ -182,9 +183,6 @@ void admin_groups_change(struct admin_exchange *x)
                                      .description = arena_dup(admin_arena(x), before->description),
                                      .priority = before->priority};
     read_group(&body, &group);
-    if (!body_is_good(x, &body)) {
-        return;
-    }
     enum key_store_refusal refusal = key_store_change_group(admin_store(x), &group);
     if (refusal != KEY_STORE_OK) {
         refuse(x, refusal);

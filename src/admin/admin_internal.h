@@ -45,10 +45,13 @@ static inline struct key_store *admin_store(struct admin_exchange *x)
     return x->admin->options.store;
 }
 
-// The handlers. Each answers the exchange, at once or later, exactly once.
+// The handlers, and the shapes of what they take. Each answers the exchange, at once or later, exactly once.
 void admin_stats_show(struct admin_exchange *x); // admin_stats.c
 
+void openapi_show(struct admin_exchange *x); // openapi.c
+
 void keys_list(struct admin_exchange *x); // keys_list.c
+extern const struct shape keys_list_query;
 
 void keys_edit_show(struct admin_exchange *x); // keys_edit.c
 void keys_edit_add(struct admin_exchange *x);
@@ -57,31 +60,46 @@ void keys_edit_remove(struct admin_exchange *x);
 void keys_edit_toggle(struct admin_exchange *x);
 void keys_edit_set_notes(struct admin_exchange *x);
 void keys_edit_set_pool(struct admin_exchange *x);
+extern const struct shape keys_edit_show_query;
+extern const struct shape keys_edit_add_body;
+extern const struct shape keys_edit_change_body;
+extern const struct shape keys_edit_toggle_body;
+extern const struct shape keys_edit_notes_body;
+extern const struct shape keys_edit_pool_body;
 
 void keys_batch_add(struct admin_exchange *x); // keys_batch.c
 void keys_batch_remove_disabled(struct admin_exchange *x);
 void keys_batch_remove_banned(struct admin_exchange *x);
+extern const struct shape keys_batch_add_body;
 
 void keys_export(struct admin_exchange *x); // keys_export.c
+extern const struct shape keys_export_query;
 
-void key_testing_one(struct admin_exchange *x); // key_testing_one.c
+void key_testing_one(struct admin_exchange *x); // key_testing.c
 void key_testing_all(struct admin_exchange *x);
+extern const struct shape key_testing_all_body;
 
 void admin_groups_list(struct admin_exchange *x); // admin_groups.c
 void admin_groups_add(struct admin_exchange *x);
 void admin_groups_change(struct admin_exchange *x);
 void admin_groups_remove(struct admin_exchange *x);
+extern const struct shape admin_groups_add_body;
+extern const struct shape admin_groups_change_body;
 
 void pool_config_show(struct admin_exchange *x); // pool_config.c
 void pool_config_change(struct admin_exchange *x);
 void pool_config_reset(struct admin_exchange *x);
+extern const struct shape pool_config_body;
 
 void cooldowns_list(struct admin_exchange *x); // cooldowns.c
 void cooldowns_clear(struct admin_exchange *x);
 void cooldowns_clear_key(struct admin_exchange *x);
+extern const struct shape cooldowns_query;
+extern const struct shape cooldowns_key_query;
 
 void requests_list(struct admin_exchange *x); // requests.c
 void requests_show(struct admin_exchange *x);
+extern const struct shape requests_list_query;
 
 void audit_list(struct admin_exchange *x); // audit.c
 extern const struct shape audit_query;
@@ -105,3 +123,5 @@ void token_usage_sync(struct admin_exchange *x);
 void token_usage_cleanup(struct admin_exchange *x);
 void token_usage_trend(struct admin_exchange *x);
 void token_usage_clear(struct admin_exchange *x);
+extern const struct shape token_usage_query;
+extern const struct shape token_usage_trend_query;

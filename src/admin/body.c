@@ -69,60 +69,26 @@ const struct json_node *body_member(const struct body_reader *reader, struct sli
     return json_get(reader->doc, json_root(reader->doc), name);
 }
 
-struct slice body_text(struct body_reader *reader, struct slice name)
+struct slice body_text(const struct body_reader *reader, struct slice name)
 {
     const struct json_node *member = body_member(reader, name);
     if (!member) {
-        return SLICE_EMPTY;
-    }
-    if (json_is(member, JSON_NULL)) {
-        return SLICE("");
-    }
-    if (!json_is(member, JSON_STRING)) {
-        body_problem(reader, "'%.*s' must be a string.", SLICE_ARG(name));
         return SLICE_EMPTY;
     }
     struct slice text = json_string(reader->doc, member, reader->arena);
     return text.ptr ? text : SLICE("");
 }
 
-struct slice body_required_text(struct body_reader *reader, struct slice name)
-{
-    struct slice text = body_text(reader, name);
-    if (!text.ptr) {
-        body_problem(reader, "'%.*s' is missing: it must be a string.", SLICE_ARG(name));
-    }
-    return text;
-}
-
-bool body_integer(struct body_reader *reader, struct slice name, int64_t min, int64_t max, int64_t nothing,
-                  int64_t *value_r)
+int64_t body_integer(const struct body_reader *reader, struct slice name, int64_t nothing, int64_t fallback)
 {
     const struct json_node *member = body_member(reader, name);
     int64_t value = nothing;
-    if (!member) {
-        return false;
-    }
-    if (!json_is(member, JSON_NULL) && (!json_int64(reader->doc, member, &value) || value < min || value > max)) {
-        body_problem(reader, "'%.*s' must be a whole number from %lld to %lld.", SLICE_ARG(name), (long long)min,
-                     (long long)max);
-        return false;
-    }
-    *value_r = value;
-    return true;
+    return !member || (!json_is(member, JSON_NULL) && !json_int64(reader->doc, member, &value)) ? fallback : value;
 }
 
-bool body_number(struct body_reader *reader, struct slice name, double nothing, double *value_r)
+double body_number(const struct body_reader *reader, struct slice name, double nothing, double fallback)
 {
     const struct json_node *member = body_member(reader, name);
     double value = nothing;
-    if (!member) {
-        return false;
-    }
-    if (!json_is(member, JSON_NULL) && !json_double(reader->doc, member, &value)) {
-        body_problem(reader, "'%.*s' must be a number.", SLICE_ARG(name));
-        return false;
-    }
-    *value_r = value;
-    return true;
+    return !member || (!json_is(member, JSON_NULL) && !json_double(reader->doc, member, &value)) ? fallback : value;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads the members of a request body. The first that is wrong is remembered, so that a handler reads all it wants and
-// then asks once whether all was well. Members that nobody asks for are ignored.
+// Reads the members of a request body, which has the shape of its route by then (shape.h). What only a handler can find
+// wrong is remembered, so that it reads all it wants and then asks once whether all was well.
 #pragma once
 
 #include "admin/admin_internal.h"
@@ -20,12 +20,10 @@ bool body_is_good(struct admin_exchange *x, const struct body_reader *reader);
 
 const struct json_node *body_member(const struct body_reader *reader, struct slice name); // NULL: not given
 // ptr NULL: not given. A member that is null is an empty text: nothing is to be there.
-struct slice body_text(struct body_reader *reader, struct slice name);
-struct slice body_required_text(struct body_reader *reader, struct slice name);
-// False: not given, or wrong. *value_r is untouched then; null is `nothing`.
-bool body_integer(struct body_reader *reader, struct slice name, int64_t min, int64_t max, int64_t nothing,
-                  int64_t *value_r);
-bool body_number(struct body_reader *reader, struct slice name, double nothing, double *value_r);
+struct slice body_text(const struct body_reader *reader, struct slice name);
+// `nothing`: it is null. `fallback`: not given.
+int64_t body_integer(const struct body_reader *reader, struct slice name, int64_t nothing, int64_t fallback);
+double body_number(const struct body_reader *reader, struct slice name, double nothing, double fallback);
 
 // For what a handler finds by itself; the first problem stays.
 void body_problem(struct body_reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));

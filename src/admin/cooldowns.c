@@ -41,11 +41,25 @@ struct choice {
     int64_t now_ms;
 };
 
-static struct choice read_choice(struct admin_exchange *x, struct query_reader *query)
+#define MODEL_ROW "model", SHAPE_TEXT, .help = "Only cooldowns of this model, as clients name it or as it is sent"
+static const struct shape_member members[] = {
+    {KEY_FILTER_GROUP},
+    {MODEL_ROW},
+    {NULL},
+};
+static const struct shape_member key_members[] = {
+    {MODEL_ROW},
+    {NULL},
+};
+const struct shape cooldowns_query = {.members = members};
+const struct shape cooldowns_key_query = {.members = key_members};
+
+static struct choice read_choice(struct admin_exchange *x)
 {
     struct choice choice = {.filter = {.status = KEY_FILTER_ANY_STATUS}, .now_ms = clock_wall_ms()};
-    struct slice model = query_text(query, SLICE("model"));
-    choice.filter.group = query_text(query, SLICE("poolGroup"));
+    struct query_reader query = query_read(x);
+    struct slice model = query_text(&query, SLICE("model"));
+    choice.filter.group = query_text(&query, SLICE("poolGroup"));
     choice.model = model.ptr ? model_tag(x, model) : 0;
     return choice;
 }
@@ -103,12 +117,8 @@ static void write_cooldown(struct admin_exchange *x, struct json_writer *w, cons
 
 void cooldowns_list(struct admin_exchange *x)
 {
-    struct query_reader query = query_read(x);
-    struct choice choice = read_choice(x, &query);
+    struct choice choice = read_choice(x);
     struct reply reply;
-    if (!query_is_good(x, &query)) {
-        return;
-    }
     reply_begin(&reply);
     json_begin_array(&reply.w);
     for (size_t i = 0; i < key_store_n_keys(admin_store(x)); i++) {
@@ -154,12 +164,8 @@ static void commit_cleared(struct admin_exchange *x, size_t n, struct slice of_w
 
 void cooldowns_clear(struct admin_exchange *x)
 {
-    struct query_reader query = query_read(x);
-    struct choice choice = read_choice(x, &query);
+    struct choice choice = read_choice(x);
     size_t n = 0;
-    if (!query_is_good(x, &query)) {
-        return;
-    }
     for (size_t i = 0; i < key_store_n_keys(admin_store(x)); i++) {
         const struct key_record *record = key_store_key(admin_store(x), i);
         if (key_filter_takes(&choice.filter, x->admin, record)) {
@@ -171,12 +177,8 @@ void cooldowns_clear(struct admin_exchange *x)
 
 void cooldowns_clear_key(struct admin_exchange *x)
 {
-    struct query_reader query = query_read(x);
-    struct choice choice = read_choice(x, &query);
+    struct choice choice = read_choice(x);
     const struct key_record *record = key_store_find(admin_store(x), x->id);
-    if (!query_is_good(x, &query)) {
-        return;
-    }
     if (!record) {
         reply_refuse(x, KEY_STORE_NO_SUCH_KEY);
         return;

@@ -5,31 +5,23 @@
 
 const struct key_filter key_filter_all = {.status = KEY_FILTER_ANY_STATUS};
 
-bool key_filter_read_status(struct slice name, int *status_r)
+int key_filter_read_status(struct slice name)
 {
-    if (slice_eq(name, SLICE("all"))) {
-        *status_r = KEY_FILTER_ANY_STATUS;
-        return true;
-    }
     for (int status = KEY_ACTIVE; status <= KEY_BANNED; status++) {
         if (slice_eq(name, key_facts_status_name((enum key_status)status))) {
-            *status_r = status;
-            return true;
+            return status;
         }
     }
-    return false;
+    return KEY_FILTER_ANY_STATUS;
 }
 
 struct key_filter key_filter_read(struct query_reader *reader)
 {
-    struct key_filter filter = {.status = KEY_FILTER_ANY_STATUS};
-    struct slice status = query_text(reader, SLICE("status"));
-    if (status.ptr && !key_filter_read_status(status, &filter.status)) {
-        query_problem(reader, SLICE("'status' must be all, active, disabled or banned."));
-    }
-    filter.group = query_text(reader, SLICE("poolGroup"));
-    filter.provider = query_text(reader, SLICE("provider"));
-    return filter;
+    return (struct key_filter){
+        .status = key_filter_read_status(query_text(reader, SLICE("status"))),
+        .group = query_text(reader, SLICE("poolGroup")),
+        .provider = query_text(reader, SLICE("provider")),
+    };
 }
 
 bool key_filter_takes(const struct key_filter *filter, const struct admin *admin, const struct key_record *record)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "admin/query.h"
+#include "admin/shape.h"
 
 enum { KEY_FILTER_ANY_STATUS = -1 };
 struct key_filter {
@@ -12,7 +13,13 @@ struct key_filter {
 };
 extern const struct key_filter key_filter_all;
 
+// Their rows in a shape.
+#define KEY_FILTER_STATUSES "all active disabled banned"
+#define KEY_FILTER_STATUS "status", SHAPE_TEXT, .values = KEY_FILTER_STATUSES, .help = "Only keys of this status"
+#define KEY_FILTER_GROUP "poolGroup", SHAPE_TEXT, .help = "Only keys of this pool group"
+#define KEY_FILTER_PROVIDER "provider", SHAPE_TEXT, .help = "Only keys of this provider"
+
 struct key_filter key_filter_read(struct query_reader *query);
-// False: it is none of "all", "active", "disabled" and "banned".
-bool key_filter_read_status(struct slice name, int *status_r);
+// The one of KEY_FILTER_STATUSES that this is; any when it is none.
+int key_filter_read_status(struct slice name);
 bool key_filter_takes(const struct key_filter *filter, const struct admin *admin, const struct key_record *record);

@@ -216,19 +216,20 @@ static size_t without_disabled(struct admin_exchange *x, struct slice *ids, size
     return n_left;
 }
 
+static const struct shape_member members[] = {
+    {"poolGroup", SHAPE_TEXT, .may_be_null = true, .help = "Only keys of this pool group"},
+    {"status", SHAPE_TEXT, .may_be_null = true, .values = KEY_FILTER_STATUSES,
+     .help = "Only keys of this status; all but disabled ones if it is not given"},
+    {NULL},
+};
+const struct shape key_testing_all_body = {.members = members};
+
 void key_testing_all(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
-    struct key_filter filter = {.status = KEY_FILTER_ANY_STATUS};
     struct slice status = body_text(&body, SLICE("status"));
     struct slice group = body_text(&body, SLICE("poolGroup"));
-    filter.group = group.len ? group : SLICE_EMPTY;
-    if (status.len && !key_filter_read_status(status, &filter.status)) {
-        body_problem(&body, "'status' must be all, active, disabled or banned.");
-    }
-    if (!body_is_good(x, &body)) {
-        return;
-    }
+    struct key_filter filter = {.status = key_filter_read_status(status), .group = group.len ? group : SLICE_EMPTY};
     struct testing *testing = testing_new(x);
     struct slice *ids = key_walk_choose(x, &filter, &testing->n_total);
     testing->n_all = status.len ? testing->n_total : without_disabled(x, ids, testing->n_total);

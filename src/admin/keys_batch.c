@@ -6,6 +6,7 @@
 #include "admin/change.h"
 #include "admin/key_facts.h"
 #include "admin/reply.h"
+#include "admin/shape.h"
 
 // So many errors are told one by one.
 enum { ERRORS_MAX = 1000 };
@@ -134,6 +135,16 @@ static void finish_batch(struct admin_exchange *x, struct batch *batch)
     change_commit(x, what, answer_batch);
 }
 
+// What is wrong with one of many keys does not keep the others out, so that the list may be of anything.
+static const struct shape_member members[] = {
+    {"keys", SHAPE_TEXT_OR_LIST, .is_required = true, .is_secret = true, .items = SHAPE_ANY,
+     .help = "A list of keys, or a text with one on each line; at most 100,000"},
+    {"poolGroup", SHAPE_TEXT, .may_be_null = true, .help = "Of all of them"},
+    {"notes", SHAPE_TEXT, .may_be_null = true, .help = "Of all of them"},
+    {NULL},
+};
+const struct shape keys_batch_add_body = {.members = members};
+
 void keys_batch_add(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
@@ -145,12 +156,6 @@ void keys_batch_add(struct admin_exchange *x)
     batch->draft.notes = body_text(&body, SLICE("notes"));
     batch->draft.group = body_text(&body, SLICE("poolGroup"));
     batch->draft.group = batch->draft.group.len ? batch->draft.group : SLICE("default");
-    if (!json_is(keys, JSON_ARRAY) && !json_is(keys, JSON_STRING)) {
-        body_problem(&body, "'keys' must be a list of keys, or a text with one key on each line.");
-    }
-    if (!body_is_good(x, &body)) {
-        return;
-    }
     if (count(x, keys, text) > KEY_BATCH_MAX) {
         reply_failf(x, 413, "'keys' has more than %d keys: send them in several requests.", KEY_BATCH_MAX);
         return;

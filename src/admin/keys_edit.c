@@ -6,9 +6,8 @@
 #include "admin/key_json.h"
 #include "admin/query.h"
 #include "admin/reply.h"
+#include "admin/shape.h"
 #include "base/clock.h"
-
-enum { PROVIDER_MAX = 64, WEIGHT_MAX = 1000000, INFLIGHT_MAX = 1000000 };
 
 // ---- answers --------------------------------------------------------------------------------------------------------
 
@@ -48,14 +47,21 @@ static const struct key_record *find(struct admin_exchange *x)
     return record;
 }
 
+static const struct shape_member show_members[] = {
+    {"reveal", SHAPE_BOOL, .help = "With the whole secret, which the audit trail tells"},
+    {"includeTokenUsage", SHAPE_BOOL, .help = "With what is known of its balance"},
+    {NULL},
+};
+const struct shape keys_edit_show_query = {.members = show_members};
+
 void keys_edit_show(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
     struct key_view view = {.now_ms = clock_wall_ms()};
     view.shows_secret = query_bool(&query, SLICE("reveal"));
     view.shows_balance = query_bool(&query, SLICE("includeTokenUsage"));
-    const struct key_record *record = query_is_good(x, &query) ? find(x) : NULL;
-    if (!query.problem.len && record) {
+    const struct key_record *record = find(x);
+    if (record) {
         if (view.shows_secret) {
             change_audit(x, describe(x, "revealed", record), "done");
         }
@@ -63,73 +69,102 @@ void keys_edit_show(struct admin_exchange *x)
     }
 }
 
-// ---- changes --------------------------------------------------------------------------------------------------------
+// ---- what a key may be ----------------------------------------------------------------------------------------------
 
-static bool is_provider_name(struct slice name)
+static struct slice check_provider(struct admin_exchange *x, struct slice name)
 {
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
         bool is_good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
         if (!is_good) {
-            return false;
+            return SLICE("'provider' must be a name of small letters and digits.");
         }
     }
-    return name.len > 0 && name.len <= PROVIDER_MAX;
+    return SLICE_EMPTY;
 }
 
-static bool is_proxy(const struct config *config, struct slice name)
+static struct slice check_proxy(struct admin_exchange *x, struct slice name)
 {
+    const struct config *config = x->admin->config;
     for (size_t i = 0; i < config->n_proxies; i++) {
         if (slice_eq(config->proxies[i].name, name)) {
-            return true;
+            return SLICE_EMPTY;
         }
     }
-    return name.len == 0; // none
+    return name.len == 0 ? SLICE_EMPTY // none
+                         : SLICE("'proxy' must be one of the proxies in the configuration, or empty for none.");
+}
+
+#define SECRET_ROW "key", SHAPE_TEXT, .is_secret = true, .help = "The secret; spaces around it are cut"
+#define NOTES_ROW "notes", SHAPE_TEXT, .may_be_null = true, .help = "At most NOTES_MAX_LENGTH characters"
+#define GROUP_ROW "poolGroup", SHAPE_TEXT, .may_be_null = true, .help = "One that exists; empty: default"
+#define PROXY_ROW                                                                                                      \
+    "proxy", SHAPE_TEXT, .may_be_null = true, .check = check_proxy,                                                    \
+                         .help = "The name of a proxy in the configuration; empty: none"
+#define WEIGHT_ROW "weight", SHAPE_NUMBER, .may_be_null = true, .is_above_min = true, .max = 1000000, .help = "Null: 1"
+#define INFLIGHT_ROW "maxInflight", SHAPE_INTEGER, .may_be_null = true, .max = 1000000, .help = "0: any number"
+
+static const struct shape_member add_members[] = {
+    {SECRET_ROW, .is_required = true},
+    {NOTES_ROW},
+    {GROUP_ROW},
+    {"provider", SHAPE_TEXT, .may_be_null = true, .max = 64, .pattern = "^[a-z0-9._-]*$", .check = check_provider,
+     .help = "Else the beginning of the key tells"},
+    {WEIGHT_ROW},
+    {PROXY_ROW},
+    {INFLIGHT_ROW},
+    {NULL},
+};
+static const struct shape_member change_members[] = {
+    {SECRET_ROW}, {NOTES_ROW}, {GROUP_ROW}, {WEIGHT_ROW}, {PROXY_ROW}, {INFLIGHT_ROW}, {NULL},
+};
+static const struct shape_member notes_members[] = {
+    {NOTES_ROW, .is_required = true},
+    {NULL},
+};
+static const struct shape_member pool_members[] = {
+    {GROUP_ROW, .is_required = true},
+    {NULL},
+};
+static const struct shape_member toggle_members[] = {
+    {"status", SHAPE_TEXT, .may_be_null = true, .values = "active disabled",
+     .help = "Without it an active key is disabled, and any other one active"},
+    {NULL},
+};
+const struct shape keys_edit_add_body = {.members = add_members};
+const struct shape keys_edit_change_body = {.members = change_members};
+const struct shape keys_edit_notes_body = {.members = notes_members};
+const struct shape keys_edit_pool_body = {.members = pool_members};
+const struct shape keys_edit_toggle_body = {.members = toggle_members};
+
+// ---- changes --------------------------------------------------------------------------------------------------------
+
+static struct slice read_group(const struct body_reader *body)
+{
+    struct slice group = body_text(body, SLICE("poolGroup"));
+    return group.ptr && group.len == 0 ? SLICE("default") : group;
 }
 
 // What both adding and changing take.
-static void read_placement(struct body_reader *body, struct key_draft *draft)
+static struct key_draft read_draft(const struct body_reader *body)
 {
-    draft->secret = slice_trim(body_text(body, SLICE("key")));
-    draft->notes = body_text(body, SLICE("notes"));
-    draft->group = body_text(body, SLICE("poolGroup"));
-    if (draft->group.ptr && draft->group.len == 0) {
-        draft->group = SLICE("default");
-    }
-}
-
-static void read_traffic(struct admin_exchange *x, struct body_reader *body, struct key_draft *draft)
-{
-    int64_t max_inflight = 0;
-    draft->proxy = body_text(body, SLICE("proxy"));
-    if (draft->proxy.ptr && !is_proxy(x->admin->config, draft->proxy)) {
-        body_problem(body, "'proxy' is '%.*s', which is none of the proxies in the configuration.",
-                     SLICE_ARG(draft->proxy));
-    }
-    if (body_number(body, SLICE("weight"), 1, &draft->weight) && !(draft->weight > 0 && draft->weight <= WEIGHT_MAX)) {
-        body_problem(body, "'weight' must be a number above 0, up to %d.", WEIGHT_MAX);
-    }
-    if (body_integer(body, SLICE("maxInflight"), 0, INFLIGHT_MAX, 0, &max_inflight)) {
-        draft->max_inflight = max_inflight;
-    }
+    return (struct key_draft){
+        .secret = slice_trim(body_text(body, SLICE("key"))),
+        .notes = body_text(body, SLICE("notes")),
+        .group = read_group(body),
+        .proxy = body_text(body, SLICE("proxy")),
+        .weight = body_number(body, SLICE("weight"), 1, 0),
+        .max_inflight = body_integer(body, SLICE("maxInflight"), 0, -1),
+    };
 }
 
 void keys_edit_add(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
-    struct key_draft draft = {.max_inflight = -1};
+    struct key_draft draft = read_draft(&body);
     const struct key_record *record = NULL;
-    read_placement(&body, &draft);
-    read_traffic(x, &body, &draft);
-    draft.provider = body_text(&body, SLICE("provider"));
-    if (draft.provider.len == 0) {
-        draft.provider = SLICE_EMPTY;
-    } else if (!is_provider_name(draft.provider)) {
-        body_problem(&body, "'provider' must be a name of small letters and digits.");
-    }
-    if (!body_is_good(x, &body)) {
-        return;
-    }
+    struct slice provider = body_text(&body, SLICE("provider"));
+    draft.provider = provider.len ? provider : SLICE_EMPTY;
     enum key_store_refusal refusal = key_store_add(admin_store(x), &draft, &record);
     if (refusal != KEY_STORE_OK) {
         reply_refuse(x, refusal);
@@ -153,46 +188,30 @@ static void change(struct admin_exchange *x, const char *what, const struct key_
 void keys_edit_change(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
-    struct key_draft draft = {.max_inflight = -1};
-    read_placement(&body, &draft);
-    read_traffic(x, &body, &draft);
-    if (body_is_good(x, &body)) {
-        change(x, "changed", &draft);
-    }
+    struct key_draft draft = read_draft(&body);
+    change(x, "changed", &draft);
 }
 
 void keys_edit_set_notes(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
-    struct key_draft draft = {.max_inflight = -1};
-    draft.notes = body_required_text(&body, SLICE("notes"));
-    if (body_is_good(x, &body)) {
-        change(x, "changed the notes of", &draft);
-    }
+    struct key_draft draft = {.notes = body_text(&body, SLICE("notes")), .max_inflight = -1};
+    change(x, "changed the notes of", &draft);
 }
 
 void keys_edit_set_pool(struct admin_exchange *x)
 {
     struct body_reader body = body_read(x);
-    struct key_draft draft = {.max_inflight = -1};
-    draft.group = body_required_text(&body, SLICE("poolGroup"));
-    if (draft.group.ptr && draft.group.len == 0) {
-        draft.group = SLICE("default");
-    }
-    if (body_is_good(x, &body)) {
-        struct slice what = arena_printf(admin_arena(x), "moved to pool '%.*s':", SLICE_ARG(draft.group));
-        change(x, arena_cstr(admin_arena(x), what), &draft);
-    }
+    struct key_draft draft = {.group = read_group(&body), .max_inflight = -1};
+    struct slice what = arena_printf(admin_arena(x), "moved to pool '%.*s':", SLICE_ARG(draft.group));
+    change(x, arena_cstr(admin_arena(x), what), &draft);
 }
 
-static enum key_status wanted_status(struct body_reader *body, enum key_status now)
+static enum key_status wanted_status(const struct body_reader *body, enum key_status now)
 {
     struct slice name = body_text(body, SLICE("status"));
-    if (slice_eq(name, SLICE("active")) || slice_eq(name, SLICE("disabled"))) {
-        return slice_eq(name, SLICE("active")) ? KEY_ACTIVE : KEY_DISABLED;
-    }
     if (name.len) {
-        body_problem(body, "'status' must be active or disabled.");
+        return slice_eq(name, SLICE("active")) ? KEY_ACTIVE : KEY_DISABLED;
     }
     return now == KEY_ACTIVE ? KEY_DISABLED : KEY_ACTIVE;
 }
@@ -205,9 +224,6 @@ void keys_edit_toggle(struct admin_exchange *x)
         return;
     }
     enum key_status status = wanted_status(&body, key_facts_status(x->admin->options.table, record));
-    if (!body_is_good(x, &body)) {
-        return;
-    }
     enum key_store_refusal refusal = key_store_set_status(admin_store(x), x->id, status);
     if (refusal != KEY_STORE_OK) {
         reply_refuse(x, refusal);

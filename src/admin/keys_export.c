@@ -60,15 +60,18 @@ static void start(struct admin_exchange *x, const struct key_filter *filter, boo
     key_walk_start(x, walk, lines);
 }
 
+static const struct shape_member members[] = {
+    {KEY_FILTER_STATUS},
+    {KEY_FILTER_GROUP},
+    {KEY_FILTER_PROVIDER},
+    {"format", SHAPE_TEXT, .values = "txt json", .help = "One key on each line (the default), or JSON"},
+    {NULL},
+};
+const struct shape keys_export_query = {.members = members};
+
 void keys_export(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
     struct key_filter filter = key_filter_read(&query);
-    struct slice format = query_text(&query, SLICE("format"));
-    if (format.ptr && !slice_eq(format, SLICE("txt")) && !slice_eq(format, SLICE("json"))) {
-        query_problem(&query, SLICE("'format' must be txt or json."));
-    }
-    if (query_is_good(x, &query)) {
-        start(x, &filter, slice_eq(format, SLICE("json")));
-    }
+    start(x, &filter, slice_eq(query_text(&query, SLICE("format")), SLICE("json")));
 }

@@ -67,55 +67,29 @@ BY_NUMBER(by_remaining, key_remaining(slot))
 BY_NUMBER(by_weight, record->weight)
 BY_NUMBER(by_cooldown, key_facts_cooling_until(slot, s->now_ms))
 
-static const struct sort_field sort_fields[] = {
-    {SLICE_INIT("id"), by_id},
-    {SLICE_INIT("key"), by_secret},
-    {SLICE_INIT("notes"), by_notes},
-    {SLICE_INIT("provider"), by_provider},
-    {SLICE_INIT("poolGroup"), by_group},
-    {SLICE_INIT("status"), by_status},
-    {SLICE_INIT("created_at"), by_created},
-    {SLICE_INIT("last_used_at"), by_last_used},
-    {SLICE_INIT("last_test_at"), by_last_test},
-    {SLICE_INIT("usage_count"), by_usage},
-    {SLICE_INIT("total_requests"), by_requests},
-    {SLICE_INIT("success_requests"), by_successes},
-    {SLICE_INIT("error_count"), by_errors},
-    {SLICE_INIT("success_rate"), by_success_rate},
-    {SLICE_INIT("weight_score"), by_score},
-    {SLICE_INIT("inflight"), by_inflight},
-    {SLICE_INIT("tokens"), by_tokens},
-    {SLICE_INIT("remaining"), by_remaining},
-    {SLICE_INIT("weight"), by_weight},
-    {SLICE_INIT("cooldown_until"), by_cooldown},
-};
+#define SORT_FIELDS(row)                                                                                               \
+    row("id", by_id) row("key", by_secret) row("notes", by_notes) row("provider", by_provider)                         \
+        row("poolGroup", by_group) row("status", by_status) row("created_at", by_created)                              \
+            row("last_used_at", by_last_used) row("last_test_at", by_last_test) row("usage_count", by_usage)           \
+                row("total_requests", by_requests) row("success_requests", by_successes) row("error_count", by_errors) \
+                    row("success_rate", by_success_rate) row("weight_score", by_score) row("inflight", by_inflight)    \
+                        row("tokens", by_tokens) row("remaining", by_remaining) row("weight", by_weight)               \
+                            row("cooldown_until", by_cooldown)
+#define SORT_NAME(name, function) " " name
+#define SORT_FIELD(name, function) {SLICE_INIT(name), function},
+
+static const struct sort_field sort_fields[] = {SORT_FIELDS(SORT_FIELD)};
 enum { N_SORT_FIELDS = sizeof(sort_fields) / sizeof(*sort_fields) };
 
 static const struct sort_field *read_sort(struct query_reader *query)
 {
     struct slice name = query_text(query, SLICE("sort"));
-    struct slice known = SLICE_EMPTY;
-    if (!name.ptr) {
-        return NULL;
-    }
     for (size_t i = 0; i < N_SORT_FIELDS; i++) {
         if (slice_eq(name, sort_fields[i].name)) {
             return &sort_fields[i];
         }
-        known =
-            arena_printf(query->arena, "%.*s%s%.*s", SLICE_ARG(known), i ? ", " : "", SLICE_ARG(sort_fields[i].name));
     }
-    query_problem(query, arena_printf(query->arena, "'sort' must be one of %.*s.", SLICE_ARG(known)));
     return NULL;
-}
-
-static bool read_is_descending(struct query_reader *query)
-{
-    struct slice order = query_text(query, SLICE("order"));
-    if (order.ptr && !slice_eq(order, SLICE("asc")) && !slice_eq(order, SLICE("desc"))) {
-        query_problem(query, SLICE("'order' must be asc or desc."));
-    }
-    return slice_eq(order, SLICE("desc"));
 }
 
 static int compare_text(struct slice a, struct slice b)
@@ -221,13 +195,27 @@ static struct slice read_text(struct query_reader *query)
     return slice_of(copy, text.len);
 }
 
+static const struct shape_member members[] = {
+    {"page", SHAPE_INTEGER, .min = 1, .max = UINT32_MAX, .help = "From 1, the default"},
+    {"limit", SHAPE_INTEGER, .min = 1, .max = LIMIT_MAX, .help = "Keys on a page; 10 if it is not given"},
+    {KEY_FILTER_STATUS},
+    {KEY_FILTER_GROUP},
+    {KEY_FILTER_PROVIDER},
+    {"q", SHAPE_TEXT, .help = "A part of the id, the notes or the masked key"},
+    {"sort", SHAPE_TEXT, .values = SORT_FIELDS(SORT_NAME), .help = "Else they are in the order of the pool"},
+    {"order", SHAPE_TEXT, .values = "asc desc"},
+    {"includeTokenUsage", SHAPE_BOOL, .help = "With what is known of their balances"},
+    {NULL},
+};
+const struct shape keys_list_query = {.members = members};
+
 static struct request read_request(struct query_reader *query)
 {
     struct request request = {.filter = key_filter_read(query), .text = read_text(query)};
     request.sort = read_sort(query);
-    request.is_descending = read_is_descending(query);
-    request.page = query_number(query, SLICE("page"), 1, UINT32_MAX, 1);
-    request.limit = query_number(query, SLICE("limit"), 1, LIMIT_MAX, LIMIT_DEFAULT);
+    request.is_descending = slice_eq(query_text(query, SLICE("order")), SLICE("desc"));
+    request.page = query_integer(query, SLICE("page"), 1);
+    request.limit = query_integer(query, SLICE("limit"), LIMIT_DEFAULT);
     request.view = (struct key_view){.now_ms = clock_wall_ms()};
     request.view.shows_balance = query_bool(query, SLICE("includeTokenUsage"));
     return request;
@@ -294,9 +282,6 @@ void keys_list(struct admin_exchange *x)
     struct query_reader query = query_read(x);
     struct request request = read_request(&query);
     struct reply reply;
-    if (!query_is_good(x, &query)) {
-        return;
-    }
     struct sort_key *chosen = mem_alloc((key_store_n_keys(admin_store(x)) + 1) * sizeof(*chosen));
     size_t n = choose(x->admin, &request, chosen);
     reply_begin(&reply);

@@ -3,6 +3,7 @@
 #include "admin/body.h"
 #include "admin/change.h"
 #include "admin/reply.h"
+#include "admin/shape.h"
 #include "store/key_settings_json.h"
 
 static void answer_settings(struct admin_exchange *x)
@@ -17,6 +18,9 @@ void pool_config_show(struct admin_exchange *x)
 {
     answer_settings(x);
 }
+
+// The settings know their own rules.
+const struct shape pool_config_body = {.write_schema = key_settings_write_schema};
 
 void pool_config_change(struct admin_exchange *x)
 {

@@ -62,6 +62,11 @@ void reply_send_history(struct admin_exchange *x, struct reply *reply, struct sl
     reply_send(x, reply, SLICE_EMPTY);
 }
 
+void reply_send_raw(struct admin_exchange *x, struct buf *body)
+{
+    respond(x, 200, SLICE_EMPTY, body);
+}
+
 void reply_drop(struct reply *reply)
 {
     buf_deinit(&reply->body);

@@ -18,6 +18,8 @@ void reply_send(struct admin_exchange *x, struct reply *reply, struct slice mess
 // The same of what comes out of the history: beside the data is `incomplete`, which says what they lack (`problem`), or
 // null.
 void reply_send_history(struct admin_exchange *x, struct reply *reply, struct slice problem);
+// JSON that is not in the envelope; `body` is emptied.
+void reply_send_raw(struct admin_exchange *x, struct buf *body);
 // An answer that is not wanted any more.
 void reply_drop(struct reply *reply);
 

@@ -2,6 +2,7 @@
 // Model requests that have ended, and what was tried for one of them: out of the history.
 #include "admin/query.h"
 #include "admin/reply.h"
+#include "admin/shape.h"
 #include "store/history.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000, STATUS_MIN = 100, STATUS_MAX = 599 };
@@ -39,29 +40,48 @@ static void answer(struct admin_exchange *x, struct slice json, struct slice pro
 // ---- a list ---------------------------------------------------------------------------------------------------------
 
 // "429", or a class of them: "4xx".
-static void read_status(struct query_reader *query, struct request_filter *filter)
+static bool read_status(struct slice text, struct request_filter *filter)
 {
-    struct slice text = query_text(query, SLICE("status"));
     uint64_t status = 0;
     if (text.len == 3 && slice_eq(slice_after(text, 1), SLICE("xx")) && text.ptr[0] >= '1' && text.ptr[0] <= '5') {
         filter->status_min = (unsigned)(text.ptr[0] - '0') * 100;
         filter->status_max = filter->status_min + 99;
-    } else if (text.ptr && slice_to_u64(text, &status) && status >= STATUS_MIN && status <= STATUS_MAX) {
-        filter->status_min = filter->status_max = (unsigned)status;
-    } else if (text.ptr) {
-        query_problem(query, SLICE("'status' must be a status (429) or a class of them (4xx)."));
+        return true;
     }
+    if (!slice_to_u64(text, &status) || status < STATUS_MIN || status > STATUS_MAX) {
+        return false;
+    }
+    filter->status_min = filter->status_max = (unsigned)status;
+    return true;
 }
+
+static struct slice check_status(struct admin_exchange *x, struct slice text)
+{
+    struct request_filter filter;
+    return read_status(text, &filter) ? SLICE_EMPTY
+                                      : SLICE("'status' must be a status (429) or a class of them (4xx).");
+}
+
+static const struct shape_member members[] = {
+    {"limit", SHAPE_INTEGER, .min = 1, .max = LIMIT_MAX, .help = "50 if it is not given"},
+    {"before", SHAPE_TIME, .help = "Only requests that ended earlier"},
+    {"status", SHAPE_TEXT, .pattern = "^([1-5][0-9][0-9]|[1-5]xx)$", .check = check_status,
+     .help = "A status (429), or a class of them (4xx)"},
+    {"model", SHAPE_TEXT, .help = "The model as the client named it"},
+    {"key", SHAPE_TEXT, .help = "The id of a key that was tried"},
+    {.name = NULL},
+};
+const struct shape requests_list_query = {.members = members};
 
 static struct request_filter read_filter(struct query_reader *query)
 {
     struct request_filter filter = {
-        .limit = query_number(query, SLICE("limit"), 1, LIMIT_MAX, LIMIT_DEFAULT),
+        .limit = query_integer(query, SLICE("limit"), LIMIT_DEFAULT),
         .before_ms = query_time(query, SLICE("before")),
         .model = query_text(query, SLICE("model")),
         .key = query_text(query, SLICE("key")),
     };
-    read_status(query, &filter);
+    read_status(query_text(query, SLICE("status")), &filter);
     return filter;
 }
 
@@ -76,10 +96,8 @@ void requests_list(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
     struct request_filter filter = read_filter(&query);
-    if (query_is_good(x, &query)) {
-        struct asking *asking = asking_new(x);
-        asking->ask = history_requests(x->admin->options.history, &filter, on_list, asking);
-    }
+    struct asking *asking = asking_new(x);
+    asking->ask = history_requests(x->admin->options.history, &filter, on_list, asking);
 }
 
 // ---- one of them ----------------------------------------------------------------------------------------------------

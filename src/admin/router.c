@@ -5,12 +5,10 @@
 #include "admin/shape.h"
 #include "http/url.h"
 
-// A JSON object, or nothing.
-static const struct shape any_body = {NULL};
-
 // Where a name and an {id} fit both, the first one counts.
 static const struct admin_route routes[] = {
-    {HTTP_GET, "/admin/stats", admin_stats_show},
+    {HTTP_GET, "/admin/openapi.json", openapi_show, .summary = "This document", .media = "application/json"},
+    {HTTP_GET, "/admin/stats", admin_stats_show, .summary = "The pool and the gateway in a few numbers"},
     {HTTP_GET, "/admin/stats/summary", usage_stats_summary, .query = &usage_stats_choice_query,
      .summary = "What was used, in all, today, and in the last 7 and 30 days"},
     {HTTP_GET, "/admin/stats/full", usage_stats_full, .query = &usage_stats_choice_query,
@@ -26,49 +24,81 @@ static const struct admin_route routes[] = {
     {HTTP_POST, "/admin/stats/reset", usage_stats_reset, .body = &usage_stats_reset_body, .action = "stats.reset",
      .summary = "Removes all usage statistics"},
 
-    {HTTP_GET, "/admin/keys", keys_list},
-    {HTTP_POST, "/admin/keys", keys_edit_add, .body = &any_body, .action = "keys.add"},
-    {HTTP_POST, "/admin/keys/batch", keys_batch_add, .body = &any_body, .action = "keys.batch"},
-    {HTTP_POST, "/admin/keys/test-all", key_testing_all, .body = &any_body, .action = "keys.test_all"},
-    {HTTP_GET, "/admin/keys/export", keys_export, .action = "keys.export"},
-    {HTTP_DELETE, "/admin/keys/disabled", keys_batch_remove_disabled, .action = "keys.remove_disabled"},
-    {HTTP_DELETE, "/admin/keys/banned", keys_batch_remove_banned, .action = "keys.remove_banned"},
-    {HTTP_GET, "/admin/keys/{id}", keys_edit_show, .action = "keys.reveal"},
-    {HTTP_PUT, "/admin/keys/{id}", keys_edit_change, .body = &any_body, .action = "keys.change"},
-    {HTTP_DELETE, "/admin/keys/{id}", keys_edit_remove, .action = "keys.remove"},
-    {HTTP_PATCH, "/admin/keys/{id}/toggle", keys_edit_toggle, .body = &any_body, .action = "keys.toggle"},
-    {HTTP_PATCH, "/admin/keys/{id}/notes", keys_edit_set_notes, .body = &any_body, .action = "keys.notes"},
-    {HTTP_PATCH, "/admin/keys/{id}/pool", keys_edit_set_pool, .body = &any_body, .action = "keys.pool"},
-    {HTTP_POST, "/admin/keys/{id}/test", key_testing_one, .action = "keys.test"},
-    {HTTP_DELETE, "/admin/keys/{id}/cooldown", cooldowns_clear_key, .action = "cooldowns.clear"},
+    {HTTP_GET, "/admin/keys", keys_list, .query = &keys_list_query, .summary = "A page of the keys"},
+    {HTTP_POST, "/admin/keys", keys_edit_add, .action = "keys.add", .body = &keys_edit_add_body,
+     .summary = "Adds a key"},
+    {HTTP_POST, "/admin/keys/batch", keys_batch_add, .action = "keys.batch", .body = &keys_batch_add_body,
+     .summary = "Adds many keys in one durable write"},
+    {HTTP_POST, "/admin/keys/test-all", key_testing_all, .action = "keys.test_all", .body = &key_testing_all_body,
+     .summary = "Tests keys; tells how far it is, if asked for text/event-stream"},
+    {HTTP_GET, "/admin/keys/export", keys_export, .action = "keys.export", .query = &keys_export_query,
+     .media = "text/plain", .summary = "The keys themselves, as a file"},
+    {HTTP_DELETE, "/admin/keys/disabled", keys_batch_remove_disabled, .action = "keys.remove_disabled",
+     .summary = "Removes all disabled keys"},
+    {HTTP_DELETE, "/admin/keys/banned", keys_batch_remove_banned, .action = "keys.remove_banned",
+     .summary = "Removes all banned keys"},
+    {HTTP_GET, "/admin/keys/{id}", keys_edit_show, .action = "keys.reveal", .query = &keys_edit_show_query,
+     .summary = "One key"},
+    {HTTP_PUT, "/admin/keys/{id}", keys_edit_change, .action = "keys.change", .body = &keys_edit_change_body,
+     .summary = "Changes the members of a key that are given"},
+    {HTTP_DELETE, "/admin/keys/{id}", keys_edit_remove, .action = "keys.remove", .summary = "Removes a key"},
+    {HTTP_PATCH, "/admin/keys/{id}/toggle", keys_edit_toggle, .action = "keys.toggle", .body = &keys_edit_toggle_body,
+     .summary = "Flips a key between active and disabled, or sets which"},
+    {HTTP_PATCH, "/admin/keys/{id}/notes", keys_edit_set_notes, .action = "keys.notes", .body = &keys_edit_notes_body,
+     .summary = "Changes the notes of a key"},
+    {HTTP_PATCH, "/admin/keys/{id}/pool", keys_edit_set_pool, .action = "keys.pool", .body = &keys_edit_pool_body,
+     .summary = "Moves a key to another pool group"},
+    {HTTP_POST, "/admin/keys/{id}/test", key_testing_one, .action = "keys.test",
+     .summary = "Tests a key with a real request"},
+    {HTTP_DELETE, "/admin/keys/{id}/cooldown", cooldowns_clear_key, .action = "cooldowns.clear",
+     .query = &cooldowns_key_query, .summary = "Ends the cooldowns of a key"},
 
-    {HTTP_GET, "/admin/pool-groups", admin_groups_list},
-    {HTTP_POST, "/admin/pool-groups", admin_groups_add, .body = &any_body, .action = "groups.add"},
-    {HTTP_PUT, "/admin/pool-groups/{id}", admin_groups_change, .body = &any_body, .action = "groups.change"},
-    {HTTP_DELETE, "/admin/pool-groups/{id}", admin_groups_remove, .action = "groups.remove"},
+    {HTTP_GET, "/admin/pool-groups", admin_groups_list, .summary = "All pool groups, with how many keys are in each"},
+    {HTTP_POST, "/admin/pool-groups", admin_groups_add, .action = "groups.add", .body = &admin_groups_add_body,
+     .summary = "Adds a pool group"},
+    {HTTP_PUT, "/admin/pool-groups/{id}", admin_groups_change, .action = "groups.change",
+     .body = &admin_groups_change_body, .summary = "Changes the members of a pool group that are given"},
+    {HTTP_DELETE, "/admin/pool-groups/{id}", admin_groups_remove, .action = "groups.remove",
+     .summary = "Removes a pool group; its keys go to default"},
 
-    {HTTP_GET, "/admin/config", pool_config_show},
-    {HTTP_PUT, "/admin/config", pool_config_change, .body = &any_body, .action = "config.change"},
-    {HTTP_POST, "/admin/config/reset", pool_config_reset, .action = "config.reset"},
+    {HTTP_GET, "/admin/config", pool_config_show, .summary = "The settings of the pool"},
+    {HTTP_PUT, "/admin/config", pool_config_change, .action = "config.change", .body = &pool_config_body,
+     .summary = "Changes the settings that are given"},
+    {HTTP_POST, "/admin/config/reset", pool_config_reset, .action = "config.reset",
+     .summary = "Sets the settings of the pool back to the defaults"},
 
-    {HTTP_GET, "/admin/cooldowns", cooldowns_list},
-    {HTTP_DELETE, "/admin/cooldowns", cooldowns_clear, .action = "cooldowns.clear"},
+    {HTTP_GET, "/admin/cooldowns", cooldowns_list, .query = &cooldowns_query,
+     .summary = "Which keys cool down, of which model, until when and why"},
+    {HTTP_DELETE, "/admin/cooldowns", cooldowns_clear, .action = "cooldowns.clear", .query = &cooldowns_query,
+     .summary = "Ends cooldowns"},
 
     {HTTP_GET, "/admin/audit", audit_list, .query = &audit_query, .summary = "What operators did, the newest first"},
 
-    {HTTP_GET, "/admin/requests", requests_list},
-    {HTTP_GET, "/admin/requests/{id}", requests_show},
+    {HTTP_GET, "/admin/requests", requests_list, .query = &requests_list_query, .summary = "The last model requests"},
+    {HTTP_GET, "/admin/requests/{id}", requests_show, .summary = "The whole trail of one recent request"},
 
-    {HTTP_GET, "/admin/token/usage", token_usage_list},
-    {HTTP_GET, "/admin/token/usage/{id}", token_usage_show},
-    {HTTP_GET, "/admin/token/summary", token_usage_summary},
-    {HTTP_GET, "/admin/token/stats", token_usage_summary},
-    {HTTP_POST, "/admin/token/sync", token_usage_sync, .action = "token.sync"},
-    {HTTP_POST, "/admin/token/cleanup", token_usage_cleanup, .action = "token.cleanup"},
-    {HTTP_GET, "/admin/token/trend", token_usage_trend},
-    {HTTP_DELETE, "/admin/token/cache", token_usage_clear, .action = "token.clear"},
+    {HTTP_GET, "/admin/token/usage", token_usage_list, .query = &token_usage_query,
+     .summary = "The balances of all keys"},
+    {HTTP_GET, "/admin/token/usage/{id}", token_usage_show, .query = &token_usage_query,
+     .summary = "The balance of one key"},
+    {HTTP_GET, "/admin/token/summary", token_usage_summary, .summary = "All balances added up"},
+    {HTTP_GET, "/admin/token/stats", token_usage_summary, .summary = "The same as /admin/token/summary"},
+    {HTTP_POST, "/admin/token/sync", token_usage_sync, .action = "token.sync",
+     .summary = "Fetches the balances of all keys"},
+    {HTTP_POST, "/admin/token/cleanup", token_usage_cleanup, .action = "token.cleanup",
+     .summary = "Removes balances that are old or of keys that are gone"},
+    {HTTP_GET, "/admin/token/trend", token_usage_trend, .query = &token_usage_trend_query,
+     .summary = "Tokens used, day by day"},
+    {HTTP_DELETE, "/admin/token/cache", token_usage_clear, .action = "token.clear",
+     .summary = "Forgets all balances until the next query"},
 };
 enum { N_ROUTES = sizeof(routes) / sizeof(*routes) };
+
+const struct admin_route *router_routes(size_t *n_r)
+{
+    *n_r = N_ROUTES;
+    return routes;
+}
 
 // Segment by segment; *id_r is what stands at {id}, still encoded.
 static bool matches(const char *pattern, struct slice path, struct slice *id_r)
@@ -102,6 +132,12 @@ static struct slice allow_text(struct arena *arena, const struct allowed *allowe
     return text;
 }
 
+// A proxy in front takes dot segments for something else than a name: whoever sends them means no key.
+static bool is_id(struct slice id)
+{
+    return !slice_eq(id, SLICE(".")) && !slice_eq(id, SLICE(".."));
+}
+
 struct router_match router_find(struct arena *arena, struct slice path, enum http_method method)
 {
     enum http_method asked = method == HTTP_HEAD ? HTTP_GET : method;
@@ -110,7 +146,7 @@ struct router_match router_find(struct arena *arena, struct slice path, enum htt
     for (size_t i = 0; i < N_ROUTES; i++) {
         struct slice encoded = SLICE_EMPTY;
         struct slice id = SLICE_EMPTY;
-        if (!matches(routes[i].pattern, path, &encoded) || !url_decode(arena, encoded, &id)) {
+        if (!matches(routes[i].pattern, path, &encoded) || !url_decode(arena, encoded, &id) || !is_id(id)) {
             continue;
         }
         allowed.has[routes[i].method] = true;

@@ -16,6 +16,7 @@ struct admin_route {
     const struct shape *query; // NULL: it takes none
     const char *action;        // what the audit trail calls it: "keys.add"; NULL: it changes nothing
     const char *summary;       // for the OpenAPI document
+    const char *media;         // of an answer that is not in the envelope; NULL: it is
 };
 
 struct router_match {
@@ -23,6 +24,9 @@ struct router_match {
     struct slice id;                 // the part of the path at {id}, decoded; arena
     struct slice allow; // of a path that exists: its methods, "GET, HEAD"; arena. Empty: there is no such path
 };
+// All of them, for who tells of them.
+const struct admin_route *router_routes(size_t *n_r);
+
 // HEAD finds what GET does.
 struct router_match router_find(struct arena *arena, struct slice path, enum http_method method);
 

@@ -5,6 +5,7 @@
 #include "admin/key_json.h"
 #include "admin/key_walk.h"
 #include "admin/reply.h"
+#include "admin/shape.h"
 #include "admin/usage_json.h"
 #include "admin/usage_order.h"
 #include "admin/usage_question.h"
@@ -173,13 +174,16 @@ static void answer_list(struct admin_exchange *x, const struct balance_result *r
     key_walk_start(x, walk, lines);
 }
 
+static const struct shape_member members[] = {
+    {"forceRefresh", SHAPE_BOOL, .help = "Ask the provider first"},
+    {.name = NULL},
+};
+const struct shape token_usage_query = {.members = members};
+
 void token_usage_list(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
     bool is_forced = query_bool(&query, SLICE("forceRefresh"));
-    if (!query_is_good(x, &query)) {
-        return;
-    }
     if (is_forced) {
         fetch(x, NULL, 0, answer_list);
     } else {
@@ -205,9 +209,6 @@ void token_usage_show(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
     bool is_forced = query_bool(&query, SLICE("forceRefresh"));
-    if (!query_is_good(x, &query)) {
-        return;
-    }
     if (!key_store_find(admin_store(x), x->id)) {
         reply_refuse(x, KEY_STORE_NO_SUCH_KEY);
     } else if (is_forced) {
@@ -251,18 +252,22 @@ static void answer_trend(struct usage_questions *questions)
     reply_send_history(questions->x, &reply, questions->problem);
 }
 
+static const struct shape_member trend_members[] = {
+    {"days", SHAPE_INTEGER, .min = 1, .max = TREND_DAYS_MAX, .help = "7 if it is not given"},
+    {.name = NULL},
+};
+const struct shape token_usage_trend_query = {.members = trend_members};
+
 // As they were metered here, by the days of the operator's time zone.
 void token_usage_trend(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
     struct trend *trend = arena_zalloc(admin_arena(x), sizeof(*trend));
-    trend->n_days = query_number(&query, SLICE("days"), 1, TREND_DAYS_MAX, TREND_DAYS_DEFAULT);
+    trend->n_days = query_integer(&query, SLICE("days"), TREND_DAYS_DEFAULT);
     trend->from = local_day_add(local_day_start(clock_wall_ms() / 1000), -(int)(trend->n_days - 1));
     trend->questions.on_answered = answer_trend;
     usage_questions_add(&trend->questions, trend->from, USAGE_BY_DAY);
-    if (query_is_good(x, &query)) {
-        usage_questions_ask(x, &trend->questions);
-    }
+    usage_questions_ask(x, &trend->questions);
 }
 
 // ---- forgetting -----------------------------------------------------------------------------------------------------

@@ -306,6 +306,82 @@ void key_settings_write(struct json_writer *w, const struct key_settings *settin
     json_end_object(w);
 }
 
+// ---- their schema
+
+static void write_choices(struct json_writer *w, const struct slice *choices, size_t n_choices)
+{
+    json_key(w, SLICE("enum"));
+    json_begin_array(w);
+    for (size_t i = 0; i < n_choices; i++) {
+        json_write_string(w, choices[i]);
+    }
+    json_write_null(w);
+    json_end_array(w);
+}
+
+static void write_limits(struct json_writer *w, const struct member *member, const char *type)
+{
+    json_key(w, SLICE("type"));
+    json_begin_array(w);
+    json_write_string(w, slice_from_cstr(type));
+    json_write_string(w, SLICE("null"));
+    json_end_array(w);
+    if (member->type != MEMBER_BOOL) {
+        json_member_int(w, SLICE("minimum"), (int64_t)member->min);
+        json_member_int(w, SLICE("maximum"), (int64_t)member->max);
+    }
+}
+
+static void write_member_schema(struct json_writer *w, const struct member *member, struct slice name)
+{
+    json_key(w, name);
+    json_begin_object(w);
+    switch (member->type) {
+    case MEMBER_BOOL: write_limits(w, member, "boolean"); break;
+    case MEMBER_U32:
+    case MEMBER_U64: write_limits(w, member, "integer"); break;
+    case MEMBER_RATIO: write_limits(w, member, "number"); break;
+    case MEMBER_ALGORITHM: write_choices(w, algorithms, KEY_ALGORITHM_COUNT); break;
+    case MEMBER_AFFINITY: write_choices(w, affinities, 2); break;
+    }
+    json_end_object(w);
+}
+
+static void begin_object_schema(struct json_writer *w, bool is_section)
+{
+    json_begin_object(w);
+    json_key(w, SLICE("type"));
+    json_write_raw(w, is_section ? SLICE("[\"object\",\"null\"]") : SLICE("\"object\""));
+    json_key(w, SLICE("properties"));
+    json_begin_object(w);
+}
+
+static void end_object_schema(struct json_writer *w)
+{
+    json_end_object(w);
+    json_end_object(w);
+}
+
+void key_settings_write_schema(struct json_writer *w)
+{
+    begin_object_schema(w, false);
+    for (size_t i = 0; i < N_MEMBERS; i++) {
+        bool has_section = members[i].section.len > 0;
+        if (has_section && !is_in_section_before(i)) {
+            json_key(w, members[i].section);
+            begin_object_schema(w, true);
+        }
+        write_member_schema(w, &members[i], members[i].name);
+        if (members[i].alias.len) {
+            write_member_schema(w, &members[i], members[i].alias);
+        }
+        if (has_section && (i + 1 == N_MEMBERS || !is_in_section_before(i + 1))) {
+            end_object_schema(w);
+        }
+    }
+    end_object_schema(w);
+}
+
 // ---- editing
 
 struct editing {

@@ -24,6 +24,8 @@ void key_settings_merge_good(struct key_settings *settings, const struct json_do
 
 // All members of one object.
 void key_settings_write(struct json_writer *w, const struct key_settings *settings);
+// The JSON schema of what key_settings_merge() takes.
+void key_settings_write_schema(struct json_writer *w);
 
 // `config` is the text of an object (anything else counts as an empty one). Returns that text with the members in it
 // that differ between `before` and `after` as they are in `after`. The result is in the arena, or `config` itself.
