@@ -10,7 +10,7 @@ enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000 };
 static const struct shape_member members[] = {
     {"limit", SHAPE_INTEGER, .min = 1, .max = LIMIT_MAX, .help = "How many entries; 50 if not said."},
     {"before", SHAPE_TIME, .help = "Only what was done earlier."},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape audit_query = {.members = members};
 
@@ -40,13 +40,11 @@ static void on_list(void *arg, struct slice json, struct slice problem)
 void audit_list(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
-    uint32_t limit = query_number(&query, SLICE("limit"), 1, LIMIT_MAX, LIMIT_DEFAULT);
+    uint32_t limit = query_integer(&query, SLICE("limit"), LIMIT_DEFAULT);
     int64_t before_ms = query_time(&query, SLICE("before"));
-    if (query_is_good(x, &query)) {
-        struct asking *asking = arena_zalloc(admin_arena(x), sizeof(*asking));
-        asking->x = x;
-        x->state = asking;
-        x->on_end = leave;
-        asking->ask = history_audit(x->admin->options.history, limit, before_ms, on_list, asking);
-    }
+    struct asking *asking = arena_zalloc(admin_arena(x), sizeof(*asking));
+    asking->x = x;
+    x->state = asking;
+    x->on_end = leave;
+    asking->ask = history_audit(x->admin->options.history, limit, before_ms, on_list, asking);
 }

@@ -3,12 +3,14 @@
 
 #include <assert.h>
 
+#include "usage/local_hour.h"
+
 enum { CELLS_MAX = 1000000 };
 
 void usage_questions_read(struct query_reader *query, struct usage_questions *questions)
 {
-    questions->model = query_text(query, SLICE("model"));
-    questions->key = query_text(query, SLICE("key"));
+    questions->filter.model = query_text(query, SLICE("model"));
+    questions->filter.key = query_text(query, SLICE("key"));
 }
 
 void usage_questions_add(struct usage_questions *questions, int64_t from_s, unsigned dimensions)
@@ -17,30 +19,18 @@ void usage_questions_add(struct usage_questions *questions, int64_t from_s, unsi
     questions->each[questions->n++] = (struct usage_question){.from_s = from_s, .dimensions = dimensions};
 }
 
-// As they come, cells are good for who asks for all of them, and does not ask for models.
-static bool needs_choice(const struct usage_question *question)
+// Cells of no model are of model "other": together with those that are called so already. Hours that were counted in
+// another time zone are in those of this one.
+static struct usage_cells *copy(const struct usage_question *question, const struct usage_cells *cells)
 {
-    return question->all->model.len || question->all->key.len || question->dimensions & USAGE_BY_MODEL;
-}
-
-static bool is_chosen(const struct usage_questions *questions, const struct usage_cell *cell)
-{
-    return (!questions->model.len || slice_eq(questions->model, cell->model)) &&
-           (!questions->key.len || slice_eq(questions->key, cell->key));
-}
-
-// What was chosen, in the dimensions that are wanted: those of the choice are not among them.
-static struct usage_cells *choose(const struct usage_question *question, const struct usage_cells *cells)
-{
-    struct usage_cells *chosen = usage_cells_new(question->dimensions, CELLS_MAX);
+    struct usage_cells *copied = usage_cells_new(question->dimensions, CELLS_MAX);
     for (size_t i = 0; i < usage_cells_n(cells); i++) {
         struct usage_cell cell = *usage_cells_at(cells, i);
         cell.model = cell.model.len ? cell.model : SLICE("other");
-        if (is_chosen(question->all, &cell)) {
-            usage_cells_add(chosen, &cell);
-        }
+        cell.hour = question->dimensions & USAGE_BY_HOUR ? local_hour_start(cell.hour) : cell.hour;
+        usage_cells_add(copied, &cell);
     }
-    return chosen;
+    return copied;
 }
 
 static void on_usage(void *arg, const struct usage_cells *cells, struct slice problem)
@@ -53,8 +43,8 @@ static void on_usage(void *arg, const struct usage_cells *cells, struct slice pr
         all->problem = arena_dup(admin_arena(all->x), problem);
     }
     // The last one is used before this returns.
-    if (all->n_open || needs_choice(question)) {
-        question->copied = choose(question, cells);
+    if (all->n_open || question->dimensions & (USAGE_BY_MODEL | USAGE_BY_HOUR)) {
+        question->copied = copy(question, cells);
     }
     question->cells = question->copied ? question->copied : cells;
     if (all->n_open == 0) {
@@ -76,7 +66,6 @@ static void leave(struct admin_exchange *x)
 
 void usage_questions_ask(struct admin_exchange *x, struct usage_questions *questions)
 {
-    unsigned more = (questions->model.len ? USAGE_BY_MODEL : 0U) | (questions->key.len ? USAGE_BY_KEY : 0U);
     questions->x = x;
     questions->n_open = questions->n;
     x->state = questions;
@@ -84,7 +73,7 @@ void usage_questions_ask(struct admin_exchange *x, struct usage_questions *quest
     for (size_t i = 0; i < questions->n; i++) {
         struct usage_question *question = &questions->each[i];
         question->all = questions;
-        question->ask = history_usage(x->admin->options.history, question->from_s, 0, question->dimensions | more,
-                                      on_usage, question);
+        question->ask = history_usage_of(x->admin->options.history, question->from_s, 0, question->dimensions,
+                                         &questions->filter, on_usage, question);
     }
 }

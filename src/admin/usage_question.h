@@ -25,8 +25,7 @@ struct usage_question {
 };
 
 struct usage_questions {
-    struct slice model; // empty: of all. What belongs to no configured model is of model "other".
-    struct slice key;   // id; empty: of all
+    struct usage_filter filter;
     size_t n;
     struct usage_question each[USAGE_QUESTIONS_MAX];
     void (*on_answered)(struct usage_questions *questions);

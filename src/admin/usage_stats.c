@@ -5,10 +5,10 @@
 // when: it is answered, or the client leaves.
 #include "admin/body.h"
 #include "admin/change.h"
-#include "admin/key_facts.h"
 #include "admin/reply.h"
 #include "admin/shape.h"
 #include "admin/usage_json.h"
+#include "admin/usage_lists.h"
 #include "admin/usage_order.h"
 #include "admin/usage_question.h"
 #include "base/clock.h"
@@ -18,8 +18,6 @@ enum {
     DAYS_DEFAULT = 7,
     DAYS_MAX = 365,
     DAYS_OF_FULL = 30,
-    HOURS_OF_DAY = 24,
-    HOUR_S = 3600,
     KEYS_DEFAULT = 100,
     KEYS_MAX = 1000,
     KEYS_OF_FULL = 100,
@@ -35,8 +33,8 @@ enum {
         "days", SHAPE_INTEGER, .min = 1, .max = DAYS_MAX, .help = "How many days, today among them; 7 if not said."    \
     }
 
-static const struct shape_member choice_members[] = {CHOICE_MEMBERS, {NULL}};
-static const struct shape_member days_members[] = {DAYS_MEMBER, CHOICE_MEMBERS, {NULL}};
+static const struct shape_member choice_members[] = {CHOICE_MEMBERS, {.name = NULL}};
+static const struct shape_member days_members[] = {DAYS_MEMBER, CHOICE_MEMBERS, {.name = NULL}};
 static const struct shape_member ranking_members[] = {
     DAYS_MEMBER,
     {"model", SHAPE_TEXT, .help = "Only what was used of this configured model."},
@@ -45,11 +43,11 @@ static const struct shape_member ranking_members[] = {
      .help = "What the keys are in the order of; attempt_success_rate if not said."},
     {"order", SHAPE_TEXT, .values = "asc desc", .help = "desc if not said."},
     {"limit", SHAPE_INTEGER, .min = 1, .max = KEYS_MAX, .help = "How many keys; 100 if not said."},
-    {NULL},
+    {.name = NULL},
 };
 static const struct shape_member reset_members[] = {
     {"confirm", SHAPE_TEXT, .pattern = "^RESET_ALL_STATS$", .help = "Must be RESET_ALL_STATS."},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape usage_stats_choice_query = {.members = choice_members};
 const struct shape usage_stats_days_query = {.members = days_members};
@@ -91,14 +89,7 @@ static void choose_days(struct stats *stats, uint32_t n)
 
 static void read_days(struct query_reader *query, struct stats *stats)
 {
-    choose_days(stats, query_number(query, SLICE("days"), 1, DAYS_MAX, DAYS_DEFAULT));
-}
-
-static void ask(struct admin_exchange *x, const struct query_reader *query, struct stats *stats)
-{
-    if (query_is_good(x, query)) {
-        usage_questions_ask(x, &stats->questions);
-    }
+    choose_days(stats, query_integer(query, SLICE("days"), DAYS_DEFAULT));
 }
 
 static void begin(struct reply *reply)
@@ -123,104 +114,6 @@ static void write_total(struct json_writer *w, struct slice name, const struct u
 {
     json_key(w, name);
     usage_json_write_total(w, question->cells);
-}
-
-static struct usage_ranking by_time(struct stats *stats, const struct usage_question *question)
-{
-    static const struct usage_order order = {.measure = USAGE_OF_TIME};
-    return usage_order_first(admin_arena(stats->questions.x), question->cells, &order, SIZE_MAX / 2);
-}
-
-// The next of cells in the order of time, if it is of this hour or day.
-static const struct usage_cell *take(const struct usage_ranking *cells, size_t *at, int64_t begins, int64_t ends)
-{
-    while (*at < cells->n && cells->cells[*at]->hour < begins) {
-        ++*at;
-    }
-    return *at < cells->n && cells->cells[*at]->hour < ends ? cells->cells[(*at)++] : NULL;
-}
-
-// ---- parts ----------------------------------------------------------------------------------------------------------
-
-// One for each day, of those without traffic, too.
-static void write_by_day(struct json_writer *w, struct stats *stats, const struct usage_question *question)
-{
-    struct usage_ranking cells = by_time(stats, question);
-    size_t at = 0;
-    json_key(w, SLICE("by_day"));
-    json_begin_array(w);
-    for (uint32_t i = 0; i < stats->n_days; i++) {
-        int64_t day = local_day_add(stats->from, (int)i);
-        json_begin_object(w);
-        usage_json_member_date(w, SLICE("date"), day);
-        usage_json_write(w, take(&cells, &at, day, local_day_add(day, 1)));
-        json_end_object(w);
-    }
-    json_end_array(w);
-}
-
-// One for each hour that this day has.
-static void write_by_hour(struct json_writer *w, struct stats *stats, const struct usage_question *question)
-{
-    struct usage_ranking cells = by_time(stats, question);
-    int64_t tomorrow = local_day_add(stats->today, 1);
-    size_t at = 0;
-    json_key(w, SLICE("by_hour"));
-    json_begin_array(w);
-    for (int64_t hour = stats->today, next; hour < tomorrow; hour = next) {
-        next = local_hour_start(hour + HOUR_S);
-        next = next > hour ? next : hour + HOUR_S; // clocks may be set back by half an hour
-        json_begin_object(w);
-        json_member_int(w, SLICE("hour"), local_hour_of_day(hour));
-        reply_member_time(w, SLICE("time"), hour * 1000);
-        usage_json_write(w, take(&cells, &at, hour, next));
-        json_end_object(w);
-    }
-    json_end_array(w);
-}
-
-static void write_by_model(struct json_writer *w, struct stats *stats, const struct usage_question *question)
-{
-    static const struct usage_order order = {.measure = USAGE_OF_REQUESTS, .is_descending = true};
-    struct usage_ranking models =
-        usage_order_first(admin_arena(stats->questions.x), question->cells, &order, SIZE_MAX / 2);
-    json_key(w, SLICE("by_model"));
-    json_begin_array(w);
-    for (size_t i = 0; i < models.n; i++) {
-        json_begin_object(w);
-        json_member_string(w, SLICE("model"), models.cells[i]->model);
-        usage_json_write(w, models.cells[i]);
-        json_end_object(w);
-    }
-    json_end_array(w);
-}
-
-static void write_key(struct admin_exchange *x, struct json_writer *w, struct slice id)
-{
-    const struct key_record *record = key_store_find(admin_store(x), id);
-    char masked[KEY_FACTS_MASK_SIZE];
-    json_member_string(w, SLICE("id"), id);
-    json_member_bool(w, SLICE("deleted"), !record && !slice_eq(id, SLICE("other")));
-    if (record) {
-        enum key_status status = key_facts_status(x->admin->options.table, record);
-        json_member_string(w, SLICE("key"), key_facts_mask(record->secret, masked));
-        json_member_string(w, SLICE("notes"), record->notes);
-        json_member_string(w, SLICE("poolGroup"), key_facts_group(admin_store(x), record));
-        json_member_string(w, SLICE("status"), key_facts_status_name(status));
-    }
-}
-
-static void write_by_key(struct json_writer *w, struct stats *stats, const struct usage_ranking *keys)
-{
-    json_key(w, SLICE("by_key"));
-    json_begin_array(w);
-    for (size_t i = 0; i < keys->n; i++) {
-        json_begin_object(w);
-        write_key(stats->questions.x, w, keys->cells[i]->key);
-        usage_json_write(w, keys->cells[i]);
-        json_end_object(w);
-    }
-    json_end_array(w);
 }
 
 // ---- totals ---------------------------------------------------------------------------------------------------------
@@ -258,7 +151,7 @@ void usage_stats_summary(struct admin_exchange *x)
     struct query_reader query = query_read(x);
     struct stats *stats = stats_new(x, &query, answer_summary);
     ask_totals(stats);
-    ask(x, &query, stats);
+    usage_questions_ask(x, &stats->questions);
 }
 
 enum { FULL_DAYS = N_TOTALS, FULL_MODELS, FULL_KEYS };
@@ -273,9 +166,9 @@ static void answer_full(struct usage_questions *questions)
     struct reply reply;
     begin(&reply);
     write_totals(&reply.w, stats);
-    write_by_day(&reply.w, stats, &questions->each[FULL_DAYS]);
-    write_by_model(&reply.w, stats, &questions->each[FULL_MODELS]);
-    write_by_key(&reply.w, stats, &keys);
+    usage_lists_write_days(questions->x, &reply.w, questions->each[FULL_DAYS].cells, stats->from, stats->n_days);
+    usage_lists_write_models(questions->x, &reply.w, questions->each[FULL_MODELS].cells);
+    usage_lists_write_keys(questions->x, &reply.w, &keys);
     json_member_int(&reply.w, SLICE("total_keys"), (int64_t)keys.n_all);
     end(stats, &reply);
 }
@@ -290,7 +183,7 @@ void usage_stats_full(struct admin_exchange *x)
     usage_questions_add(&stats->questions, stats->from, USAGE_BY_DAY);
     usage_questions_add(&stats->questions, stats->from, USAGE_BY_MODEL);
     usage_questions_add(&stats->questions, stats->from, USAGE_BY_KEY);
-    ask(x, &query, stats);
+    usage_questions_ask(x, &stats->questions);
 }
 
 // ---- by time --------------------------------------------------------------------------------------------------------
@@ -302,8 +195,8 @@ static void answer_today(struct usage_questions *questions)
     begin(&reply);
     usage_json_member_date(&reply.w, SLICE("date"), stats->today);
     write_total(&reply.w, SLICE("total"), &questions->each[0]);
-    write_by_hour(&reply.w, stats, &questions->each[0]);
-    write_by_model(&reply.w, stats, &questions->each[1]);
+    usage_lists_write_hours(questions->x, &reply.w, questions->each[0].cells, stats->today);
+    usage_lists_write_models(questions->x, &reply.w, questions->each[1].cells);
     end(stats, &reply);
 }
 
@@ -313,7 +206,7 @@ void usage_stats_today(struct admin_exchange *x)
     struct stats *stats = stats_new(x, &query, answer_today);
     usage_questions_add(&stats->questions, stats->today, USAGE_BY_HOUR);
     usage_questions_add(&stats->questions, stats->today, USAGE_BY_MODEL);
-    ask(x, &query, stats);
+    usage_questions_ask(x, &stats->questions);
 }
 
 static void answer_trend(struct usage_questions *questions)
@@ -323,7 +216,7 @@ static void answer_trend(struct usage_questions *questions)
     begin(&reply);
     write_span(&reply.w, stats);
     write_total(&reply.w, SLICE("total"), &questions->each[0]);
-    write_by_day(&reply.w, stats, &questions->each[0]);
+    usage_lists_write_days(questions->x, &reply.w, questions->each[0].cells, stats->from, stats->n_days);
     end(stats, &reply);
 }
 
@@ -333,48 +226,17 @@ void usage_stats_trend(struct admin_exchange *x)
     struct stats *stats = stats_new(x, &query, answer_trend);
     read_days(&query, stats);
     usage_questions_add(&stats->questions, stats->from, USAGE_BY_DAY);
-    ask(x, &query, stats);
-}
-
-// Always 24 of them: an hour that comes twice, when clocks are set back, is one here, and one that does not come is
-// empty.
-static void write_hours_of_day(struct json_writer *w, const struct usage_ranking *cells, size_t *at, int64_t day)
-{
-    struct usage_counts hours[HOURS_OF_DAY] = {{.requests = 0}};
-    int64_t ends = local_day_add(day, 1);
-    for (const struct usage_cell *cell; (cell = take(cells, at, day, ends)) != NULL;) {
-        usage_counts_add(&hours[local_hour_of_day(cell->hour)], &cell->counts);
-    }
-    json_key(w, SLICE("by_hour"));
-    json_begin_array(w);
-    for (int hour = 0; hour < HOURS_OF_DAY; hour++) {
-        json_begin_object(w);
-        json_member_int(w, SLICE("hour"), hour);
-        usage_json_write_counts(w, &hours[hour]);
-        json_end_object(w);
-    }
-    json_end_array(w);
+    usage_questions_ask(x, &stats->questions);
 }
 
 static void answer_hourly(struct usage_questions *questions)
 {
     struct stats *stats = stats_of(questions);
-    struct usage_ranking cells = by_time(stats, &questions->each[0]);
-    size_t at = 0;
     struct reply reply;
     begin(&reply);
     write_span(&reply.w, stats);
     write_total(&reply.w, SLICE("total"), &questions->each[0]);
-    json_key(&reply.w, SLICE("by_day"));
-    json_begin_array(&reply.w);
-    for (uint32_t i = 0; i < stats->n_days; i++) {
-        int64_t day = local_day_add(stats->from, (int)i);
-        json_begin_object(&reply.w);
-        usage_json_member_date(&reply.w, SLICE("date"), day);
-        write_hours_of_day(&reply.w, &cells, &at, day);
-        json_end_object(&reply.w);
-    }
-    json_end_array(&reply.w);
+    usage_lists_write_heat_map(questions->x, &reply.w, questions->each[0].cells, stats->from, stats->n_days);
     end(stats, &reply);
 }
 
@@ -384,7 +246,7 @@ void usage_stats_hourly(struct admin_exchange *x)
     struct stats *stats = stats_new(x, &query, answer_hourly);
     read_days(&query, stats);
     usage_questions_add(&stats->questions, stats->from, USAGE_BY_HOUR);
-    ask(x, &query, stats);
+    usage_questions_ask(x, &stats->questions);
 }
 
 // ---- keys -----------------------------------------------------------------------------------------------------------
@@ -408,37 +270,12 @@ enum { N_MEASURES = sizeof(measures) / sizeof(*measures) };
 static enum usage_measure read_sort(struct query_reader *query)
 {
     struct slice name = query_text(query, SLICE("sort"));
-    struct slice known = SLICE_EMPTY;
     for (size_t i = 0; i < N_MEASURES; i++) {
-        if (!name.ptr || slice_eq(name, measures[i].name)) {
+        if (slice_eq(name, measures[i].name)) {
             return measures[i].measure;
         }
-        known = arena_printf(query->arena, "%.*s%s%.*s", SLICE_ARG(known), i ? ", " : "", SLICE_ARG(measures[i].name));
     }
-    query_problem(query, arena_printf(query->arena, "'sort' must be one of %.*s.", SLICE_ARG(known)));
     return USAGE_OF_ATTEMPT_SUCCESS_RATE;
-}
-
-static struct usage_order read_order(struct query_reader *query)
-{
-    struct slice order = query_text(query, SLICE("order"));
-    if (order.ptr && !slice_eq(order, SLICE("asc")) && !slice_eq(order, SLICE("desc"))) {
-        query_problem(query, SLICE("'order' must be asc or desc."));
-    }
-    return (struct usage_order){
-        .measure = read_sort(query), .is_descending = !slice_eq(order, SLICE("asc")), .skips_keyless = true};
-}
-
-static void write_keyless(struct json_writer *w, const struct usage_cells *cells)
-{
-    json_key(w, SLICE("without_key"));
-    json_begin_object(w);
-    const struct usage_cell *keyless = NULL;
-    for (size_t i = 0; i < usage_cells_n(cells) && !keyless; i++) {
-        keyless = usage_cells_at(cells, i)->key.len == 0 ? usage_cells_at(cells, i) : NULL;
-    }
-    usage_json_write(w, keyless);
-    json_end_object(w);
 }
 
 static void answer_keys(struct usage_questions *questions)
@@ -450,8 +287,8 @@ static void answer_keys(struct usage_questions *questions)
     begin(&reply);
     write_span(&reply.w, stats);
     json_member_int(&reply.w, SLICE("total_keys"), (int64_t)keys.n_all);
-    write_by_key(&reply.w, stats, &keys);
-    write_keyless(&reply.w, cells);
+    usage_lists_write_keys(questions->x, &reply.w, &keys);
+    usage_lists_write_keyless(&reply.w, cells);
     end(stats, &reply);
 }
 
@@ -459,12 +296,14 @@ void usage_stats_keys(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
     struct stats *stats = stats_new(x, &query, answer_keys);
-    stats->questions.key = SLICE_EMPTY; // it is a ranking of all
+    stats->questions.filter.key = SLICE_EMPTY; // it is a ranking of all
     read_days(&query, stats);
-    stats->order = read_order(&query);
-    stats->limit = query_number(&query, SLICE("limit"), 1, KEYS_MAX, KEYS_DEFAULT);
+    stats->order = (struct usage_order){.measure = read_sort(&query),
+                                        .is_descending = !slice_eq(query_text(&query, SLICE("order")), SLICE("asc")),
+                                        .skips_keyless = true};
+    stats->limit = query_integer(&query, SLICE("limit"), KEYS_DEFAULT);
     usage_questions_add(&stats->questions, stats->from, USAGE_BY_KEY);
-    ask(x, &query, stats);
+    usage_questions_ask(x, &stats->questions);
 }
 
 // ---- forgetting -----------------------------------------------------------------------------------------------------

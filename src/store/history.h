@@ -68,6 +68,9 @@ void history_ask_forget(struct history_ask *ask);
 typedef void (*history_usage_fn)(void *arg, const struct usage_cells *cells, struct slice problem);
 struct history_ask *history_usage(struct history *history, int64_t from_s, int64_t to_s, unsigned dimensions,
                                   history_usage_fn fn, void *arg);
+// The same of one model or key only.
+struct history_ask *history_usage_of(struct history *history, int64_t from_s, int64_t to_s, unsigned dimensions,
+                                     const struct usage_filter *filter, history_usage_fn fn, void *arg);
 
 // A JSON value: an array, the newest first; or one object, empty when there is none.
 typedef void (*history_json_fn)(void *arg, struct slice json, struct slice problem);

@@ -48,7 +48,16 @@ void history_ask_forget(struct history_ask *ask)
 struct history_ask *history_usage(struct history *history, int64_t from_s, int64_t to_s, unsigned dimensions,
                                   history_usage_fn fn, void *arg)
 {
+    static const struct usage_filter all = {.model = {NULL, 0}};
+    return history_usage_of(history, from_s, to_s, dimensions, &all, fn, arg);
+}
+
+struct history_ask *history_usage_of(struct history *history, int64_t from_s, int64_t to_s, unsigned dimensions,
+                                     const struct usage_filter *filter, history_usage_fn fn, void *arg)
+{
     struct history_ask *ask = new_ask(history, HISTORY_USAGE, arg);
+    ask->usage_filter.model = arena_dup(&ask->arena, filter->model);
+    ask->usage_filter.key = arena_dup(&ask->arena, filter->key);
     ask->from_s = from_s;
     ask->to_s = to_s;
     ask->cells = usage_cells_new(dimensions, HISTORY_CELLS_WAITING);
@@ -117,7 +126,7 @@ void history_ask_prepare(struct history_ask *ask)
 
 static void answer_usage(struct history_ask *ask, struct slice problem)
 {
-    history_find_usage(&ask->history->waiting, ask->from_s, ask->to_s, ask->cells);
+    history_find_usage(&ask->history->waiting, ask->from_s, ask->to_s, &ask->usage_filter, ask->cells);
     ask->fn.usage(ask->arg, ask->cells, problem);
 }
 

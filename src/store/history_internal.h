@@ -57,6 +57,7 @@ struct history_ask {
     int64_t before_ms;
     size_t limit;
     struct request_filter filter;
+    struct usage_filter usage_filter;
     struct slice id;
     struct map known; // of a cleanup: ids of keys
     bool has_known;

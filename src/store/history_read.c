@@ -82,7 +82,8 @@ static void read_cell(sqlite3_stmt *row, struct usage_cell *cell)
     latency_decode_into(&cell->first_token, history_db_column(row, 16));
 }
 
-int history_read_usage(struct history_db *db, int64_t from_s, int64_t to_s, struct usage_cells *cells)
+int history_read_usage(struct history_db *db, int64_t from_s, int64_t to_s, const struct usage_filter *filter,
+                       struct usage_cells *cells)
 {
     sqlite3_stmt *statement;
     struct usage_cell cell;
@@ -93,6 +94,9 @@ int history_read_usage(struct history_db *db, int64_t from_s, int64_t to_s, stru
     sqlite3_bind_int64(statement, 1, from_s);
     sqlite3_bind_int64(statement, 2, to_s ? to_s : INT64_MAX);
     while ((r = history_db_step(db, statement)) == SQLITE_ROW) {
+        if (!usage_filter_takes(filter, history_db_column(statement, 1), history_db_column(statement, 2))) {
+            continue;
+        }
         read_cell(statement, &cell);
         usage_cells_add(cells, &cell);
         latency_deinit(&cell.duration);
@@ -102,11 +106,13 @@ int history_read_usage(struct history_db *db, int64_t from_s, int64_t to_s, stru
     return r == SQLITE_DONE ? SQLITE_OK : r;
 }
 
-void history_find_usage(const struct history_batch *batch, int64_t from_s, int64_t to_s, struct usage_cells *cells)
+void history_find_usage(const struct history_batch *batch, int64_t from_s, int64_t to_s,
+                        const struct usage_filter *filter, struct usage_cells *cells)
 {
     for (size_t i = 0; i < usage_cells_n(batch->cells); i++) {
         const struct usage_cell *cell = usage_cells_at(batch->cells, i);
-        if (cell->hour >= from_s && (to_s == 0 || cell->hour < to_s)) {
+        if (cell->hour >= from_s && (to_s == 0 || cell->hour < to_s) &&
+            usage_filter_takes(filter, cell->model, cell->key)) {
             usage_cells_add(cells, cell);
         }
     }

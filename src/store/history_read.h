@@ -19,7 +19,8 @@ struct history_findings {
 };
 void history_findings_deinit(struct history_findings *findings);
 
-MUST_USE int history_read_usage(struct history_db *db, int64_t from_s, int64_t to_s, struct usage_cells *cells);
+MUST_USE int history_read_usage(struct history_db *db, int64_t from_s, int64_t to_s, const struct usage_filter *filter,
+                                struct usage_cells *cells);
 // The newest that pass, without their trails.
 MUST_USE int history_read_requests(struct history_db *db, const struct request_filter *filter,
                                    struct history_findings *findings);
@@ -29,7 +30,8 @@ MUST_USE int history_read_audit(struct history_db *db, size_t limit, int64_t bef
                                 struct history_findings *findings);
 
 // The same out of what waits.
-void history_find_usage(const struct history_batch *batch, int64_t from_s, int64_t to_s, struct usage_cells *cells);
+void history_find_usage(const struct history_batch *batch, int64_t from_s, int64_t to_s,
+                        const struct usage_filter *filter, struct usage_cells *cells);
 void history_find_requests(const struct history_batch *batch, const struct request_filter *filter,
                            struct history_findings *findings);
 void history_find_request(const struct history_batch *batch, struct slice id, struct history_findings *findings);

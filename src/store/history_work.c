@@ -27,7 +27,7 @@ static int do_ask(struct history_work *work)
     struct history_ask *ask = work->ask;
     struct history_db *db = &work->db;
     switch (work->task) {
-    case HISTORY_USAGE: return history_read_usage(db, ask->from_s, ask->to_s, ask->cells);
+    case HISTORY_USAGE: return history_read_usage(db, ask->from_s, ask->to_s, &ask->usage_filter, ask->cells);
     case HISTORY_REQUESTS: return history_read_requests(db, &ask->filter, &ask->findings);
     case HISTORY_REQUEST: return history_read_request(db, ask->id, &ask->findings);
     case HISTORY_AUDIT: return history_read_audit(db, ask->limit, ask->before_ms, &ask->findings);

@@ -347,10 +347,11 @@ static void write_member_schema(struct json_writer *w, const struct member *memb
     json_end_object(w);
 }
 
-static void begin_object_schema(struct json_writer *w)
+static void begin_object_schema(struct json_writer *w, bool is_section)
 {
     json_begin_object(w);
-    json_member_string(w, SLICE("type"), SLICE("object"));
+    json_key(w, SLICE("type"));
+    json_write_raw(w, is_section ? SLICE("[\"object\",\"null\"]") : SLICE("\"object\""));
     json_key(w, SLICE("properties"));
     json_begin_object(w);
 }
@@ -363,12 +364,12 @@ static void end_object_schema(struct json_writer *w)
 
 void key_settings_write_schema(struct json_writer *w)
 {
-    begin_object_schema(w);
+    begin_object_schema(w, false);
     for (size_t i = 0; i < N_MEMBERS; i++) {
         bool has_section = members[i].section.len > 0;
         if (has_section && !is_in_section_before(i)) {
             json_key(w, members[i].section);
-            begin_object_schema(w);
+            begin_object_schema(w, true);
         }
         write_member_schema(w, &members[i], members[i].name);
         if (members[i].alias.len) {

@@ -330,6 +330,14 @@ void usage_cells_add_all(struct usage_cells *cells, const struct usage_cells *ot
     }
 }
 
+bool usage_filter_takes(const struct usage_filter *filter, struct slice model, struct slice key)
+{
+    struct slice asked_model = request_text_cut(filter->model, REQUEST_MODEL_MAX);
+    struct slice asked_key = request_text_cut(filter->key, REQUEST_KEY_MAX);
+    return (asked_model.len == 0 || slice_eq(asked_model, model.len ? model : other)) &&
+           (asked_key.len == 0 || slice_eq(asked_key, key));
+}
+
 // ---- as bytes -------------------------------------------------------------------------------------------------------
 
 // Of positive and negative numbers, small ones are short.

@@ -61,6 +61,13 @@ size_t usage_cells_n(const struct usage_cells *cells);
 const struct usage_cell *usage_cells_at(const struct usage_cells *cells, size_t i);
 void usage_cells_clear(struct usage_cells *cells);
 
+// What is asked for of many. Cells of no model are those of model "other".
+struct usage_filter {
+    struct slice model; // empty: any
+    struct slice key;   // id; empty: any
+};
+bool usage_filter_takes(const struct usage_filter *filter, struct slice model, struct slice key);
+
 // One cell as bytes, for another process. At most USAGE_CELL_ENCODED_MAX bytes are appended.
 enum { USAGE_CELL_ENCODED_MAX = 160 + REQUEST_MODEL_MAX + REQUEST_KEY_MAX + 2 * LATENCY_ENCODED_MAX };
 void usage_cell_encode(const struct usage_cell *cell, struct buf *out);
