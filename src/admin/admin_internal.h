@@ -11,10 +11,10 @@
 struct shape;
 
 struct admin {
-    struct admin_options options; // its pointers are borrowed
-    struct config *config;        // ref
-    struct admin_guard *guard;    // owned
-    struct list changes;          // struct change: that are being written
+    struct admin_options options;         // its pointers are borrowed
+    struct config *config;                // ref
+    struct admin_guard *guard;            // owned
+    struct list changes;                  // struct change: that are being written
     struct admin_config_door config_door; // without functions: there is none
     struct list config_changes;           // struct config_change: in the order of their turns
 };
