@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What remains of a request when it is over: its numbers in the metrics and its line in the access log.
+// What remains of a request when it is over: its numbers in the metrics, its line in the access log, and its facts for
+// whoever counts usage.
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/conversion.h"
 #include "gateway/failover.h"
 #include "gateway/gateway_internal.h"
 #include "gateway/lease.h"
+#include "usage/usage_feed.h"
 
 enum { LINE_MAX_BYTES = 2048, CLIENT_LEFT_STATUS = 499 };
 
@@ -191,32 +193,42 @@ struct usage exchange_usage(const struct exchange *x)
     return x->tap ? usage_tap_usage(x->tap) : USAGE_UNKNOWN;
 }
 
-static void remember(struct exchange *x, const struct metrics_request *request)
+// An answer that broke off has a fault, whatever its status said.
+static enum request_end end_of(const struct exchange *x, unsigned status)
 {
-    const struct trail *trail = x->trail.n ? &x->trail : NULL;
-    struct recent_facts facts = {
+    if (x->client_has_left) {
+        return REQUEST_ABORTED;
+    }
+    return x->has_fault || status == 0 || status >= 400 ? REQUEST_FAILED : REQUEST_SUCCESS;
+}
+
+static void tell(struct exchange *x, const struct metrics_request *request)
+{
+    struct request_facts facts = {
         .id = x->request_id,
         .path = path_of(x->ex->req.target),
         .model = x->model_id,
         .client = server_peer_address(x->ex),
-        .route = route_label(x->route.kind),
-        .dialect = dialect_name(x->route.dialect),
-        .fault = x->has_fault ? fault_name(x->fault) : NULL,
-        .trail = trail,
+        .route = slice_from_cstr(route_label(x->route.kind)),
+        .dialect = slice_from_cstr(dialect_name(x->route.dialect)),
+        .fault = x->has_fault ? slice_from_cstr(fault_name(x->fault)) : SLICE_EMPTY,
+        .trail = x->trail,
         .time_ms = clock_wall_ms(),
         .ttft_ms = request->first_token_ns ? (int64_t)(request->first_token_ns / 1000000) : -1,
         .duration_ms = request->duration_ns / 1000000,
         .usage = request->usage,
+        .end = end_of(x, request->status),
         .is_partial = is_partial(x),
         .status = request->status,
         .n_attempts = x->n_attempts,
     };
     if (x->upstream) {
+        facts.counted_model = x->upstream->model->id;
         facts.upstream_model = upstream_model_name(x->upstream);
         facts.endpoint = x->upstream->model->endpoint->name;
         facts.key = x->lease ? x->lease->key.id : SLICE_EMPTY;
     }
-    recent_add(x->gateway->recent, &facts);
+    usage_feed_add(x->gateway->usage, &facts);
 }
 
 // What an upstream has begun to answer may all be held back still.
@@ -250,7 +262,7 @@ void accounting_finish(struct exchange *x, bool client_has_left)
         metrics_count_abort(x->gateway->metrics, METRICS_UPSTREAM);
     }
     write_access_line(x, &request);
-    if (x->route.group == ROUTE_GROUP_MODEL && x->counts_inflight) {
-        remember(x, &request);
+    if (x->gateway->usage && x->counts_inflight) {
+        tell(x, &request);
     }
 }

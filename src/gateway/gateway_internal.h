@@ -10,7 +10,6 @@
 #include "gateway/gate.h"
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
-#include "gateway/recent.h"
 #include "gateway/retry.h"
 #include "gateway/route.h"
 #include "gateway/upstream.h"
@@ -34,7 +33,7 @@ struct gateway {
     struct http_client *client; // owned
     struct routing *routing;    // ref: of new requests
     struct metrics *metrics;    // owned
-    struct recent *recent;      // owned
+    struct usage_feed *usage;   // borrowed; NULL: nobody is told of requests
     uint64_t (*log_dropped)(void);
     int64_t started_wall_ms;
     uint64_t started_ns;

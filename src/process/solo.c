@@ -5,6 +5,7 @@
 #include "process/solo.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "account/token_source.h"
@@ -16,8 +17,11 @@
 #include "process/keeper.h"
 #include "process/log_sink.h"
 #include "process/reload.h"
+#include "shm/region.h"
+#include "store/history.h"
+#include "usage/usage_feed.h"
 
-enum { N_SIGNALS = 3 };
+enum { N_SIGNALS = 3, USAGE_RING_SIZE = 512 * 1024, USAGE_TICK_MS = 500 };
 static const int handled_signals[N_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
 struct solo {
@@ -29,6 +33,9 @@ struct solo {
     struct gateway *gateway;
     struct front front;
     struct log_sink *log;
+    struct shm_region usage_memory;
+    struct usage_feed *usage;
+    struct timer usage_tick;
     uv_signal_t signals[N_SIGNALS];
     struct timer grace;
     bool is_stopping;
@@ -56,8 +63,10 @@ static void close_all(struct solo *solo)
     }
     solo->is_closed = true;
     timer_cancel(&solo->grace);
+    timer_cancel(&solo->usage_tick);
     gateway_close(solo->gateway);
     reload_close_door(&solo->reload);
+    (void)usage_feed_flush(solo->usage);
     keeper_close(solo->keeper, on_keeper_closed, solo);
 }
 
@@ -185,12 +194,50 @@ static bool open_keeper(struct solo *solo, int fd)
     return solo->keeper;
 }
 
+// ---- requests that are over -----------------------------------------------------------------------------------------
+
+// The history takes what is in the ring by itself; what did not fit into it must be told again.
+static void on_usage_tick(struct timer *timer)
+{
+    struct solo *solo = CONTAINER_OF(timer, struct solo, usage_tick);
+    (void)usage_feed_flush(solo->usage);
+    timer_start(&solo->loop.timers, timer, USAGE_TICK_MS, on_usage_tick);
+}
+
+static void on_usage_filling(void *arg)
+{
+    struct solo *solo = arg;
+    history_take(keeper_history(solo->keeper));
+}
+
+// Without memory for it nothing could be counted: the process ends, as for any other.
+static void open_usage(struct solo *solo)
+{
+    int r = shm_region_create(&solo->usage_memory, USAGE_RING_SIZE);
+    if (r != 0) {
+        log_error("process", "cannot get memory for what requests used: %s", strerror(-r));
+        abort();
+    }
+    solo->usage = usage_feed_new(shm_ring_of(solo->usage_memory.base, solo->usage_memory.size));
+    usage_feed_on_filling(solo->usage, on_usage_filling, solo);
+    history_add_ring(keeper_history(solo->keeper), shm_ring_of(solo->usage_memory.base, solo->usage_memory.size));
+    timer_start(&solo->loop.timers, &solo->usage_tick, USAGE_TICK_MS, on_usage_tick);
+}
+
+static void free_usage(struct solo *solo)
+{
+    usage_feed_free(solo->usage);
+    shm_region_close(&solo->usage_memory);
+}
+
 static void open_gateway(struct solo *solo)
 {
+    open_usage(solo);
     struct gateway_options options = {
         .config = solo->config,
         .keys = keeper_keys(solo->keeper),
         .tokens = keeper_tokens(solo->keeper),
+        .usage = solo->usage,
         .log_dropped = log_sink_dropped,
     };
     solo->gateway = gateway_new(&solo->loop, &options);
@@ -226,6 +273,7 @@ int solo_run_take(struct config *config, const struct config_sources *sources)
     solo->config = config;
     solo->sources = sources;
     timer_init(&solo->grace);
+    timer_init(&solo->usage_tick);
     loop_init(&solo->loop);
     solo->log = log_sink_new(&solo->loop, config);
     bool is_open = open_keeper(solo, fd);
@@ -239,6 +287,7 @@ int solo_run_take(struct config *config, const struct config_sources *sources)
     if (is_open) {
         gateway_free(solo->gateway);
         keeper_free(solo->keeper);
+        free_usage(solo);
     }
     log_sink_free(solo->log);
     config_unref(solo->config);
