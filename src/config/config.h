@@ -113,8 +113,6 @@ struct config {
     struct arena _arena;
     uint32_t _n_refs;
 
-    struct slice file_text; // of config.json, byte for byte; ptr NULL: there was none, and none could be made
-
     // server
     uint16_t port;     // 0: a free one
     struct slice host; // an address
@@ -175,6 +173,8 @@ struct config {
     size_t n_endpoints;
     struct config_proxy *proxies;
     size_t n_proxies;
+
+    struct slice file_text; // of config.json, byte for byte; ptr NULL: there was none, and none could be made
 };
 
 // config.json is in the data folder.

@@ -223,6 +223,7 @@ static void tell(struct exchange *x, const struct metrics_request *request)
         .client = server_peer_address(x->ex),
         .route = slice_from_cstr(route_label(x->route.kind)),
         .dialect = slice_from_cstr(dialect_name(x->route.dialect)),
+        .trace_id = x->trace_id,
         .fault = x->has_fault ? slice_from_cstr(fault_name(x->fault)) : SLICE_EMPTY,
         .trail = x->trail,
         .time_ms = clock_wall_ms(),

@@ -94,6 +94,14 @@ for (const [what, dialect] of [['passed on', 'anthropic'], ['translated', 'chat'
     }));
 }
 
+test('the record of a request names its trace', async () => {
+  for (const [id, headers, expected] of [['traced-request', { traceparent }, trace], ['untraced-request', {}, undefined]]) {
+    await ask(stack, { headers: { ...headers, 'x-request-id': id } });
+    const record = await waitFor('the record', async () => admin(stack.gateway, 'GET', `/requests/${id}`));
+    assert.equal(record.trace_id, expected);
+  }
+});
+
 test('the access log names the trace', async () => {
   await ask(stack, { headers: { traceparent: `00-${trace.replace('4', '5')}-${parent}-01` } });
   await waitFor('the line', () => stack.gateway.said.includes(`trace=${trace.replace('4', '5')}`));
