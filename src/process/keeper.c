@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "process/keeper_metrics.h"
 #include "store/data_lock.h"
+#include "store/write_bounds.h"
 
 struct keeper {
     struct loop *loop;     // borrowed
@@ -219,5 +220,6 @@ struct admin *keeper_admin(struct keeper *keeper)
 void keeper_write_metrics(struct keeper *keeper, uint64_t n_usage_lost, struct buf *out)
 {
     struct history_numbers history = {0}; // nothing is recorded, so nothing is lost
+    histogram_init(&history.writes, store_write_bounds);
     keeper_metrics_write(keeper->metrics, &history, n_usage_lost, out);
 }
