@@ -1,15 +1,45 @@
 // SPDX-License-Identifier: MIT
-// The last model requests, and what was tried for one of them.
+// Model requests that have ended, and what was tried for one of them: out of the history.
 #include "admin/query.h"
 #include "admin/reply.h"
-#include "base/iso8601.h"
+#include "store/history.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000, STATUS_MIN = 100, STATUS_MAX = 599 };
+
+struct asking {
+    struct admin_exchange *x; // borrowed
+    struct history_ask *ask;  // NULL: it was answered
+};
+
+static void leave(struct admin_exchange *x)
+{
+    struct asking *asking = x->state;
+    if (asking->ask) {
+        history_ask_forget(asking->ask);
+    }
+}
+
+static struct asking *asking_new(struct admin_exchange *x)
+{
+    struct asking *asking = arena_zalloc(admin_arena(x), sizeof(*asking));
+    asking->x = x;
+    x->state = asking;
+    x->on_end = leave;
+    return asking;
+}
+
+static void answer(struct admin_exchange *x, struct slice json, struct slice problem)
+{
+    struct reply reply;
+    reply_begin(&reply);
+    json_write_raw(&reply.w, json);
+    reply_send_history(x, &reply, problem);
+}
 
 // ---- a list ---------------------------------------------------------------------------------------------------------
 
 // "429", or a class of them: "4xx".
-static void read_status(struct query_reader *query, struct admin_requests_filter *filter)
+static void read_status(struct query_reader *query, struct request_filter *filter)
 {
     struct slice text = query_text(query, SLICE("status"));
     uint64_t status = 0;
@@ -23,25 +53,11 @@ static void read_status(struct query_reader *query, struct admin_requests_filter
     }
 }
 
-static int64_t read_before(struct query_reader *query)
+static struct request_filter read_filter(struct query_reader *query)
 {
-    struct slice text = query_text(query, SLICE("before"));
-    uint64_t ms = 0;
-    int64_t wall_ms = 0;
-    if (text.ptr && slice_to_u64(text, &ms) && ms > 0 && ms <= INT64_MAX) {
-        return (int64_t)ms;
-    }
-    if (text.ptr && (!iso8601_read(text, &wall_ms) || wall_ms <= 0)) {
-        query_problem(query, SLICE("'before' must be a time (2026-01-02T03:04:05.678Z) or milliseconds since 1970."));
-    }
-    return wall_ms;
-}
-
-static struct admin_requests_filter read_filter(struct query_reader *query)
-{
-    struct admin_requests_filter filter = {
+    struct request_filter filter = {
         .limit = query_number(query, SLICE("limit"), 1, LIMIT_MAX, LIMIT_DEFAULT),
-        .before_ms = read_before(query),
+        .before_ms = query_time(query, SLICE("before")),
         .model = query_text(query, SLICE("model")),
         .key = query_text(query, SLICE("key")),
     };
@@ -49,38 +65,41 @@ static struct admin_requests_filter read_filter(struct query_reader *query)
     return filter;
 }
 
+static void on_list(void *arg, struct slice json, struct slice problem)
+{
+    struct asking *asking = arg;
+    asking->ask = NULL;
+    answer(asking->x, json, problem);
+}
+
 void requests_list(struct admin_exchange *x)
 {
-    const struct admin_requests *requests = &x->admin->requests;
     struct query_reader query = query_read(x);
-    struct admin_requests_filter filter = read_filter(&query);
-    struct buf list = BUF_EMPTY;
-    struct reply reply;
-    if (!query_is_good(x, &query)) {
-        return;
+    struct request_filter filter = read_filter(&query);
+    if (query_is_good(x, &query)) {
+        struct asking *asking = asking_new(x);
+        asking->ask = history_requests(x->admin->options.history, &filter, on_list, asking);
     }
-    if (requests->list) {
-        requests->list(requests->arg, &filter, &list);
-    }
-    reply_begin(&reply);
-    json_write_raw(&reply.w, list.len ? buf_slice(&list) : SLICE("[]"));
-    buf_deinit(&list);
-    reply_send(x, &reply, SLICE_EMPTY);
 }
 
 // ---- one of them ----------------------------------------------------------------------------------------------------
 
+static void on_one(void *arg, struct slice json, struct slice problem)
+{
+    struct asking *asking = arg;
+    asking->ask = NULL;
+    if (json.len) {
+        answer(asking->x, json, problem);
+    } else if (problem.len) {
+        reply_failf(asking->x, 503, "This request is none of the last ones, and the others cannot be seen now: %.*s.",
+                    SLICE_ARG(problem));
+    } else {
+        reply_fail(asking->x, 404, SLICE("No request with this id is remembered."));
+    }
+}
+
 void requests_show(struct admin_exchange *x)
 {
-    const struct admin_requests *requests = &x->admin->requests;
-    struct buf request = BUF_EMPTY;
-    struct reply reply;
-    if (!requests->one || !requests->one(requests->arg, x->id, &request)) {
-        reply_fail(x, 404, SLICE("No request with this id is remembered. Only the last ones are."));
-        return;
-    }
-    reply_begin(&reply);
-    json_write_raw(&reply.w, buf_slice(&request));
-    buf_deinit(&request);
-    reply_send(x, &reply, SLICE_EMPTY);
+    struct asking *asking = asking_new(x);
+    asking->ask = history_request(x->admin->options.history, x->id, on_one, asking);
 }

@@ -10,7 +10,6 @@
 #include "gateway/gate.h"
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
-#include "gateway/recent.h"
 #include "gateway/retry.h"
 #include "gateway/route.h"
 #include "gateway/upstream.h"
@@ -34,7 +33,7 @@ struct gateway {
     struct http_client *client; // owned
     struct routing *routing;    // ref: of new requests
     struct metrics *metrics;    // owned
-    struct recent *recent;      // owned
+    struct usage_feed *usage;   // borrowed; NULL: nobody is told of requests
     uint64_t (*log_dropped)(void);
     void (*write_more_metrics)(void *arg, struct buf *out); // NULL: there are no more
     void *more_metrics_arg;
@@ -54,6 +53,8 @@ struct exchange {
     struct route route;
     struct access access;
     struct slice request_id;
+    struct slice trace_id; // of the trace that it is part of; empty: of none
+    uint8_t trace_flags;
 
     // decoded request
     struct json_doc doc;

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "process/keeper_metrics.h"
 #include "store/data_lock.h"
-#include "store/write_bounds.h"
+#include "store/history.h"
 
 struct keeper {
     struct loop *loop;     // borrowed
@@ -28,6 +28,7 @@ struct keeper {
     struct key_tester *tester;
     struct key_prober *prober;
     struct balance_sync *balances;
+    struct history *history;
     struct admin *admin;
     struct keeper_metrics *metrics;
     void (*on_closed)(void *arg);
@@ -82,7 +83,7 @@ static bool open_store(struct keeper *keeper, struct buf *errors)
     return keeper->store;
 }
 
-static void open_services(struct keeper *keeper)
+static void open_services(struct keeper *keeper, struct live_log *live_log)
 {
     struct config *config = keeper->config;
     keeper->client = http_client_new(keeper->loop, &http_client_limits_default);
@@ -95,6 +96,9 @@ static void open_services(struct keeper *keeper)
     struct balance_sync_options balances = {keeper->loop, keeper->client, keeper->store, &keeper->table,
                                             keeper->folder};
     keeper->balances = balance_sync_new(&balances);
+    struct history_options history = {
+        .loop = keeper->loop, .folder = keeper->folder, .retention_days = config->retention_days};
+    keeper->history = history_new(&history);
     if (keeper->url) {
         keeper->tokens = token_source_new(keeper->loop, keeper->client, config, getenv("HOME"));
         balance_sync_set_config(keeper->balances, config);
@@ -106,6 +110,8 @@ static void open_services(struct keeper *keeper)
         .store = keeper->store,
         .tester = keeper->tester,
         .balances = keeper->balances,
+        .history = keeper->history,
+        .live_log = live_log,
         .mode = "solo",
         .n_workers = 1,
         .started_wall_ms = clock_wall_ms(),
@@ -114,7 +120,8 @@ static void open_services(struct keeper *keeper)
     keeper->metrics = keeper_metrics_new(&keeper->table, keeper->store);
 }
 
-struct keeper *keeper_open(struct loop *loop, struct config *config, const char *url, struct buf *errors)
+struct keeper *keeper_open(struct loop *loop, struct config *config, const char *url, struct live_log *live_log,
+                           struct buf *errors)
 {
     struct keeper *keeper = mem_zalloc(sizeof(*keeper));
     keeper->loop = loop;
@@ -126,7 +133,7 @@ struct keeper *keeper_open(struct loop *loop, struct config *config, const char 
         keeper_free(keeper);
         return NULL;
     }
-    open_services(keeper);
+    open_services(keeper, live_log);
     return keeper;
 }
 
@@ -140,15 +147,23 @@ void keeper_set_config(struct keeper *keeper, struct config *config)
     token_source_set_config(keeper->tokens, config);
     key_tester_set_config(keeper->tester, config);
     balance_sync_set_config(keeper->balances, config);
+    history_set_retention(keeper->history, config->retention_days);
     admin_set_config(keeper->admin, config);
     config_unref(before);
 }
 
-static void on_store_closed(void *arg)
+static void on_history_closed(void *arg)
 {
     struct keeper *keeper = arg;
     http_client_close(keeper->client);
     keeper->on_closed(keeper->arg);
+}
+
+// What the store still wrote leaves its entries in the audit trail.
+static void on_store_closed(void *arg)
+{
+    struct keeper *keeper = arg;
+    history_close(keeper->history, on_history_closed, keeper);
 }
 
 static void close_store(struct keeper *keeper)
@@ -183,6 +198,7 @@ void keeper_free(struct keeper *keeper)
     if (keeper->admin) {
         keeper_metrics_free(keeper->metrics);
         admin_free(keeper->admin);
+        history_free(keeper->history);
         balance_sync_free(keeper->balances);
         key_prober_free(keeper->prober);
         key_tester_free(keeper->tester);
@@ -212,6 +228,11 @@ struct token_source *keeper_tokens(struct keeper *keeper)
     return keeper->tokens;
 }
 
+struct history *keeper_history(struct keeper *keeper)
+{
+    return keeper->history;
+}
+
 struct admin *keeper_admin(struct keeper *keeper)
 {
     return keeper->admin;
@@ -219,7 +240,6 @@ struct admin *keeper_admin(struct keeper *keeper)
 
 void keeper_write_metrics(struct keeper *keeper, uint64_t n_usage_lost, struct buf *out)
 {
-    struct history_numbers history = {0}; // nothing is recorded, so nothing is lost
-    histogram_init(&history.writes, store_write_bounds);
+    struct history_numbers history = history_numbers(keeper->history);
     keeper_metrics_write(keeper->metrics, &history, n_usage_lost, out);
 }

@@ -52,7 +52,8 @@ static void log_notes(struct history_db *db)
 {
     struct slice rest = buf_slice(&db->notes);
     while (rest.len) {
-        log_warn(HISTORY_LOG, "%.*s", SLICE_ARG(slice_split(&rest, '\n')));
+        struct slice line = slice_split(&rest, '\n');
+        log_warn(HISTORY_LOG, "%.*s", SLICE_ARG(line));
     }
     buf_deinit(&db->notes);
 }

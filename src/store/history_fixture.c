@@ -17,10 +17,8 @@
 
 enum { LIMIT_MS = 30000, N_MODELS = 3, N_KEYS = 4, CELLS_MAX = 100000 };
 
-void history_fixture_init(struct history_fixture *f)
+static void init_rest(struct history_fixture *f)
 {
-    *f = (struct history_fixture){.n_told = 0};
-    store_fixture_init(&f->store);
     f->expected = usage_cells_new(USAGE_BY_HOUR | USAGE_BY_MODEL | USAGE_BY_KEY, CELLS_MAX);
     f->cells = usage_cells_new(USAGE_BY_HOUR | USAGE_BY_MODEL | USAGE_BY_KEY, CELLS_MAX);
     f->memory = aligned_alloc(64, HISTORY_FIXTURE_RING);
@@ -28,6 +26,20 @@ void history_fixture_init(struct history_fixture *f)
     memset(f->memory, 0, HISTORY_FIXTURE_RING);
     f->feed = usage_feed_new(shm_ring_of(f->memory, HISTORY_FIXTURE_RING));
     history_fixture_open(f);
+}
+
+void history_fixture_init(struct history_fixture *f)
+{
+    *f = (struct history_fixture){.n_told = 0};
+    store_fixture_init(&f->store);
+    init_rest(f);
+}
+
+void history_fixture_init_in(struct history_fixture *f, const char *folder)
+{
+    *f = (struct history_fixture){.n_told = 0};
+    snprintf(f->store.folder, sizeof(f->store.folder), "%s", folder);
+    init_rest(f);
 }
 
 void history_fixture_deinit(struct history_fixture *f)
@@ -132,6 +144,11 @@ bool history_fixture_is_written(struct history_fixture *f)
     const struct shm_ring ring = shm_ring_of(f->memory, HISTORY_FIXTURE_RING);
     return usage_feed_flush(f->feed) && shm_ring_used(&ring) == 0 && f->history->state == HISTORY_IDLE &&
            history_batch_is_empty(&f->history->waiting) && f->history->problem[0] == '\0';
+}
+
+bool history_fixture_is_settled(struct history_fixture *f)
+{
+    return f->history->problem[0] || history_fixture_is_written(f);
 }
 
 void history_fixture_write(struct history_fixture *f)

@@ -28,6 +28,7 @@ struct history_fixture {
 };
 
 void history_fixture_init(struct history_fixture *f);
+void history_fixture_init_in(struct history_fixture *f, const char *folder); // of somebody else
 void history_fixture_deinit(struct history_fixture *f);
 void history_fixture_open(struct history_fixture *f);
 void history_fixture_close(struct history_fixture *f);
@@ -38,7 +39,8 @@ void history_fixture_tell_some(struct history_fixture *f, unsigned n); // now, o
 
 // Runs the loop until `is_true`; fails the test after a while.
 void history_fixture_run_until(struct history_fixture *f, bool (*is_true)(struct history_fixture *f));
-bool history_fixture_is_written(struct history_fixture *f); // nothing waits: the number of writes that went well grew
+bool history_fixture_is_written(struct history_fixture *f); // all that was told is in the file
+bool history_fixture_is_settled(struct history_fixture *f); // it is, or cannot be now
 void history_fixture_write(struct history_fixture *f);      // runs until what was told is in the file
 
 // Asks, and runs the loop until there is an answer.

@@ -287,11 +287,21 @@ static bool take_texts(struct slice *bytes, const struct head *head, struct requ
         [DIALECT] = &facts->dialect,
         [FAULT] = &facts->fault,
     };
+    size_t all = 0;
+    bool fits = true;
     for (size_t i = 0; i < N_TEXTS; i++) {
-        if (!take_text(bytes, head->text_len[i], text_max[i], texts[i])) {
-            return false;
-        }
+        fits = fits && head->text_len[i] <= text_max[i];
+        all += head->text_len[i];
     }
+    if (!fits || all > bytes->len) {
+        return false;
+    }
+    const char *at = bytes->ptr;
+    for (size_t i = 0; i < N_TEXTS; i++) {
+        *texts[i] = slice_of(at, head->text_len[i]);
+        at += head->text_len[i];
+    }
+    *bytes = slice_after(*bytes, all);
     return true;
 }
 

@@ -89,16 +89,21 @@ static uint64_t hash_word(uint64_t hash, uint64_t word)
     return hash ^ hash >> 32;
 }
 
+// The last word may have bytes in it that the one before it had.
 static uint64_t hash_text(uint64_t hash, struct slice text)
 {
-    size_t i = 0;
-    uint64_t word = text.len;
-    for (; i + sizeof(word) <= text.len; i += sizeof(word)) {
-        hash = hash_word(hash, word);
+    uint64_t word = 0;
+    hash = hash_word(hash, text.len);
+    for (size_t i = 0; i + sizeof(word) < text.len; i += sizeof(word)) {
         memcpy(&word, text.ptr + i, sizeof(word));
+        hash = hash_word(hash, word);
     }
-    for (; i < text.len; i++) {
-        word = (word << 8 | word >> 56) ^ (unsigned char)text.ptr[i];
+    if (text.len >= sizeof(word)) {
+        memcpy(&word, text.ptr + text.len - sizeof(word), sizeof(word));
+    } else {
+        for (size_t i = 0; i < text.len; i++) {
+            word = word << 8 | (unsigned char)text.ptr[i];
+        }
     }
     return hash_word(hash, word);
 }
@@ -247,9 +252,11 @@ static void count_tries(struct usage_cell *cell, struct tries tries)
 static struct tries tries_of(const struct trail_entry *entry)
 {
     const char *outcome = entry->outcome ? entry->outcome : "";
+    if (strcmp(outcome, "ok") == 0 || strcmp(outcome, "cancelled") == 0) {
+        return (struct tries){.n = 1};
+    }
     bool is_attempt = strcmp(outcome, "skipped") != 0 && strcmp(outcome, "waited") != 0;
-    bool has_failed = is_attempt && strcmp(outcome, "ok") != 0 && strcmp(outcome, "cancelled") != 0;
-    return (struct tries){.n = is_attempt, .n_failed = has_failed};
+    return (struct tries){.n = is_attempt, .n_failed = is_attempt};
 }
 
 // Of either end of a trail one half, as in a record.
@@ -291,7 +298,7 @@ void usage_cells_count(struct usage_cells *cells, const struct request_facts *fa
 
 // ---- sums -----------------------------------------------------------------------------------------------------------
 
-static void merge_counts(struct usage_counts *into, const struct usage_counts *from)
+void usage_counts_add(struct usage_counts *into, const struct usage_counts *from)
 {
     into->requests += from->requests;
     into->success += from->success;
@@ -311,7 +318,7 @@ void usage_cells_add(struct usage_cells *cells, const struct usage_cell *cell)
 {
     struct place place = {.hour = cell->hour, .model = cell->model, .key = cell->key};
     struct usage_cell *into = cell_at(cells, place);
-    merge_counts(&into->counts, &cell->counts);
+    usage_counts_add(&into->counts, &cell->counts);
     latency_merge(&into->duration, &cell->duration);
     latency_merge(&into->first_token, &cell->first_token);
 }

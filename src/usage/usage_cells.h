@@ -26,6 +26,8 @@ struct usage_counts {
     uint64_t cache_write;
 };
 
+void usage_counts_add(struct usage_counts *into, const struct usage_counts *from);
+
 // A cell whose dimension was added up has 0 or the empty text there.
 struct usage_cell {
     int64_t hour; // seconds since 1970: local_hour_start()

@@ -107,7 +107,7 @@ function sumOf(text, name, wanted) {
   return sum;
 }
 
-const MODEL_ROUTES = /^(chat|messages|responses|generate|gemini)/;
+const MODEL_ROUTES = /(completions|responses|messages|[gG]enerateContent|generate)$/;
 
 // The metrics of the process that runs now.
 export async function countedByMetrics(stack) {
