@@ -61,17 +61,6 @@ void prometheus_number(struct buf *out, const struct prometheus_family *family, 
     buf_printf(out, " %.15g\n", value);
 }
 
-void prometheus_histogram_sum(struct buf *out, const struct prometheus_family *family, struct prometheus_labels labels,
-                              uint64_t n, double sum_seconds)
-{
-    write_series(out, family->name, "_bucket", &labels, "+Inf");
-    buf_printf(out, " %llu\n", (unsigned long long)n);
-    write_series(out, family->name, "_sum", &labels, NULL);
-    buf_printf(out, " %.9g\n", sum_seconds);
-    write_series(out, family->name, "_count", &labels, NULL);
-    buf_printf(out, " %llu\n", (unsigned long long)n);
-}
-
 void prometheus_histogram(struct buf *out, const struct prometheus_family *family, struct prometheus_labels labels,
                           const struct histogram *histogram)
 {
@@ -84,7 +73,12 @@ void prometheus_histogram(struct buf *out, const struct prometheus_family *famil
         buf_printf(out, " %llu\n", (unsigned long long)n);
     }
     n += histogram->counts[HISTOGRAM_BOUNDS];
-    prometheus_histogram_sum(out, family, labels, n, histogram->sum_seconds);
+    write_series(out, family->name, "_bucket", &labels, "+Inf");
+    buf_printf(out, " %llu\n", (unsigned long long)n);
+    write_series(out, family->name, "_sum", &labels, NULL);
+    buf_printf(out, " %.9g\n", histogram->sum_seconds);
+    write_series(out, family->name, "_count", &labels, NULL);
+    buf_printf(out, " %llu\n", (unsigned long long)n);
 }
 
 void prometheus_one(struct buf *out, const struct prometheus_family *family, uint64_t value)

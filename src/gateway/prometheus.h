@@ -33,8 +33,5 @@ void prometheus_number(struct buf *out, const struct prometheus_family *family, 
                        double value);
 void prometheus_histogram(struct buf *out, const struct prometheus_family *family, struct prometheus_labels labels,
                           const struct histogram *histogram);
-// The same where only the number of values and their sum are known.
-void prometheus_histogram_sum(struct buf *out, const struct prometheus_family *family, struct prometheus_labels labels,
-                              uint64_t n, double sum_seconds);
 // A family with one sample and no labels.
 void prometheus_one(struct buf *out, const struct prometheus_family *family, uint64_t value);

@@ -240,6 +240,6 @@ struct admin *keeper_admin(struct keeper *keeper)
 
 void keeper_write_metrics(struct keeper *keeper, uint64_t n_usage_lost, struct buf *out)
 {
-    struct history_numbers history = {0}; // nothing is recorded, so nothing is lost
+    struct history_numbers history = history_numbers(keeper->history);
     keeper_metrics_write(keeper->metrics, &history, n_usage_lost, out);
 }

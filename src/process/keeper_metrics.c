@@ -122,16 +122,15 @@ static void write_keys(struct keeper_metrics *metrics, struct buf *out)
 
 static void write_writes(const struct key_store_numbers *pool, const struct history_numbers *history, struct buf *out)
 {
-    static const struct prometheus_family writes = {
-        "droid2api_store_write_seconds", PROMETHEUS_HISTOGRAM,
-        "Durable writes off the loop, by document; of usage only their sum is known."};
+    static const struct prometheus_family writes = {"droid2api_store_write_seconds", PROMETHEUS_HISTOGRAM,
+                                                    "Durable writes, which the loop does not wait for."};
     static const struct prometheus_family failures = {"droid2api_store_write_failures_total", PROMETHEUS_COUNTER,
                                                       "Writes that failed; they are tried again."};
     struct prometheus_labels of_pool = PROMETHEUS_LABELS({"document", SLICE("key_pool")});
     struct prometheus_labels of_usage = PROMETHEUS_LABELS({"document", SLICE("usage")});
     prometheus_begin(out, &writes);
     prometheus_histogram(out, &writes, of_pool, &pool->writes);
-    prometheus_histogram_sum(out, &writes, of_usage, history->n_writes, history->write_seconds);
+    prometheus_histogram(out, &writes, of_usage, &history->writes);
     prometheus_begin(out, &failures);
     prometheus_count(out, &failures, of_pool, pool->n_failed);
     prometheus_count(out, &failures, of_usage, history->n_writes_failed);

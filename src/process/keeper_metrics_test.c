@@ -13,8 +13,9 @@
 #include "gateway/scrape_reader.h"
 #include "process/keeper_metrics.h"
 #include "store/store_fixture.h"
+#include "store/write_bounds.h"
 
-static const struct history_numbers nothing = {0};
+static const struct history_numbers nothing = {.writes = {.bounds = store_write_bounds}};
 
 static int set_up(void **state)
 {
@@ -153,14 +154,18 @@ static void durable_writes_are_told(void **state)
 static void losses_are_told(void **state)
 {
     static const struct history_numbers history = {
-        .n_requests_lost = 3, .n_audit_lost = 4, .n_writes = 5, .n_writes_failed = 6, .write_seconds = 0.75};
+        .n_requests_lost = 3,
+        .n_audit_lost = 4,
+        .n_writes_failed = 6,
+        .writes = {.bounds = store_write_bounds, .counts = {[10] = 3, [11] = 2}, .sum_seconds = 7.5}};
     struct scrape s;
     scrape(*state, &history, 7, &s);
     scrape_assert_value(&s, "droid2api_usage_records_lost_total{stage=\"ring\"}", 7);
     scrape_assert_value(&s, "droid2api_usage_records_lost_total{stage=\"database\"}", 3);
     scrape_assert_value(&s, "droid2api_audit_entries_lost_total", 4);
     scrape_assert_value(&s, "droid2api_store_write_seconds_count{document=\"usage\"}", 5);
-    scrape_assert_value(&s, "droid2api_store_write_seconds_sum{document=\"usage\"}", 0.75);
+    scrape_assert_value(&s, "droid2api_store_write_seconds_sum{document=\"usage\"}", 7.5);
+    scrape_assert_value(&s, "droid2api_store_write_seconds_bucket{document=\"usage\",le=\"1\"}", 3);
     scrape_assert_value(&s, "droid2api_store_write_failures_total{document=\"usage\"}", 6);
     scrape_assert_value(&s, "droid2api_redis_up", 0);
     scrape_assert_value(&s, "droid2api_worker_restarts_total", 0);

@@ -238,7 +238,7 @@ static void free_usage(struct solo *solo)
 static void write_keeper_metrics(void *arg, struct buf *out)
 {
     struct solo *solo = arg;
-    keeper_write_metrics(solo->keeper, 0, out);
+    keeper_write_metrics(solo->keeper, usage_feed_n_lost(solo->usage), out);
 }
 
 static void open_gateway(struct solo *solo)

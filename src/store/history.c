@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/history_internal.h"
+#include "store/write_bounds.h"
 
 enum { MS_PER_DAY = 24 * 3600 * 1000 };
 
@@ -22,6 +23,7 @@ struct history *history_new(const struct history_options *options)
     history->loop = options->loop;
     history->retention_days = options->retention_days;
     history->uv_work.data = history;
+    histogram_init(&history->numbers.writes, store_write_bounds);
     history_intake_init(&history->intake);
     history_batch_init(&history->waiting);
     history_db_init(&history->work.db, options->folder);
@@ -97,9 +99,9 @@ static void note_success(struct history *history)
 static void end_write(struct history *history)
 {
     struct history_work *work = &history->work;
-    history->numbers.n_writes++;
-    history->numbers.write_seconds += (double)work->duration_ns / 1e9;
-    if (work->r != SQLITE_OK) {
+    if (work->r == SQLITE_OK) {
+        histogram_add(&history->numbers.writes, work->duration_ns);
+    } else {
         struct history_dropped dropped = history_batch_put_back(&history->waiting, &work->batch);
         history->numbers.n_writes_failed++;
         history->intake.n_requests_lost += dropped.n_requests;

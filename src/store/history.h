@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/histogram.h"
 #include "base/list.h"
 #include "net/loop.h"
 #include "shm/ring.h"
@@ -92,8 +93,7 @@ struct history_ask *history_cleanup(struct history *history, int64_t before_ms, 
 struct history_numbers {
     uint64_t n_requests_lost; // of which only the sums are kept
     uint64_t n_audit_lost;
-    uint64_t n_writes;
     uint64_t n_writes_failed;
-    double write_seconds; // of all writes together
+    struct histogram writes; // that are durable
 };
 struct history_numbers history_numbers(const struct history *history);

@@ -12,11 +12,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/key_store_internal.h"
+#include "store/write_bounds.h"
 
 enum { NS_PER_MS = 1000000 };
-
-static const double write_bounds[HISTOGRAM_BOUNDS] = {5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05,
-                                                      0.1,  0.2,  0.5,  1,    2,    5,    10};
 
 static void on_worked(uv_work_t *work, int status);
 
@@ -338,7 +336,7 @@ void key_writer_init(struct key_store *store)
     w->idle.data = store;
     w->work.data = store;
     w->item.folder = store->folder;
-    histogram_init(&w->numbers.writes, write_bounds);
+    histogram_init(&w->numbers.writes, store_write_bounds);
     timer_init(&w->tick);
     timer_init(&w->again);
     timer_init(&w->ready);

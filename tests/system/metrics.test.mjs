@@ -127,6 +127,16 @@ test('what happened is told', async (t) => {
   });
 });
 
+test('usage is written, and nothing of it is lost', async () => {
+  await waitFor('a durable write of usage', async () =>
+    valueOf(await scrape(stack), 'droid2api_store_write_seconds_count{document="usage"}') > 0);
+  const text = await scrape(stack);
+  for (const stage of ['ring', 'database']) {
+    assert.equal(valueOf(text, `droid2api_usage_records_lost_total{stage="${stage}"}`), 0);
+  }
+  assert.equal(valueOf(text, 'droid2api_store_write_failures_total{document="usage"}'), 0);
+});
+
 test('Prometheus scrapes it', async (t) => {
   await prometheus.waitValue(`up{job="droid2api",instance="${prometheus.target}"}`, 1);
   await t.test('requests', async () => {
