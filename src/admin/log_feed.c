@@ -7,7 +7,8 @@
 
 enum {
     PARTS = 10,                     // of the readers, one of which is served in a turn
-    ROUND_BYTES = 1024 * 1024,      // for all readers together
+    TURN_READERS_MAX = 4,           // with more than PARTS times as many readers a round takes longer
+    ROUND_BYTES = 4 * 1024 * 1024,  // for all readers together
     ROUND_ENTRIES = 10 * 1000,      // that are looked at for all readers together
     PIECE_MIN = 4 * 1024,           // for one reader
     PIECE_MAX = 128 * 1024,         //
@@ -129,7 +130,8 @@ static void on_turn(struct timer *timer)
 {
     struct log_feed *feed = CONTAINER_OF(timer, struct log_feed, turn);
     bool is_all = true;
-    for (size_t n = (feed->n_readers + PARTS - 1) / PARTS; n && feed->n_due; n--) {
+    size_t n_part = (feed->n_readers + PARTS - 1) / PARTS;
+    for (size_t n = n_part < TURN_READERS_MAX ? n_part : TURN_READERS_MAX; n && feed->n_due; n--) {
         struct log_reader *reader = CONTAINER_OF(feed->readers.next, struct log_reader, _link);
         list_remove(&reader->_link);
         list_append(&feed->readers, &reader->_link);

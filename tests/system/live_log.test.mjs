@@ -58,7 +58,8 @@ class Watcher {
   }
 
   async waitEntry(message) {
-    return waitFor(`an entry like ${message}`, () => this.entries.find((entry) => entry.message.includes(message)));
+    return waitFor(`an entry like ${message}`, () =>
+      this.text.includes(message) && this.entries.find((entry) => entry.message.includes(message)), { limitMs: 20_000 });
   }
 
   close() {
