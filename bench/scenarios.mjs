@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import { firstAnswer } from './load.mjs';
 import { failoverOnce } from './failover.mjs';
+import { operatorKeys, operatorTraffic } from './operator.mjs';
 import { poolPicks, poolStart, poolTraffic } from './pool.mjs';
 import { target } from './report.mjs';
 import { DIALECTS } from './requests.mjs';
@@ -243,5 +244,7 @@ export const SCENARIOS = {
   'pool-start': poolStart,
   'pool-traffic': poolTraffic,
   'failover-once': failoverOnce,
+  'operator-keys': operatorKeys,
+  'operator-traffic': operatorTraffic,
   'json-reader': json,
 };

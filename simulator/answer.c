@@ -231,6 +231,7 @@ struct answer *answer_compose(const struct ask *ask, const struct script *script
     bool wants_stream = script->form == SCRIPT_FORM_AS_ASKED ? ask->is_stream : script->form == SCRIPT_FORM_SSE;
     answer->is_stream = wants_stream && !is_count;
     c.usage = answer_usage_of(ask, script, context);
+    c.answer->usage = c.usage;
     write_headers(answer, ask, context);
     (is_count ? write_count : write_generated)(&c);
     if (script->giant && !answer->is_stream) {

@@ -13,6 +13,15 @@
 #include "simulator/ask.h"
 #include "simulator/script.h"
 
+// The figures that go into an answer.
+struct answer_usage {
+    uint64_t input;       // all of it, cached parts included
+    uint64_t cache_read;  // 3, or 0 when the input is too small
+    uint64_t cache_write; // 2, or 0
+    uint64_t output;      // without reasoning
+    uint64_t reasoning;   // 10 for kind=reasoning
+};
+
 // A repeated middle part, for answers that are too large to be made beforehand. It goes where event `at_event` would
 // begin; in a JSON answer at the byte `at_byte`.
 struct answer_giant {
@@ -25,8 +34,9 @@ struct answer_giant {
 };
 
 struct answer_event {
-    size_t end;      // behind its last byte
-    size_t stamp_at; // where the time of sending is written; 0: nowhere
+    size_t end;          // behind its last byte
+    size_t stamp_at;     // where the time of sending is written; 0: nowhere
+    int64_t told_output; // tokens that it says the answer has, those of reasoning too; -1: it has no usage figures
 };
 
 enum { ANSWER_STAMP_DIGITS = 19 };
@@ -40,6 +50,7 @@ struct answer {
     size_t n_events;
     size_t events_cap;
     struct answer_giant giant;
+    struct answer_usage usage;
     struct script script; // without its texts
     unsigned n_refs;
 };
@@ -76,13 +87,5 @@ void answer_unref(struct answer *answer); // accepts NULL
 
 struct slice answer_event(const struct answer *answer, size_t index);
 
-// The figures that go into an answer.
-struct answer_usage {
-    uint64_t input;       // all of it, cached parts included
-    uint64_t cache_read;  // 3, or 0 when the input is too small
-    uint64_t cache_write; // 2, or 0
-    uint64_t output;      // without reasoning
-    uint64_t reasoning;   // 10 for kind=reasoning
-};
 struct answer_usage answer_usage_of(const struct ask *ask, const struct script *script,
                                     const struct answer_context *context);

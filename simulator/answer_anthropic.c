@@ -14,6 +14,7 @@ static void write_usage(struct composer *c, uint64_t output, bool is_whole)
         return;
     }
     struct json_writer *w = &c->w;
+    composer_tell_output(c, output);
     uint64_t cached = c->usage.cache_read + c->usage.cache_write;
     json_key(w, SLICE("usage"));
     json_begin_object(w);

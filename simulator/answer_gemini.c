@@ -5,6 +5,7 @@
 static void write_usage(struct composer *c)
 {
     struct json_writer *w = &c->w;
+    composer_tell_output(c, c->usage.output + c->usage.reasoning);
     json_key(w, SLICE("usageMetadata"));
     json_begin_object(w);
     json_member_int(w, SLICE("promptTokenCount"), (int64_t)c->usage.input);

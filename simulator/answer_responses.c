@@ -26,6 +26,7 @@ static void write_usage(struct composer *c)
 {
     struct json_writer *w = &c->w;
     uint64_t output = c->usage.output + c->usage.reasoning;
+    composer_tell_output(c, output);
     json_key(w, SLICE("usage"));
     json_begin_object(w);
     json_member_int(w, SLICE("input_tokens"), (int64_t)c->usage.input);

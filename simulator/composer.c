@@ -25,6 +25,7 @@ struct answer *composer_new_body(unsigned status, const struct script *script)
 
 void composer_begin(struct composer *c)
 {
+    c->told_output = -1;
     buf_clear(&c->data);
     json_writer_init(&c->w, &c->data);
     json_begin_object(&c->w);
@@ -58,13 +59,13 @@ static void append_framed(struct composer *c, struct slice name, struct slice da
     }
 }
 
-static void add_event(struct answer *answer, size_t end, size_t stamp_at)
+static void add_event(struct answer *answer, size_t end, size_t stamp_at, int64_t told_output)
 {
     if (answer->n_events == answer->events_cap) {
         answer->events_cap = answer->events_cap ? answer->events_cap * 2 : 8;
         answer->events = mem_realloc(answer->events, answer->events_cap * sizeof(*answer->events));
     }
-    answer->events[answer->n_events++] = (struct answer_event){end, stamp_at};
+    answer->events[answer->n_events++] = (struct answer_event){end, stamp_at, told_output};
 }
 
 // The error event that the script wants in this place.
@@ -82,7 +83,7 @@ static void fail(struct composer *c)
     answer_write_overload(c);
     json_end_object(&c->w);
     append_framed(c, names[c->ask->provider], buf_slice(&c->data));
-    add_event(c->answer, c->answer->bytes.len, 0);
+    add_event(c->answer, c->answer->bytes.len, 0, -1);
     buf_deinit(&c->data);
     c->data = data;
     c->is_over = true;
@@ -100,7 +101,7 @@ static void append_event(struct composer *c, struct slice name, struct slice dat
     }
     if (answer->is_stream && (int64_t)answer->n_events + 1 == c->script->junk) {
         append_framed(c, SLICE_EMPTY, SLICE("{\"this is\": no JSON"));
-        add_event(answer, answer->bytes.len, 0);
+        add_event(answer, answer->bytes.len, 0, -1);
         start = answer->bytes.len;
     }
     if ((int64_t)answer->n_events + 1 == c->script->badevent) {
@@ -112,7 +113,7 @@ static void append_event(struct composer *c, struct slice name, struct slice dat
         size_t found = slice_find(slice_after(buf_slice(&answer->bytes), start), stamp_placeholder);
         stamp_at = found == SLICE_NOT_FOUND ? 0 : start + found;
     }
-    add_event(answer, answer->bytes.len, stamp_at);
+    add_event(answer, answer->bytes.len, stamp_at, c->told_output);
 }
 
 void composer_end(struct composer *c, struct slice name)
@@ -121,8 +122,14 @@ void composer_end(struct composer *c, struct slice name)
     append_event(c, name, buf_slice(&c->data));
 }
 
+void composer_tell_output(struct composer *c, uint64_t tokens)
+{
+    c->told_output = (int64_t)tokens;
+}
+
 void composer_add_raw(struct composer *c, struct slice data)
 {
+    c->told_output = -1;
     append_event(c, SLICE_EMPTY, data);
 }
 

@@ -32,6 +32,7 @@ struct composer {
     struct buf text;      // owned: all of it
     bool has_own_text;    // `text` was written beforehand, and is to be cut into deltas
     struct buf seal;      // owned: the signature of the thoughts
+    int64_t told_output;  // of the event under way; -1: it has no usage figures
     bool is_over;         // an error event was written: nothing comes behind it
     // How it is written.
     struct buf data;      // owned: the JSON of the event under way
@@ -46,6 +47,8 @@ struct answer *composer_new_body(unsigned status, const struct script *script);
 // One event (or the whole body): begin, write members through c->w, end. `name` is for the event line; empty: none.
 void composer_begin(struct composer *c);
 void composer_end(struct composer *c, struct slice name);
+// The event under way has the usage figures, and says so many tokens of output.
+void composer_tell_output(struct composer *c, uint64_t tokens);
 void composer_add_raw(struct composer *c, struct slice data); // an event that is no object: "[DONE]"
 
 // The text of a delta; good until the next call.

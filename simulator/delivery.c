@@ -305,6 +305,7 @@ static void begin(struct delivery *d)
         return;
     }
     d->sent_bytes = body_len(answer);
+    d->n_events = answer->n_events;
     if (answer->is_stream) {
         server_start(d->ex, answer->status, buf_slice(&answer->headers), H1_NO_LENGTH);
         (void)server_write(d->ex, buf_slice(&answer->bytes), true);
@@ -511,4 +512,17 @@ void delivery_stop(struct delivery *d)
     list_remove(&d->pump_link);
     buf_deinit(&d->raw);
     answer_unref(d->answer);
+}
+
+bool delivery_told(const struct delivery *d, struct journal_told *told_r)
+{
+    const struct answer *answer = d->answer;
+    for (size_t i = answer ? d->n_events : 0; i-- > 0;) {
+        if (answer->events[i].told_output >= 0) {
+            *told_r = (struct journal_told){1, answer->usage.input, (uint64_t)answer->events[i].told_output,
+                                            answer->usage.cache_read};
+            return true;
+        }
+    }
+    return false;
 }

@@ -60,6 +60,10 @@ void delivery_start_take(struct delivery *delivery, struct server_exchange *ex, 
 void delivery_drained(struct delivery *delivery); // on_drain of the exchange
 void delivery_stop(struct delivery *delivery);    // the exchange is over
 
+// The usage figures that have been sent so far; those of a stream's later events replace earlier ones. False: none
+// were.
+bool delivery_told(const struct delivery *delivery, struct journal_told *told_r);
+
 // Did the simulator itself end it, so that the client's leaving is no abort?
 static inline bool delivery_is_over(const struct delivery *delivery)
 {

@@ -147,7 +147,11 @@ static int64_t figure(struct fixture *fixture, const char *name)
     arena_init(&arena, 512);
     assert_true(control(fixture, "GET", "/_sim/stats"));
     assert_int_equal(json_parse(&doc, &arena, seen_body(fixture), NULL), 0);
-    (void)json_int64(&doc, json_get(&doc, json_root(&doc), slice_from_cstr(name)), &value);
+    const struct json_node *node = json_root(&doc);
+    for (struct slice path = slice_from_cstr(name); path.ptr && node;) {
+        node = json_get(&doc, node, slice_split(&path, '.'));
+    }
+    (void)json_int64(&doc, node, &value);
     arena_deinit(&arena);
     return value;
 }
@@ -386,6 +390,29 @@ static void test_aborts_are_noticed(void **state)
     run(leave_while_hanging, false);
 }
 
+static void tell_usage(struct fixture *fixture)
+{
+    assert_int_equal(ask(fixture, "m~tokens=7", "key-one", false, PATIENCE_MS), ENDING_COMPLETE);
+    wait_for_stat(fixture, "told.answers", 1);
+    assert_int_equal(figure(fixture, "told.output"), 7);
+    assert_true(figure(fixture, "told.input") > 0);
+    // A stream tells it in an event that was asked for and has left.
+    assert_int_equal(ask(fixture, "m~tokens=7", "key-one", true, PATIENCE_MS), ENDING_COMPLETE);
+    assert_int_equal(ask(fixture, "m~tokens=7~cut=3", "key-one", false, PATIENCE_MS), ENDING_FIN);
+    assert_int_equal(ask(fixture, "m~status=500", "key-one", false, PATIENCE_MS), ENDING_COMPLETE);
+    wait_for_stat(fixture, "finished", 4);
+    assert_int_equal(figure(fixture, "told.answers"), 1);
+    forget(fixture);
+    assert_int_equal(figure(fixture, "told.answers"), 0);
+    assert_int_equal(figure(fixture, "told.output"), 0);
+}
+
+static void test_usage_that_was_told_is_added_up(void **state)
+{
+    run(tell_usage, true);
+    run(tell_usage, false);
+}
+
 static void read_stamps(struct fixture *fixture)
 {
     uint64_t last = clock_monotonic_ns();
@@ -438,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_remembered_answers),
         cmocka_unit_test(test_failing_a_few_times),
         cmocka_unit_test(test_aborts_are_noticed),
+        cmocka_unit_test(test_usage_that_was_told_is_added_up),
         cmocka_unit_test(test_stamps_tell_when),
         cmocka_unit_test(test_requests_can_be_read_back),
     };

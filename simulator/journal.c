@@ -54,6 +54,7 @@ void journal_forget(struct journal *journal)
     journal->n_finished = 0;
     journal->n_aborted = 0;
     journal->last_abort_ns = 0;
+    journal->told = (struct journal_told){0};
 }
 
 static void write_members(struct buf *out, const struct journal_request *request)
@@ -135,6 +136,25 @@ void journal_end(struct journal *journal, struct journal_entry *entry, enum jour
     }
 }
 
+void journal_add_told(struct journal *journal, const struct journal_told *told)
+{
+    journal->told.answers += told->answers;
+    journal->told.input += told->input;
+    journal->told.output += told->output;
+    journal->told.cache_read += told->cache_read;
+}
+
+static void write_told(struct json_writer *w, const struct journal_told *told)
+{
+    json_key(w, SLICE("told"));
+    json_begin_object(w);
+    json_member_int(w, SLICE("answers"), (int64_t)told->answers);
+    json_member_int(w, SLICE("input"), (int64_t)told->input);
+    json_member_int(w, SLICE("output"), (int64_t)told->output);
+    json_member_int(w, SLICE("cache_read"), (int64_t)told->cache_read);
+    json_end_object(w);
+}
+
 void journal_write_stats(const struct journal *journal, struct buf *out, size_t n_connections)
 {
     struct json_writer w;
@@ -146,6 +166,7 @@ void journal_write_stats(const struct journal *journal, struct buf *out, size_t 
     json_member_int(&w, SLICE("aborted"), (int64_t)journal->n_aborted);
     json_member_int(&w, SLICE("last_abort_ns"), (int64_t)journal->last_abort_ns);
     json_member_int(&w, SLICE("connections"), (int64_t)n_connections);
+    write_told(&w, &journal->told);
     json_end_object(&w);
 }
 

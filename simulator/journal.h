@@ -34,6 +34,14 @@ struct journal_entry {
     unsigned n_refs;
 };
 
+// Usage that answers have told, cached and reasoning parts included.
+struct journal_told {
+    uint64_t answers;
+    uint64_t input;
+    uint64_t output;
+    uint64_t cache_read;
+};
+
 struct journal {
     struct list entries;
     struct list bodies;
@@ -45,6 +53,7 @@ struct journal {
     uint64_t n_open;
     uint64_t last_abort_ns;
     uint64_t last_id;
+    struct journal_told told;
     bool is_recording;
 };
 
@@ -66,6 +75,7 @@ struct journal_entry *journal_begin(struct journal *journal, const struct journa
 void journal_end(struct journal *journal, struct journal_entry *entry, enum journal_outcome outcome,
                  uint64_t sent_bytes, uint64_t now_ns);
 // The client left before its request was complete.
+void journal_add_told(struct journal *journal, const struct journal_told *told);
 void journal_count_abort(struct journal *journal, uint64_t now_ns);
 
 // Forgets all entries and starts counting anew; what is open stays counted as open.

@@ -252,6 +252,10 @@ static void on_drain(void *arg, struct server_exchange *ex)
 
 static void end(struct simulator *simulator, struct delivery *delivery, enum journal_outcome outcome)
 {
+    struct journal_told told;
+    if (delivery_told(delivery, &told)) {
+        journal_add_told(&simulator->journal, &told);
+    }
     journal_end(&simulator->journal, delivery->entry, outcome, delivery->sent_bytes, clock_monotonic_ns());
     delivery_stop(delivery);
 }

@@ -9,8 +9,11 @@
 // so.
 #include "admin/admin.h"
 
+#include <assert.h>
+
 #include "admin/body.h"
 #include "admin/change.h"
+#include "admin/log_feed.h"
 #include "admin/reply.h"
 #include "admin/router.h"
 #include "admin/shape.h"
@@ -28,6 +31,10 @@ struct admin *admin_new(const struct admin_options *options)
     admin->config = config_ref(options->config);
     admin->guard = admin_guard_new();
     list_init(&admin->changes);
+    list_init(&admin->config_changes);
+    if (options->live_log) {
+        admin->log_feed = log_feed_new(options->loop, options->live_log);
+    }
     return admin;
 }
 
@@ -38,13 +45,22 @@ void admin_set_config(struct admin *admin, struct config *config)
     admin->config = config;
 }
 
-void admin_set_requests(struct admin *admin, const struct admin_requests *requests)
+void admin_set_config_door(struct admin *admin, const struct admin_config_door *door)
 {
-    admin->requests = *requests;
+    admin->config_door = door ? *door : (struct admin_config_door){0};
+}
+
+void admin_drain(struct admin *admin)
+{
+    if (admin->log_feed) {
+        log_feed_drain(admin->log_feed);
+    }
 }
 
 void admin_free(struct admin *admin)
 {
+    assert(list_is_empty(&admin->config_changes)); // the loop has ended, and with it what was being written
+    log_feed_free(admin->log_feed);
     change_forget_all(admin);
     admin_guard_free(admin->guard);
     config_unref(admin->config);
@@ -96,6 +112,9 @@ static bool check_access(struct admin_exchange *x)
     case ADMIN_BLOCKED: refuse_for_now(x, retry_after_ms); break;
     case ADMIN_UNAUTHORIZED:
         log_warn("admin", "%.*s came with a missing or wrong admin key", SLICE_ARG(x->client));
+        if (admin_access_n_failures(admin->guard, x->client, loop_now_ms(admin->options.loop)) == 1) {
+            change_denied(x);
+        }
         reply_fail(x, 401,
                    SLICE("The admin key is missing or wrong. Send it as 'x-admin-key: KEY' or "
                          "'Authorization: Bearer KEY'."));
@@ -109,8 +128,6 @@ static void refuse_route(struct admin_exchange *x, struct slice path, const stru
     if (match->allow.len) {
         struct slice header = arena_printf(admin_arena(x), "allow: %.*s\r\n", SLICE_ARG(match->allow));
         reply_fail_with(x, 405, SLICE("This route does not take this method."), header);
-    } else if (router_is_missing_part(path)) {
-        reply_fail(x, 404, SLICE("This part of the admin API does not exist in this version."));
     } else {
         reply_fail(x, 404, SLICE("There is no such admin route."));
     }
@@ -150,6 +167,7 @@ static void on_request(void *arg, struct server_exchange *ex)
     if (route->body && !(body_parse(x) && shape_check_body(x, route->body))) {
         return;
     }
+    x->is_served = true;
     route->serve(x);
 }
 

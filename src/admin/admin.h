@@ -19,7 +19,8 @@ struct admin_options {
     struct key_store *store;
     struct key_tester *tester;
     struct balance_sync *balances;
-    struct history *history;   // usage, requests, audit trail
+    struct history
+        *history; // usage, requests, audit trail; NULL: nobody asks for them, and what is done is only logged
     struct live_log *live_log; // NULL: nobody logs here
     const char *mode;          // "solo", "cluster"
     unsigned n_workers;
@@ -27,23 +28,20 @@ struct admin_options {
 };
 struct admin *admin_new(const struct admin_options *options);
 void admin_set_config(struct admin *admin, struct config *config);
-// What those who carry traffic remember of the last model requests. Both append one JSON value to `out`.
-struct admin_requests_filter {
-    size_t limit;
-    int64_t before_ms; // only what ended earlier; 0: all
-    unsigned status_min;
-    unsigned status_max; // 0: any
-    struct slice model;  // empty: any
-    struct slice key;    // id; empty: any
+// config.json and who reads it.
+struct admin_config_door {
+    void *arg; // borrowed
+    // Would all be well with this text in place of the file? Messages, one line each, name members.
+    bool (*check)(void *arg, struct slice text, struct buf *errors, struct buf *warnings);
+    // Reads everything again and brings it into force. False: nothing has changed.
+    bool (*reload)(void *arg, struct buf *errors);
 };
-struct admin_requests {
-    void *arg;                                                // borrowed, as long as exchanges may begin
-    bool (*one)(void *arg, struct slice id, struct buf *out); // an object; false: it is not known (any more)
-    void (*list)(void *arg, const struct admin_requests_filter *filter, struct buf *out); // an array
-};
-// Before that, no requests are known.
-void admin_set_requests(struct admin *admin, const struct admin_requests *requests);
-void admin_free(struct admin *admin); // after the last exchange has ended, and before key_store_free()
+// NULL, and before that: config.json cannot be changed.
+void admin_set_config_door(struct admin *admin, const struct admin_config_door *door);
+// After the last exchange has ended and history_close(), and before key_store_free() and history_free().
+void admin_free(struct admin *admin);
+// Lets those go who watch the log, since they would never end by themselves. Nobody can watch it afterwards.
+void admin_drain(struct admin *admin);
 
 // For exchanges of these paths: pass on every event of them, with `admin` as argument.
 bool admin_serves(struct slice path); // "/admin", "/admin/…"

@@ -139,6 +139,14 @@ enum admin_verdict admin_access_check(struct admin_guard *guard, const struct co
     return ADMIN_ALLOWED;
 }
 
+unsigned admin_access_n_failures(struct admin_guard *guard, struct slice client, uint64_t now_ms)
+{
+    uint8_t address[16];
+    reduce(client, address);
+    const struct failures *failures = find(guard, address, now_ms);
+    return failures ? failures->n : 0;
+}
+
 // ---- addresses ------------------------------------------------------------------------------------------------------
 
 // "192.0.2.7", "192.0.2.7:1234", "[2001:db8::1]:1234" and so on, without brackets and port. Empty: it is no address.

@@ -29,6 +29,9 @@ enum admin_verdict admin_access_check(struct admin_guard *guard, const struct co
                                       const struct h1_request *req, struct slice client, uint64_t now_ms,
                                       uint64_t *retry_after_ms_r);
 
+// Failures of this address within the minute that began with the first of them.
+unsigned admin_access_n_failures(struct admin_guard *guard, struct slice client, uint64_t now_ms);
+
 // The address of who asks: that of the connection or, if it is one of TRUST_PROXY, the last one in X-Forwarded-For that
 // is not. Borrowed from what it is given.
 struct slice admin_client_address(const struct config *config, const struct h1_request *req, struct slice peer);

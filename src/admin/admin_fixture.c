@@ -12,10 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/live_log.h"
 #include "base/clock.h"
 #include "http/chunked.h"
 #include "http/client.h"
 #include "kit/loopback.h"
+
+enum { RING_SIZE = 1 << 20 };
 
 // ---- the outside ----------------------------------------------------------------------------------------------------
 
@@ -86,6 +89,12 @@ static void open_pool(struct admin_fixture *f)
         .loop = &f->loop, .client = f->http, .store = f->store, .table = &f->table, .folder = "data"});
     f->tester = key_tester_new(&(struct key_tester_options){
         .loop = &f->loop, .client = f->http, .store = f->store, .table = &f->table, .url = url});
+    f->history = history_new(&(struct history_options){
+        .loop = &f->loop, .folder = "data", .retention_days = f->config->config->retention_days});
+    f->ring_memory = aligned_alloc(64, RING_SIZE);
+    memset(f->ring_memory, 0, RING_SIZE);
+    f->feed = usage_feed_new(shm_ring_of(f->ring_memory, RING_SIZE));
+    history_add_ring(f->history, shm_ring_of(f->ring_memory, RING_SIZE));
     balance_sync_set_config(f->balances, f->config->config);
     key_tester_set_config(f->tester, f->config->config);
 }
@@ -98,6 +107,8 @@ static struct admin_options options_of(struct admin_fixture *f)
                                   .store = f->store,
                                   .tester = f->tester,
                                   .balances = f->balances,
+                                  .history = f->history,
+                                  .live_log = f->live_log,
                                   .mode = "solo",
                                   .n_workers = 1,
                                   .started_wall_ms = clock_wall_ms() - 5000};
@@ -150,6 +161,7 @@ int admin_fixture_setup(void **state)
     f->outside = http_server_new(&f->loop, &http_server_limits_default, &outside_handler, f);
     http_server_listen_take(f->outside, loopback_listen(&f->outside_port));
     load(f, "");
+    f->live_log = live_log_new();
     open_pool(f);
     serve(f);
     *state = f;
@@ -176,6 +188,9 @@ static void close_pool(struct admin_fixture *f)
     balance_sync_close(f->balances);
     key_store_close(f->store, on_closed, &is_closed);
     assert_true(loopback_until(&f->loop, is_true, &is_closed));
+    is_closed = false;
+    history_close(f->history, on_closed, &is_closed);
+    assert_true(loopback_until(&f->loop, is_true, &is_closed));
     http_client_close(f->http);
 }
 
@@ -183,6 +198,9 @@ static void free_pool(struct admin_fixture *f)
 {
     http_server_free(f->server);
     admin_free(f->admin);
+    history_free(f->history);
+    usage_feed_free(f->feed);
+    free(f->ring_memory);
     key_tester_free(f->tester);
     balance_sync_free(f->balances);
     key_store_free(f->store);
@@ -198,6 +216,7 @@ int admin_fixture_teardown(void **state)
     loop_deinit(&f->loop);
     free_pool(f);
     http_server_free(f->outside);
+    live_log_free(f->live_log);
     arena_deinit(&f->arena);
     int r = config_fixture_teardown((void **)&f->config);
     mem_free(f->client);
@@ -421,6 +440,11 @@ void admin_fixture_add_group(struct admin_fixture *f, const char *id)
     snprintf(body, sizeof(body), "{\"id\":\"%s\",\"name\":\"A group\",\"priority\":1}", id);
     admin_fixture_ask(f, "POST", "/admin/pool-groups", body);
     admin_fixture_expect(f, 200);
+}
+
+void admin_fixture_tell(struct admin_fixture *f, const struct request_facts *facts)
+{
+    usage_feed_add(f->feed, facts);
 }
 
 uint32_t admin_fixture_slot(struct admin_fixture *f, const char *secret)

@@ -6,6 +6,8 @@
 #include "admin/admin.h"
 #include "base/buf.h"
 #include "config/config_fixture.h"
+#include "store/history.h"
+#include "usage/usage_feed.h"
 #include "json/json_reader.h"
 
 struct loopback_client;
@@ -17,7 +19,11 @@ struct admin_fixture {
     struct key_store *store;
     struct http_client *http;
     struct balance_sync *balances;
+    struct history *history;
+    void *ring_memory; // owned
+    struct usage_feed *feed;
     struct key_tester *tester;
+    struct live_log *live_log;
     struct admin *admin;
     struct http_server *server;
     struct http_server *outside;
@@ -79,6 +85,8 @@ void admin_fixture_expect(struct admin_fixture *f, unsigned status);
 // Adds a key; its id, which lives as long as the fixture.
 const char *admin_fixture_add(struct admin_fixture *f, const char *secret, const char *group);
 void admin_fixture_add_group(struct admin_fixture *f, const char *id); // of priority 1
+// A request has ended, as those who carry traffic tell it: through the ring.
+void admin_fixture_tell(struct admin_fixture *f, const struct request_facts *facts);
 // The slot of a key that is in the table.
 uint32_t admin_fixture_slot(struct admin_fixture *f, const char *secret);
 // Of an active key, as if requests or an operator had done it.

@@ -8,12 +8,17 @@
 #include "base/list.h"
 #include "json/json_reader.h"
 
+struct log_feed;
+struct shape;
+
 struct admin {
-    struct admin_options options; // its pointers are borrowed
-    struct config *config;        // ref
-    struct admin_guard *guard;    // owned
-    struct list changes;          // struct change: that are being written
-    struct admin_requests requests;
+    struct admin_options options;         // its pointers are borrowed
+    struct config *config;                // ref
+    struct admin_guard *guard;            // owned
+    struct list changes;                  // struct change: that are being written
+    struct admin_config_door config_door; // without functions: there is none
+    struct list config_changes;           // struct config_change: in the order of their turns
+    struct log_feed *log_feed;            // owned; NULL without a live log
 };
 
 // One request and its answer. Lives in the arena of its server_exchange.
@@ -23,8 +28,10 @@ struct admin_exchange {
     const struct admin_route *route;
     struct slice request_id;
     struct slice client; // address of who asks, as text
-    struct slice id;     // from the path, decoded; empty where it has none
+    struct slice id;     // from the path, decoded, or of what was made; empty where there is none
     struct slice query;  // without "?"
+    bool is_served;      // its handler has it
+    bool is_audited;     // it has an entry in the audit trail
     struct json_doc doc; // of the body, where the route reads one
 
     // What goes on after the handler has returned; NULL when nothing does.
@@ -90,6 +97,10 @@ void pool_config_change(struct admin_exchange *x);
 void pool_config_reset(struct admin_exchange *x);
 extern const struct shape pool_config_body;
 
+extern const struct shape models_config_body; // models_config.c
+void models_config_show(struct admin_exchange *x);
+void models_config_change(struct admin_exchange *x);
+
 void cooldowns_list(struct admin_exchange *x); // cooldowns.c
 void cooldowns_clear(struct admin_exchange *x);
 void cooldowns_clear_key(struct admin_exchange *x);
@@ -99,6 +110,29 @@ extern const struct shape cooldowns_key_query;
 void requests_list(struct admin_exchange *x); // requests.c
 void requests_show(struct admin_exchange *x);
 extern const struct shape requests_list_query;
+
+void audit_list(struct admin_exchange *x); // audit.c
+extern const struct shape audit_query;
+
+void usage_stats_summary(struct admin_exchange *x); // usage_stats.c
+void usage_stats_full(struct admin_exchange *x);
+void usage_stats_today(struct admin_exchange *x);
+void usage_stats_trend(struct admin_exchange *x);
+void usage_stats_hourly(struct admin_exchange *x);
+void usage_stats_keys(struct admin_exchange *x);
+void usage_stats_reset(struct admin_exchange *x);
+extern const struct shape usage_stats_choice_query;
+extern const struct shape usage_stats_days_query;
+extern const struct shape usage_stats_ranking_query;
+extern const struct shape usage_stats_reset_body;
+extern const struct shape logs_stream_query; // logs_stream.c
+void logs_stream(struct admin_exchange *x);
+
+extern const struct shape logs_history_query; // logs.c
+void logs_history(struct admin_exchange *x);
+void logs_stats(struct admin_exchange *x);
+void logs_clear(struct admin_exchange *x);
+bool logs_are_here(struct admin_exchange *x); // false: there is no live log, which has been answered
 
 void token_usage_list(struct admin_exchange *x); // token_usage.c
 void token_usage_show(struct admin_exchange *x);

@@ -86,8 +86,10 @@ static void unknown_routes_and_methods(void **state)
         {"GET", "/admin", 404, NULL},
         {"GET", "/admin/nothing", 404, NULL},
         {"GET", "/admin/keys/", 404, NULL},
-        {"GET", "/admin/audit", 404, NULL},
-        {"GET", "/admin/stats/summary", 404, NULL},
+        {"DELETE", "/admin/audit", 405, "GET, HEAD"},
+        {"GET", "/admin/stats/nothing", 404, NULL},
+        {"POST", "/admin/stats/summary", 405, "GET, HEAD"},
+        {"GET", "/admin/stats/reset", 405, "POST"},
         {"POST", "/admin/stats", 405, "GET, HEAD"},
         {"DELETE", "/admin/keys", 405, "GET, HEAD, POST"},
         {"OPTIONS", "/admin/keys", 405, "GET, HEAD, POST"},
@@ -111,7 +113,7 @@ static void unknown_routes_and_methods(void **state)
 static void missing_parts_say_so(void **state)
 {
     struct admin_fixture *f = *state;
-    admin_fixture_ask(f, "GET", "/admin/logs/stream", NULL);
+    admin_fixture_ask(f, "GET", "/admin/models", NULL);
     assert_non_null(strstr(admin_fixture_text(f, "message"), "this version"));
     admin_fixture_ask(f, "GET", "/admin/nothing", NULL);
     assert_null(strstr(admin_fixture_text(f, "message"), "this version"));

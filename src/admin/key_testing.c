@@ -192,14 +192,9 @@ static bool wants_stream(const struct admin_exchange *x)
 static void begin_stream(struct testing *testing)
 {
     struct admin_exchange *x = testing->x;
-    struct buf headers = BUF_EMPTY;
     testing->is_stream = true;
     x->on_drain = on_drain;
-    reply_write_headers(&headers, x->request_id, SLICE("text/event-stream"));
-    buf_append(&headers, SLICE("x-accel-buffering: no\r\n")); // a proxy in between must not gather events
-    server_start(x->ex, 200, buf_slice(&headers), H1_NO_LENGTH);
-    server_flush(x->ex);
-    buf_deinit(&headers);
+    reply_start_events(x);
     timer_start(&x->admin->options.loop->timers, &testing->heartbeat, HEARTBEAT_MS, on_heartbeat);
 }
 

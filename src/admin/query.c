@@ -2,6 +2,7 @@
 #include "admin/query.h"
 
 #include "admin/reply.h"
+#include "base/iso8601.h"
 #include "http/url.h"
 
 struct query_reader query_read(struct admin_exchange *x)
@@ -71,6 +72,23 @@ uint32_t query_number(struct query_reader *reader, struct slice name, uint32_t m
         return fallback;
     }
     return (uint32_t)value;
+}
+
+int64_t query_time(struct query_reader *reader, struct slice name)
+{
+    struct slice text = query_text(reader, name);
+    uint64_t ms = 0;
+    int64_t wall_ms = 0;
+    if (text.ptr && slice_to_u64(text, &ms) && ms > 0 && ms <= INT64_MAX) {
+        return (int64_t)ms;
+    }
+    if (text.ptr && (!iso8601_read(text, &wall_ms) || wall_ms <= 0)) {
+        query_problem(reader,
+                      arena_printf(reader->arena,
+                                   "'%.*s' must be a time (2026-01-02T03:04:05.678Z) or milliseconds since 1970.",
+                                   SLICE_ARG(name)));
+    }
+    return wall_ms;
 }
 
 bool query_bool(struct query_reader *reader, struct slice name)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "admin/change.h"
 #include "base/clock.h"
 
 enum { MESSAGE_MAX = 512 };
@@ -48,6 +49,27 @@ void reply_send(struct admin_exchange *x, struct reply *reply, struct slice mess
     }
     json_end_object(&reply->w);
     respond(x, 200, SLICE_EMPTY, &reply->body);
+}
+
+void reply_send_history(struct admin_exchange *x, struct reply *reply, struct slice problem)
+{
+    json_key(&reply->w, SLICE("incomplete"));
+    if (problem.len) {
+        json_write_string(&reply->w, problem);
+    } else {
+        json_write_null(&reply->w);
+    }
+    reply_send(x, reply, SLICE_EMPTY);
+}
+
+void reply_start_events(struct admin_exchange *x)
+{
+    struct buf headers = BUF_EMPTY;
+    reply_write_headers(&headers, x->request_id, SLICE("text/event-stream"));
+    buf_append(&headers, SLICE("x-accel-buffering: no\r\n")); // a proxy in between must not gather events
+    server_start(x->ex, 200, buf_slice(&headers), H1_NO_LENGTH);
+    server_flush(x->ex);
+    buf_deinit(&headers);
 }
 
 void reply_send_raw(struct admin_exchange *x, struct buf *body)
@@ -108,6 +130,7 @@ void reply_write_failure(struct buf *body, unsigned status, struct slice message
 void reply_fail_with(struct admin_exchange *x, unsigned status, struct slice message, struct slice headers)
 {
     struct buf body = BUF_EMPTY;
+    change_refused(x, status, message);
     reply_write_failure(&body, status, message);
     respond(x, status, headers, &body);
 }

@@ -15,6 +15,9 @@ struct reply {
 void reply_begin(struct reply *reply);
 // `message` may be empty.
 void reply_send(struct admin_exchange *x, struct reply *reply, struct slice message);
+// The same of what comes out of the history: beside the data is `incomplete`, which says what they lack (`problem`), or
+// null.
+void reply_send_history(struct admin_exchange *x, struct reply *reply, struct slice problem);
 // JSON that is not in the envelope; `body` is emptied.
 void reply_send_raw(struct admin_exchange *x, struct buf *body);
 // An answer that is not wanted any more.
@@ -25,6 +28,8 @@ void reply_failf(struct admin_exchange *x, unsigned status, const char *format, 
     __attribute__((format(printf, 3, 4)));
 // The same with header lines of its own.
 void reply_fail_with(struct admin_exchange *x, unsigned status, struct slice message, struct slice headers);
+// Begins a success that comes as server-sent events: what follows goes out with server_write().
+void reply_start_events(struct admin_exchange *x);
 // A change that was refused, with the status that fits.
 void reply_refuse(struct admin_exchange *x, enum key_store_refusal refusal);
 unsigned reply_status_of(enum key_store_refusal refusal);

@@ -1,16 +1,46 @@
 // SPDX-License-Identifier: MIT
-// The last model requests, and what was tried for one of them.
+// Model requests that have ended, and what was tried for one of them: out of the history.
 #include "admin/query.h"
 #include "admin/reply.h"
 #include "admin/shape.h"
-#include "base/iso8601.h"
+#include "store/history.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000, STATUS_MIN = 100, STATUS_MAX = 599 };
+
+struct asking {
+    struct admin_exchange *x; // borrowed
+    struct history_ask *ask;  // NULL: it was answered
+};
+
+static void leave(struct admin_exchange *x)
+{
+    struct asking *asking = x->state;
+    if (asking->ask) {
+        history_ask_forget(asking->ask);
+    }
+}
+
+static struct asking *asking_new(struct admin_exchange *x)
+{
+    struct asking *asking = arena_zalloc(admin_arena(x), sizeof(*asking));
+    asking->x = x;
+    x->state = asking;
+    x->on_end = leave;
+    return asking;
+}
+
+static void answer(struct admin_exchange *x, struct slice json, struct slice problem)
+{
+    struct reply reply;
+    reply_begin(&reply);
+    json_write_raw(&reply.w, json);
+    reply_send_history(x, &reply, problem);
+}
 
 // ---- a list ---------------------------------------------------------------------------------------------------------
 
 // "429", or a class of them: "4xx".
-static bool read_status(struct slice text, struct admin_requests_filter *filter)
+static bool read_status(struct slice text, struct request_filter *filter)
 {
     uint64_t status = 0;
     if (text.len == 3 && slice_eq(slice_after(text, 1), SLICE("xx")) && text.ptr[0] >= '1' && text.ptr[0] <= '5') {
@@ -27,20 +57,9 @@ static bool read_status(struct slice text, struct admin_requests_filter *filter)
 
 static struct slice check_status(struct admin_exchange *x, struct slice text)
 {
-    struct admin_requests_filter filter;
+    struct request_filter filter;
     return read_status(text, &filter) ? SLICE_EMPTY
                                       : SLICE("'status' must be a status (429) or a class of them (4xx).");
-}
-
-static int64_t read_before(struct query_reader *query)
-{
-    struct slice text = query_text(query, SLICE("before"));
-    uint64_t ms = 0;
-    int64_t wall_ms = 0;
-    if (slice_to_u64(text, &ms)) {
-        return (int64_t)ms;
-    }
-    return iso8601_read(text, &wall_ms) ? wall_ms : 0;
 }
 
 static const struct shape_member members[] = {
@@ -48,17 +67,17 @@ static const struct shape_member members[] = {
     {"before", SHAPE_TIME, .help = "Only requests that ended earlier"},
     {"status", SHAPE_TEXT, .pattern = "^([1-5][0-9][0-9]|[1-5]xx)$", .check = check_status,
      .help = "A status (429), or a class of them (4xx)"},
-    {"model", SHAPE_TEXT, .help = "The model as the client named it"},
-    {"key", SHAPE_TEXT, .help = "The id of a key that was tried"},
+    {"model", SHAPE_TEXT, .help = "The model as the client named it, or as it was served"},
+    {"key", SHAPE_TEXT, .help = "The id of a key that served or was tried"},
     {NULL},
 };
 const struct shape requests_list_query = {.members = members};
 
-static struct admin_requests_filter read_filter(struct query_reader *query)
+static struct request_filter read_filter(struct query_reader *query)
 {
-    struct admin_requests_filter filter = {
+    struct request_filter filter = {
         .limit = query_integer(query, SLICE("limit"), LIMIT_DEFAULT),
-        .before_ms = read_before(query),
+        .before_ms = query_time(query, SLICE("before")),
         .model = query_text(query, SLICE("model")),
         .key = query_text(query, SLICE("key")),
     };
@@ -66,35 +85,40 @@ static struct admin_requests_filter read_filter(struct query_reader *query)
     return filter;
 }
 
-void requests_list(struct admin_exchange *x)
+static void on_list(void *arg, struct slice json, struct slice problem)
 {
-    const struct admin_requests *requests = &x->admin->requests;
-    struct query_reader query = query_read(x);
-    struct admin_requests_filter filter = read_filter(&query);
-    struct buf list = BUF_EMPTY;
-    struct reply reply;
-    if (requests->list) {
-        requests->list(requests->arg, &filter, &list);
-    }
-    reply_begin(&reply);
-    json_write_raw(&reply.w, list.len ? buf_slice(&list) : SLICE("[]"));
-    buf_deinit(&list);
-    reply_send(x, &reply, SLICE_EMPTY);
+    struct asking *asking = arg;
+    asking->ask = NULL;
+    answer(asking->x, json, problem);
 }
 
-// ---- one of them ----------------------------------------------------------------------------------------------------
+void requests_list(struct admin_exchange *x)
+{
+    struct query_reader query = query_read(x);
+    struct request_filter filter = read_filter(&query);
+    struct asking *asking = asking_new(x);
+    asking->ask = history_requests(x->admin->options.history, &filter, on_list, asking);
+}
+
+// ---- one of them
+// ----------------------------------------------------------------------------------------------------
+
+static void on_one(void *arg, struct slice json, struct slice problem)
+{
+    struct asking *asking = arg;
+    asking->ask = NULL;
+    if (json.len) {
+        answer(asking->x, json, problem);
+    } else if (problem.len) {
+        reply_failf(asking->x, 503, "This request is none of the last ones, and the others cannot be seen now: %.*s.",
+                    SLICE_ARG(problem));
+    } else {
+        reply_fail(asking->x, 404, SLICE("No request with this id is remembered."));
+    }
+}
 
 void requests_show(struct admin_exchange *x)
 {
-    const struct admin_requests *requests = &x->admin->requests;
-    struct buf request = BUF_EMPTY;
-    struct reply reply;
-    if (!requests->one || !requests->one(requests->arg, x->id, &request)) {
-        reply_fail(x, 404, SLICE("No request with this id is remembered. Only the last ones are."));
-        return;
-    }
-    reply_begin(&reply);
-    json_write_raw(&reply.w, buf_slice(&request));
-    buf_deinit(&request);
-    reply_send(x, &reply, SLICE_EMPTY);
+    struct asking *asking = asking_new(x);
+    asking->ask = history_request(x->admin->options.history, x->id, on_one, asking);
 }

@@ -29,6 +29,3 @@ const struct admin_route *router_routes(size_t *n_r);
 
 // HEAD finds what GET does.
 struct router_match router_find(struct arena *arena, struct slice path, enum http_method method);
-
-// Is this a path of a part that other versions of the API have and this one does not?
-bool router_is_missing_part(struct slice path);

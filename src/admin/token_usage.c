@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Balances: as they were fetched, added up, fetched anew, forgotten.
+// Balances: as they were fetched, added up, fetched anew, forgotten; and tokens by day, as they were metered here.
 #include "admin/change.h"
-#include "admin/key_facts.h"
 #include "admin/key_filter.h"
 #include "admin/key_json.h"
 #include "admin/key_walk.h"
 #include "admin/reply.h"
+#include "admin/usage_json.h"
+#include "admin/usage_order.h"
+#include "admin/usage_question.h"
 #include "base/clock.h"
+#include "usage/local_hour.h"
 
 enum { TREND_DAYS_DEFAULT = 7, TREND_DAYS_MAX = 365 };
 #define DAY_MS (24LL * 3600 * 1000)
@@ -216,19 +219,36 @@ void token_usage_show(struct admin_exchange *x)
 
 // ---- what was used by day -------------------------------------------------------------------------------------------
 
-static void write_day(struct json_writer *w, int64_t day_ms, const uint64_t *tokens)
+struct trend {
+    struct usage_questions questions;
+    int64_t from; // when the first day begins
+    uint32_t n_days;
+};
+
+static void answer_trend(struct usage_questions *questions)
 {
-    char date[CLOCK_ISO8601_SIZE];
-    clock_format_iso8601(date, day_ms);
-    json_begin_object(w);
-    json_member_string(w, SLICE("date"), slice_of(date, 10));
-    json_key(w, SLICE("tokens"));
-    if (tokens) {
-        json_write_int(w, (int64_t)*tokens);
-    } else {
-        json_write_null(w);
+    struct trend *trend = CONTAINER_OF(questions, struct trend, questions);
+    static const struct usage_order order = {.measure = USAGE_OF_TIME};
+    struct usage_ranking days =
+        usage_order_first(admin_arena(questions->x), questions->each[0].cells, &order, TREND_DAYS_MAX);
+    size_t at = 0;
+    struct reply reply;
+    reply_begin(&reply);
+    json_begin_array(&reply.w);
+    for (uint32_t i = 0; i < trend->n_days; i++) {
+        int64_t day = local_day_add(trend->from, (int)i);
+        bool is_there = at < days.n && days.cells[at]->hour == day;
+        const struct usage_counts *counts = is_there ? &days.cells[at++]->counts : &(struct usage_counts){0};
+        json_begin_object(&reply.w);
+        usage_json_member_date(&reply.w, SLICE("date"), day);
+        json_member_int(&reply.w, SLICE("tokens"), (int64_t)(counts->input + counts->output));
+        json_member_int(&reply.w, SLICE("input"), (int64_t)counts->input);
+        json_member_int(&reply.w, SLICE("output"), (int64_t)counts->output);
+        json_member_int(&reply.w, SLICE("requests"), (int64_t)counts->requests);
+        json_end_object(&reply.w);
     }
-    json_end_object(w);
+    json_end_array(&reply.w);
+    reply_send_history(questions->x, &reply, questions->problem);
 }
 
 static const struct shape_member trend_members[] = {
@@ -237,40 +257,48 @@ static const struct shape_member trend_members[] = {
 };
 const struct shape token_usage_trend_query = {.members = trend_members};
 
-// There is no history yet: of the days before today nothing is known.
+// As they were metered here, by the days of the operator's time zone.
 void token_usage_trend(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
-    uint32_t n_days = query_integer(&query, SLICE("days"), TREND_DAYS_DEFAULT);
-    int64_t now_ms = clock_wall_ms();
-    uint64_t today = 0;
-    struct reply reply;
-    for (size_t i = 0; i < key_store_n_keys(admin_store(x)); i++) {
-        const struct key_slot *slot = key_facts_slot(x->admin->options.table, key_store_key(admin_store(x), i));
-        today += key_day_tokens(slot, now_ms);
-    }
-    reply_begin(&reply);
-    json_begin_array(&reply.w);
-    for (uint32_t i = n_days; i-- > 0;) {
-        write_day(&reply.w, now_ms - i * DAY_MS, i == 0 ? &today : NULL);
-    }
-    json_end_array(&reply.w);
-    reply_send(x, &reply, SLICE_EMPTY);
+    struct trend *trend = arena_zalloc(admin_arena(x), sizeof(*trend));
+    trend->n_days = query_integer(&query, SLICE("days"), TREND_DAYS_DEFAULT);
+    trend->from = local_day_add(local_day_start(clock_wall_ms() / 1000), -(int)(trend->n_days - 1));
+    trend->questions.on_answered = answer_trend;
+    usage_questions_add(&trend->questions, trend->from, USAGE_BY_DAY);
+    usage_questions_ask(x, &trend->questions);
 }
 
 // ---- forgetting -----------------------------------------------------------------------------------------------------
 
+static void on_cleanup(void *arg, int r, uint64_t n)
+{
+    struct admin_exchange *x = change_end(arg, r);
+    struct reply reply;
+    if (!x) {
+        return;
+    }
+    reply_begin(&reply);
+    json_begin_object(&reply.w);
+    json_member_int(&reply.w, SLICE("removed"), (int64_t)(*(size_t *)x->state + n));
+    json_end_object(&reply.w);
+    reply_send_history(x, &reply, r == 0 ? SLICE_EMPTY : history_problem(x->admin->options.history));
+}
+
 void token_usage_cleanup(struct admin_exchange *x)
 {
     int64_t before_ms = clock_wall_ms() - (int64_t)x->admin->config->retention_days * DAY_MS;
-    size_t n = balance_cleanup(balances(x), before_ms);
-    struct reply reply;
-    change_audit(x, arena_printf(admin_arena(x), "removed %zu old balances", n), "done");
-    reply_begin(&reply);
-    json_begin_object(&reply.w);
-    json_member_int(&reply.w, SLICE("removed"), (int64_t)n);
-    json_end_object(&reply.w);
-    reply_send(x, &reply, SLICE_EMPTY);
+    size_t n_keys = key_store_n_keys(admin_store(x));
+    struct slice *ids = mem_alloc((n_keys + 1) * sizeof(*ids));
+    for (size_t i = 0; i < n_keys; i++) {
+        ids[i] = key_store_key(admin_store(x), i)->id;
+    }
+    size_t *n_balances = arena_alloc(admin_arena(x), sizeof(*n_balances));
+    *n_balances = balance_cleanup(balances(x), before_ms);
+    x->state = n_balances;
+    struct change *change = change_begin(x, SLICE("removed balances and usage that are old, or of keys that are gone"));
+    history_cleanup(x->admin->options.history, before_ms, ids, n_keys, on_cleanup, change);
+    mem_free(ids);
 }
 
 void token_usage_clear(struct admin_exchange *x)

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "admin/admin_fixture.h"
-#include "base/clock.h"
 #include "kit/loopback.h"
 
 // What the provider says to both of its questions.
@@ -157,36 +156,13 @@ static void balances_can_be_forgotten(void **state)
     assert_int_equal(admin_fixture_int(f, "data.cache_info.cached_keys"), 0);
 }
 
-static void the_trend_ends_today(void **state)
-{
-    struct admin_fixture *f = *state;
-    admin_fixture_add(f, "fk-one", "default");
-    struct key_slot *slot = key_of(&f->table, admin_fixture_slot(f, "fk-one"));
-    char before[CLOCK_ISO8601_SIZE];
-    char after[CLOCK_ISO8601_SIZE];
-    do {
-        clock_format_iso8601(before, clock_wall_ms());
-        key_count_tokens(slot, &key_settings_default, 70, 7, clock_wall_ms());
-        admin_fixture_ask(f, "GET", "/admin/token/trend?days=3", NULL);
-        clock_format_iso8601(after, clock_wall_ms());
-    } while (memcmp(before, after, 10) != 0); // once more after midnight
-    assert_int_equal(admin_fixture_count(f, "data"), 3);
-    assert_true(admin_fixture_is_null(f, "data.0.tokens"));
-    assert_memory_equal(admin_fixture_text(f, "data.2.date"), after, 10);
-    assert_int_equal(admin_fixture_int(f, "data.2.tokens"), 77);
-    admin_fixture_ask(f, "GET", "/admin/token/trend", NULL);
-    assert_int_equal(admin_fixture_count(f, "data"), 7);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, admin_fixture_setup, admin_fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(nothing_is_known_at_first),    TEST(one_key_is_fetched_on_demand),
-        TEST(all_are_fetched_and_added_up), TEST(what_cannot_be_fetched_is_named),
-        TEST(a_client_may_leave_meanwhile), TEST(balances_can_be_forgotten),
-        TEST(the_trend_ends_today),
+        TEST(nothing_is_known_at_first),       TEST(one_key_is_fetched_on_demand), TEST(all_are_fetched_and_added_up),
+        TEST(what_cannot_be_fetched_is_named), TEST(a_client_may_leave_meanwhile), TEST(balances_can_be_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,7 +52,7 @@ struct own_admin *own_admin_open(struct loop *loop, const struct config_sources 
     random_token(own->key, KEY_SIZE);
     struct config *config = load(own, sources, problem);
     // Without an address in the lock others wait until we are done, instead of asking us.
-    own->keeper = config ? keeper_open(loop, config, NULL, problem) : NULL;
+    own->keeper = config ? keeper_open(loop, config, NULL, NULL, problem) : NULL;
     config_unref(config);
     if (own->keeper && listen_on(own, problem)) {
         return own;

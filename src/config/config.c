@@ -94,7 +94,7 @@ static void load(struct config *config, const struct config_sources *sources, st
     }
     split_access_keys(config);
     judge_admin_key(config, issues);
-    struct config_file_options options = {arena, is_fixed, sources->create_file};
+    struct config_file_options options = {arena, is_fixed, sources->create_file, sources->file_text};
     config_file_load(config, &options, issues);
 }
 

@@ -113,6 +113,8 @@ struct config {
     struct arena _arena;
     uint32_t _n_refs;
 
+    struct slice file_text; // of config.json, byte for byte; ptr NULL: there was none, and none could be made
+
     // server
     uint16_t port;     // 0: a free one
     struct slice host; // an address
@@ -175,11 +177,18 @@ struct config {
     size_t n_proxies;
 };
 
+// config.json is in the data folder.
+#define CONFIG_FILE_NAME "config.json"
+enum { CONFIG_FILE_MAX_LEN = 16 * 1024 * 1024 };
+
 // What is read. Pointers are borrowed.
 struct config_sources {
     char **environment;      // like environ
     const char *dotenv_path; // ".env"; a missing file is fine
     bool create_file;        // write config.json with the defaults when it is missing
+    // NULL: config.json is read. Else this text is taken for what is in it, to learn what would come of that; messages
+    // about it name members only, since there are no lines to look at.
+    const struct slice *file_text;
 };
 
 // Builds a snapshot with one reference; keeps no state between calls. Reads files, so it blocks. On failure returns

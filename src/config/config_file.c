@@ -12,9 +12,6 @@
 #include "config/settings.h"
 #include "config/text_file.h"
 
-enum { CONFIG_FILE_MAX_LEN = 16 * 1024 * 1024 };
-#define CONFIG_FILE_NAME "config.json"
-
 // Members of config.json that are no settings of the table.
 static const struct {
     const char *name;
@@ -27,21 +24,27 @@ static const struct {
 };
 enum { N_SECTIONS = sizeof(sections) / sizeof(*sections) };
 
-static void create_file(const struct config *config, const char *path, struct issues *issues)
+static void create_file(struct config *config, const char *path, struct issues *issues)
 {
     struct arena arena;
     arena_init(&arena, 256);
     int r = text_file_create(arena_cstr(&arena, config->data_dir), CONFIG_FILE_NAME, config_defaults_json);
     if (r < 0) {
         issues_warn(issues, "%s cannot be created, going on with the defaults: %s", path, strerror(-r));
+    } else {
+        config->file_text = config_defaults_json;
     }
     arena_deinit(&arena);
 }
 
 // False when there is no file (which was then created, if that is wanted) or it cannot be read.
-static bool read_text(const struct config *config, const struct config_file_options *options, const char *path,
+static bool read_text(struct config *config, const struct config_file_options *options, const char *path,
                       struct issues *issues, struct slice *text_r)
 {
+    if (options->text) {
+        *text_r = *options->text;
+        return true;
+    }
     int r = text_file_read(path, options->arena, CONFIG_FILE_MAX_LEN, text_r);
     bool is_missing = r == -ENOENT || r == -ENOTDIR;
     if (is_missing && options->create && issues->n_errors == 0) {
@@ -50,6 +53,11 @@ static bool read_text(const struct config *config, const struct config_file_opti
         issues_error(issues, "%s cannot be read: %s", path, strerror(-r));
     }
     return r == 0;
+}
+
+static struct slice label_of(const struct json_file *file)
+{
+    return file->label.len ? file->label : SLICE(CONFIG_FILE_NAME);
 }
 
 static bool parse(struct json_file *file, struct slice text)
@@ -61,7 +69,8 @@ static bool parse(struct json_file *file, struct slice text)
         size_t line;
         size_t column;
         json_position(text, file->doc.error_offset, &line, &column);
-        issues_error(file->issues, "%.*s:%zu:%zu: not JSON: %s", SLICE_ARG(file->label), line, column, file->doc.error);
+        issues_error(file->issues, "%.*s:%zu:%zu: not JSON: %s", SLICE_ARG(label_of(file)), line, column,
+                     file->doc.error);
         return false;
     }
     struct json_place root = json_place_root(file);
@@ -191,13 +200,14 @@ void config_file_load(struct config *config, const struct config_file_options *o
     struct json_file builtin = {
         .label = SLICE("built-in defaults"), .arena = options->arena, .strings = &config->_arena, .issues = issues};
     struct json_file file = builtin;
-    file.label = path;
+    file.label = options->text ? SLICE_EMPTY : path;
     struct slice text;
     bool is_there = read_text(config, options, arena_cstr(options->arena, path), issues, &text);
     if (!parse(&builtin, config_defaults_json) || (is_there && !parse(&file, text))) {
         return;
     }
     if (is_there) {
+        config->file_text = arena_dup(&config->_arena, text);
         read_settings(config, options, &file);
     }
     settle_connect_timeout(config, options->is_fixed);

@@ -712,9 +712,61 @@ static void other_data_folders(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, config_fixture_setup, config_fixture_teardown)
 
+static void a_text_in_place_of_the_file(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *errors;
+    } rows[] = {
+        {"{\"models\":[{\"id\":\"a\",\"type\":\"common\"}]}", ""},
+        {"{", "config.json:1:2: not JSON: unexpected end\n"},
+        {"[]", "the file is an array; it may be an object\n"},
+        {"{\"port\":-1}", "port is -1; it may be a whole number from 0 to 65535\n"},
+        {"{\n\n\"models\":[{\"id\":\"a\",\"type\":\"b\"}]}",
+         "models[0].type is \"b\"; it may be anthropic, openai, common or google\n"},
+    };
+    struct config_fixture *f = *state;
+    static char none[] = "LOG_LEVEL=warn";
+    char *environment[] = {none, NULL};
+    load_well(f, "{\"port\":7}");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct slice text = slice_from_cstr(rows[i].text);
+        struct config_sources sources = {.environment = environment, .create_file = true, .file_text = &text};
+        struct buf errors = BUF_EMPTY;
+        struct buf warnings = BUF_EMPTY;
+        struct config *config = config_load(&sources, &errors, &warnings);
+        assert_slice(buf_slice(&errors), rows[i].errors);
+        assert_int_equal(warnings.len, 0);
+        assert_int_equal(config == NULL, rows[i].errors[0] != '\0');
+        if (config) {
+            assert_int_equal(config->port, 3000); // of the file, nothing counts
+            assert_int_equal(config->n_models, 1);
+            assert_true(slice_eq(config->file_text, text));
+        }
+        config_unref(config);
+        buf_deinit(&errors);
+        buf_deinit(&warnings);
+    }
+}
+
+static void the_text_in_force_is_kept(void **state)
+{
+    struct config_fixture *f = *state;
+    assert_null(config_fixture_load(f, NULL, false)->file_text.ptr);
+    config_fixture_load(f, NULL, true); // made
+    struct slice made = arena_dup(&f->config->_arena, f->config->file_text);
+    assert_true(slice_starts_with(made, SLICE("{\n  \"port\": 3000")));
+    struct config *first = config_ref(f->config);
+    assert_true(slice_eq(config_fixture_load(f, NULL, true)->file_text, made)); // read
+    config_unref(first);
+    assert_slice(load_well(f, "\xef\xbb\xbf{ }\n")->file_text, "\xef\xbb\xbf{ }\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_text_in_place_of_the_file),
+        TEST(the_text_in_force_is_kept),
         TEST(created_file_equals_the_defaults),
         TEST(file_is_not_created_over_an_old_one_or_after_an_error),
         TEST(failing_to_create_is_a_warning),

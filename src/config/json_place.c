@@ -75,13 +75,16 @@ size_t json_place_count(const struct json_place *container)
     return n;
 }
 
-// "FILE:LINE:COLUMN: PATH"
+// "FILE:LINE:COLUMN: PATH", or "PATH"
 static struct slice whereabouts(const struct json_place *place)
 {
     size_t line;
     size_t column;
-    json_position(place->file->doc.text, place->node->start, &line, &column);
     struct slice path = place->path.len > 0 ? place->path : SLICE("the file");
+    if (place->file->label.len == 0) {
+        return path;
+    }
+    json_position(place->file->doc.text, place->node->start, &line, &column);
     return arena_printf(place->file->arena, "%.*s:%zu:%zu: %.*s", SLICE_ARG(place->file->label), line, column,
                         SLICE_ARG(path));
 }

@@ -12,7 +12,7 @@
 #include "json/json_reader.h"
 
 struct json_file {
-    struct slice label; // its path, for messages
+    struct slice label; // its path, for messages; empty: they name no line of it
     struct json_doc doc;
     struct arena *arena;   // borrowed: what lives while reading (paths)
     struct arena *strings; // borrowed: what outlives it

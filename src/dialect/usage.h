@@ -20,6 +20,19 @@ struct usage {
 };
 #define USAGE_UNKNOWN ((struct usage){-1, -1, -1, -1, -1})
 
+// What one of them does not say is what the other says.
+static inline int64_t usage_sum(int64_t a, int64_t b)
+{
+    return a < 0 ? b : b < 0 ? a : a + b;
+}
+
+static inline struct usage usage_add(struct usage a, struct usage b)
+{
+    return (struct usage){usage_sum(a.input, b.input), usage_sum(a.output, b.output),
+                          usage_sum(a.reasoning, b.reasoning), usage_sum(a.cache_read, b.cache_read),
+                          usage_sum(a.cache_write, b.cache_write)};
+}
+
 struct usage_tap;
 
 // A tap for one answer. `limit` bounds what it holds of a JSON answer's usage object; past it the tap goes blind and

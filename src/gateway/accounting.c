@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What remains of a request when it is over: its numbers in the metrics and its line in the access log.
+// What remains of a request when it is over: its numbers in the metrics, its line in the access log, and its facts for
+// whoever counts usage.
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/conversion.h"
 #include "gateway/failover.h"
 #include "gateway/gateway_internal.h"
 #include "gateway/lease.h"
+#include "usage/usage_feed.h"
 
 enum { LINE_MAX_BYTES = 2048, CLIENT_LEFT_STATUS = 499 };
 
@@ -31,6 +33,24 @@ static void put_foreign(struct line *line, struct slice s)
     size_t from = line->len;
     put(line, s);
     text_replace_controls(line->text + from, line->len - from, '?');
+}
+
+// A value from outside. One that has spaces stands in quotes, so that it cannot look like several.
+static void put_value(struct line *line, struct slice name, struct slice value)
+{
+    bool is_plain = slice_find_char(value, ' ') == SLICE_NOT_FOUND && slice_find_char(value, '"') == SLICE_NOT_FOUND;
+    put(line, name);
+    if (is_plain) {
+        put_foreign(line, value);
+        return;
+    }
+    put(line, SLICE("\""));
+    size_t from = line->len;
+    put_foreign(line, value);
+    for (size_t i = from; i < line->len; i++) {
+        line->text[i] = (char)(line->text[i] == '"' ? '\'' : line->text[i]);
+    }
+    put(line, SLICE("\""));
 }
 
 static void put_number(struct line *line, struct slice name, uint64_t value)
@@ -84,8 +104,7 @@ static size_t write_short(struct line *line, const struct exchange *x, const str
     put_number(line, SLICE(" "), request->status);
     put_ms(line, SLICE(" "), request->duration_ns);
     if (x->model_id.len) {
-        put(line, SLICE(" model="));
-        put_foreign(line, x->model_id);
+        put_value(line, SLICE(" model="), x->model_id);
     }
     put_tokens(line, SLICE(" in="), request->usage.input);
     put_tokens(line, SLICE(" out="), request->usage.output);
@@ -105,8 +124,7 @@ static bool is_partial(const struct exchange *x)
 static void write_rest(struct line *line, struct exchange *x, const struct metrics_request *request)
 {
     if (x->upstream) {
-        put(line, SLICE(" endpoint="));
-        put(line, x->upstream->model->endpoint->name);
+        put_value(line, SLICE(" endpoint="), x->upstream->model->endpoint->name);
         put(line, SLICE(" credential="));
         put(line, slice_from_cstr(credential_level_name(x->credential.level)));
         if (x->lease && x->lease->key.id.len) {
@@ -119,8 +137,7 @@ static void write_rest(struct line *line, struct exchange *x, const struct metri
             put(line, slice_from_cstr(dialect_name(x->upstream->dialect)));
             struct slice warnings = conversion_warnings(x);
             if (warnings.len) {
-                put(line, SLICE(" warnings="));
-                put_foreign(line, warnings);
+                put_value(line, SLICE(" warnings="), warnings);
             }
         }
     }
@@ -139,11 +156,12 @@ static void write_rest(struct line *line, struct exchange *x, const struct metri
     put_number(line, SLICE(" bytes="), x->n_body_bytes);
     put(line, SLICE(" client="));
     put(line, server_peer_address(x->ex));
-    put(line, SLICE(" id="));
-    put(line, x->request_id);
+    put_value(line, SLICE(" id="), x->request_id);
+    if (x->trace_id.len) {
+        put_value(line, SLICE(" trace="), x->trace_id);
+    }
     if (x->detail) {
-        put(line, SLICE(" detail="));
-        put_foreign(line, slice_from_cstr(x->detail));
+        put_value(line, SLICE(" detail="), slice_from_cstr(x->detail));
     }
     put_trail(line, &x->trail);
 }
@@ -187,32 +205,42 @@ struct usage exchange_usage(const struct exchange *x)
     return x->tap ? usage_tap_usage(x->tap) : USAGE_UNKNOWN;
 }
 
-static void remember(struct exchange *x, const struct metrics_request *request)
+// An answer that broke off has a fault, whatever its status said.
+static enum request_end end_of(const struct exchange *x, unsigned status)
 {
-    const struct trail *trail = x->trail.n ? &x->trail : NULL;
-    struct recent_facts facts = {
+    if (x->client_has_left) {
+        return REQUEST_ABORTED;
+    }
+    return x->has_fault || status == 0 || status >= 400 ? REQUEST_FAILED : REQUEST_SUCCESS;
+}
+
+static void tell(struct exchange *x, const struct metrics_request *request)
+{
+    struct request_facts facts = {
         .id = x->request_id,
         .path = path_of(x->ex->req.target),
         .model = x->model_id,
         .client = server_peer_address(x->ex),
-        .route = route_label(x->route.kind),
-        .dialect = dialect_name(x->route.dialect),
-        .fault = x->has_fault ? fault_name(x->fault) : NULL,
-        .trail = trail,
+        .route = slice_from_cstr(route_label(x->route.kind)),
+        .dialect = slice_from_cstr(dialect_name(x->route.dialect)),
+        .fault = x->has_fault ? slice_from_cstr(fault_name(x->fault)) : SLICE_EMPTY,
+        .trail = x->trail,
         .time_ms = clock_wall_ms(),
         .ttft_ms = request->first_token_ns ? (int64_t)(request->first_token_ns / 1000000) : -1,
         .duration_ms = request->duration_ns / 1000000,
         .usage = request->usage,
+        .end = end_of(x, request->status),
         .is_partial = is_partial(x),
         .status = request->status,
         .n_attempts = x->n_attempts,
     };
     if (x->upstream) {
+        facts.counted_model = x->upstream->model->id;
         facts.upstream_model = upstream_model_name(x->upstream);
         facts.endpoint = x->upstream->model->endpoint->name;
         facts.key = x->lease ? x->lease->key.id : SLICE_EMPTY;
     }
-    recent_add(x->gateway->recent, &facts);
+    usage_feed_add(x->gateway->usage, &facts);
 }
 
 // What an upstream has begun to answer may all be held back still.
@@ -232,7 +260,7 @@ void accounting_finish(struct exchange *x, bool client_has_left)
         .duration_ns = now - x->ex->started_ns,
         .first_token_ns = x->first_ns ? x->first_ns - x->ex->started_ns : 0,
         .overhead_ns = overhead_of(x, now),
-        .usage = exchange_usage(x),
+        .usage = usage_add(x->spent, exchange_usage(x)),
     };
     metrics_count_request(x->gateway->metrics, &request);
     if (x->has_uncounted_attempt) {
@@ -246,7 +274,7 @@ void accounting_finish(struct exchange *x, bool client_has_left)
         metrics_count_abort(x->gateway->metrics, METRICS_UPSTREAM);
     }
     write_access_line(x, &request);
-    if (x->route.group == ROUTE_GROUP_MODEL && x->counts_inflight) {
-        remember(x, &request);
+    if (x->gateway->usage && x->counts_inflight) {
+        tell(x, &request);
     }
 }

@@ -10,6 +10,7 @@
 #include "gateway/failover.h"
 #include "gateway/gateway_internal.h"
 #include "gateway/lease.h"
+#include "http/trace_context.h"
 #include "http/url.h"
 
 enum { UPSTREAM_HEAD_RESERVE = 1024 };
@@ -158,18 +159,10 @@ static void append_target(struct exchange *x, struct buf *head)
     append_query(head, x->route.query);
 }
 
-// What the client said in its dialect means nothing to an upstream of another one; tracing is for all.
-static bool travels_translated(const struct upstream *upstream, const struct h1_field *field)
-{
-    static const uint64_t known = HEADER_BIT(HEADER_TRACEPARENT) | HEADER_BIT(HEADER_TRACESTATE);
-    return field->id != HEADER_OTHER && (HEADER_BIT(field->id) & known & ~upstream->overridden) != 0;
-}
-
 // `anthropic-beta` travels too, but is written apart because of the flags that configuration adds.
 static bool travels(const struct upstream *upstream, const struct h1_field *field)
 {
     static const uint64_t known = HEADER_BIT(HEADER_ACCEPT) | HEADER_BIT(HEADER_ANTHROPIC_VERSION) |
-                                  HEADER_BIT(HEADER_TRACEPARENT) | HEADER_BIT(HEADER_TRACESTATE) |
                                   HEADER_BIT(HEADER_X_CLAUDE_CODE_SESSION_ID) | HEADER_BIT(HEADER_X_GOOG_API_CLIENT);
     static const struct slice prefixes[] = {SLICE_INIT("x-stainless-"), SLICE_INIT("openai-"), SLICE_INIT("anthropic-"),
                                             SLICE_INIT("x-claude-code-")};
@@ -184,13 +177,31 @@ static bool travels(const struct upstream *upstream, const struct h1_field *fiel
     return false;
 }
 
+// What the client said in its dialect means nothing to an upstream of another one.
 static void append_client_headers(struct exchange *x, struct buf *head)
 {
     const struct h1_request *req = &x->ex->req;
+    for (size_t i = 0; i < req->n_fields && !x->conversion; i++) {
+        if (travels(x->upstream, &req->fields[i])) {
+            h1_write_field(head, req->fields[i].name, req->fields[i].value);
+        }
+    }
+}
+
+// Each attempt is a call of its own. Without a traceparent that travels on, a tracestate would mean nothing.
+static void append_trace(struct exchange *x, struct buf *head)
+{
+    const struct h1_request *req = &x->ex->req;
+    struct trace_context trace = {x->trace_id, x->trace_flags};
+    char parent[TRACEPARENT_LEN];
+    if (!x->trace_id.len || upstream_overrides(x->upstream, HEADER_TRACEPARENT)) {
+        return;
+    }
+    trace_context_write(&trace, parent);
+    h1_write_field(head, header_name_text(HEADER_TRACEPARENT), slice_of(parent, sizeof(parent)));
     for (size_t i = 0; i < req->n_fields; i++) {
-        const struct h1_field *field = &req->fields[i];
-        if (x->conversion ? travels_translated(x->upstream, field) : travels(x->upstream, field)) {
-            h1_write_field(head, field->name, field->value);
+        if (req->fields[i].id == HEADER_TRACESTATE && !upstream_overrides(x->upstream, HEADER_TRACESTATE)) {
+            h1_write_field(head, header_name_text(HEADER_TRACESTATE), req->fields[i].value);
         }
     }
 }
@@ -258,6 +269,7 @@ static struct slice make_head(struct exchange *x, size_t body_len, struct slice 
         buf_append(&head, SLICE("\r\n"));
     }
     append_client_headers(x, &head);
+    append_trace(x, &head);
     if (x->upstream->dialect == DIALECT_ANTHROPIC) {
         append_anthropic(x, &head, beta_flag);
     }
@@ -389,6 +401,7 @@ void attempt_watch_total(struct exchange *x)
 void attempt_reset(struct exchange *x)
 {
     attempt_cancel(x);
+    x->spent = usage_add(x->spent, exchange_usage(x));
     metrics_count_attempt(x->upstream->endpoint_series, x->outcome);
     x->has_uncounted_attempt = false;
     timer_cancel(&x->first_content);

@@ -19,6 +19,7 @@
 #include "gateway/failover.h"
 #include "gateway/lease.h"
 #include "http/request_id.h"
+#include "http/trace_context.h"
 
 enum { SMALL_BODY_MAX = 4096 };
 
@@ -53,7 +54,11 @@ static void run(struct exchange *x, const step_fn *steps, size_t n)
 
 static enum step_result step_identify(struct exchange *x)
 {
-    x->request_id = request_id_of(exchange_arena(x), &x->ex->req);
+    const struct h1_request *req = &x->ex->req;
+    x->request_id = request_id_of(exchange_arena(x), req);
+    struct trace_context trace = trace_context_of(req->fields, req->n_fields);
+    x->trace_id = trace.trace_id;
+    x->trace_flags = trace.flags;
     return NEXT;
 }
 
@@ -114,6 +119,7 @@ static struct exchange *exchange_new(struct gateway *gateway, struct server_exch
     x->gateway = gateway;
     x->ex = ex;
     x->routing = routing_ref(gateway->routing);
+    x->spent = USAGE_UNKNOWN;
     timer_init(&x->first_content);
     timer_init(&x->total);
     timer_init(&x->heartbeat);

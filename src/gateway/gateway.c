@@ -88,12 +88,14 @@ struct gateway *gateway_new(struct loop *loop, const struct gateway_options *opt
     gateway->loop = loop;
     timer_init(&gateway->calm);
     gateway->log_dropped = options->log_dropped;
+    gateway->write_more_metrics = options->write_more_metrics;
+    gateway->more_metrics_arg = options->more_metrics_arg;
     gateway->tokens = options->tokens;
+    gateway->usage = options->usage;
     use_keys(gateway, options->keys);
     gateway->started_wall_ms = clock_wall_ms();
     gateway->started_ns = clock_monotonic_ns();
     gateway->metrics = metrics_new();
-    gateway->recent = recent_new(RECENT_REQUESTS);
     gateway->client = http_client_new(loop, &http_client_limits_default);
     use_health(gateway);
     gateway->routing = routing_new(config, gateway->client, gateway->metrics, &gateway->health);
@@ -142,7 +144,6 @@ void gateway_free(struct gateway *gateway)
     routing_unref(gateway->routing);
     health_close(&gateway->health);
     metrics_free(gateway->metrics);
-    recent_free(gateway->recent);
     key_selector_free(gateway->selector);
     mem_free(gateway);
 }
@@ -150,9 +151,4 @@ void gateway_free(struct gateway *gateway)
 size_t gateway_n_inflight(const struct gateway *gateway)
 {
     return gateway->n_inflight;
-}
-
-struct recent *gateway_recent(struct gateway *gateway)
-{
-    return gateway->recent;
 }

@@ -6,16 +6,21 @@
 #include "http/server_conn.h"
 #include "net/loop.h"
 
+struct buf;
 struct gateway;
 struct key_table;
-struct recent;
 struct token_source;
+struct usage_feed;
 
 struct gateway_options {
     struct config *config;
     struct key_table *keys;        // the pool; NULL: there is none
     struct token_source *tokens;   // NULL: there are none
+    struct usage_feed *usage;      // is told of model requests that are over; NULL: nobody is told
     uint64_t (*log_dropped)(void); // asked at each scrape of the metrics
+    // Appends families that others know (gateway/prometheus.h), at each scrape; NULL: there are none.
+    void (*write_more_metrics)(void *arg, struct buf *out);
+    void *more_metrics_arg;
 };
 struct gateway *gateway_new(struct loop *loop, const struct gateway_options *options);
 // Somebody else gets the events of all exchanges, and passes those that are ours on to gateway_handler, with the
@@ -34,5 +39,3 @@ void gateway_close(struct gateway *gateway);
 void gateway_free(struct gateway *gateway);
 
 size_t gateway_n_inflight(const struct gateway *gateway);
-// The requests it has finished last; it is of the gateway.
-struct recent *gateway_recent(struct gateway *gateway);

@@ -10,7 +10,6 @@
 #include "gateway/gate.h"
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
-#include "gateway/recent.h"
 #include "gateway/retry.h"
 #include "gateway/route.h"
 #include "gateway/upstream.h"
@@ -34,8 +33,10 @@ struct gateway {
     struct http_client *client; // owned
     struct routing *routing;    // ref: of new requests
     struct metrics *metrics;    // owned
-    struct recent *recent;      // owned
+    struct usage_feed *usage;   // borrowed; NULL: nobody is told of requests
     uint64_t (*log_dropped)(void);
+    void (*write_more_metrics)(void *arg, struct buf *out); // NULL: there are no more
+    void *more_metrics_arg;
     int64_t started_wall_ms;
     uint64_t started_ns;
     size_t n_inflight; // model requests
@@ -52,6 +53,8 @@ struct exchange {
     struct route route;
     struct access access;
     struct slice request_id;
+    struct slice trace_id; // of the trace that it is part of; empty: of none
+    uint8_t trace_flags;
 
     // decoded request
     struct json_doc doc;
@@ -107,6 +110,7 @@ struct exchange {
     bool hides_usage;          // the client has not asked for the event that tells of it
     struct sse_parser sse;
     struct usage_tap *tap; // owned
+    struct usage spent;    // by attempts that were given up: a provider charges for them, too
     uint64_t n_body_bytes;
 
     // the account
@@ -163,7 +167,7 @@ void exchange_on_credential(struct exchange *x);
 // Begins again with another model, after an attempt of which nothing was passed on.
 void exchange_use_model(struct exchange *x, struct upstream *upstream);
 // What the answer has told so far.
-struct usage exchange_usage(const struct exchange *x);
+struct usage exchange_usage(const struct exchange *x); // of the attempt under way
 
 // attempt.c: sends the request upstream. What becomes of it ends the exchange, or leads to another attempt.
 void attempt_start(struct exchange *x);
@@ -209,6 +213,9 @@ void gateway_ends_one(struct gateway *gateway);
 
 // service.c: everything that needs no upstream.
 void service_answer(struct exchange *x);
+
+// scrape.c: answers GET /metrics.
+void scrape_answer(struct exchange *x);
 
 // accounting.c: metrics and the access log, once, at the end.
 void accounting_finish(struct exchange *x, bool client_has_left);

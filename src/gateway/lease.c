@@ -103,6 +103,15 @@ bool lease_is_test(struct exchange *x)
 
 // ---- taking ---------------------------------------------------------------------------------------------------------
 
+static void count_pick(const struct exchange *x)
+{
+    const struct lease *lease = x->lease;
+    unsigned selection = lease->only.identity   ? METRICS_FOR_TEST
+                         : lease->key.was_bound ? METRICS_BY_AFFINITY
+                                                : key_selector_settings(x->gateway->selector)->algorithm;
+    metrics_count_selection(x->gateway->metrics, selection);
+}
+
 static enum key_pick pick(struct exchange *x)
 {
     struct lease *lease = x->lease;
@@ -119,6 +128,7 @@ static enum key_pick pick(struct exchange *x)
     enum key_pick result = key_selector_pick(x->gateway->selector, &wish, exchange_arena(x), &lease->key);
     if (result == KEY_PICKED) {
         x->credential = (struct credential){CREDENTIAL_POOL, lease->key.secret};
+        count_pick(x);
     }
     return result;
 }
@@ -339,8 +349,10 @@ static void tell(const struct exchange *x, enum blame blame, const struct key_co
 {
     const struct key_choice *key = &x->lease->key;
     if (consequence->is_banned) {
+        metrics_count_ban(x->gateway->metrics, blame_name(blame));
         log_warn("keys", "%.*s is banned: %s, status %u", SLICE_ARG(key->id), blame_name(blame), x->upstream_status);
     } else if (consequence->cooldown_until_ms) {
+        metrics_count_cooldown(x->gateway->metrics, blame_name(blame));
         log_info("keys", "%.*s cools down for %lld s: %s, status %u", SLICE_ARG(key->id),
                  (long long)clock_seconds_until(consequence->cooldown_until_ms), blame_name(blame), x->upstream_status);
     }

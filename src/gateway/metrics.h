@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Counters and histograms of the traffic, and their Prometheus text. Label values are bounded: routes of the table,
-// configured models, the statuses that occurred.
+// configured models and endpoints, statuses that HTTP and providers know; everything else is `other`.
 #pragma once
 
 #include <stdbool.h>
@@ -10,6 +10,7 @@
 #include "base/slice.h"
 #include "dialect/usage.h"
 #include "gateway/route.h"
+#include "keys/key_settings.h"
 
 struct metrics;
 struct metrics_model;    // the series of one model
@@ -41,16 +42,37 @@ void metrics_count_attempt(struct metrics_endpoint *endpoint, const char *outcom
 // Another attempt after one that failed. `reason` is a static text: blame_name().
 void metrics_count_retry(struct metrics *metrics, const char *reason);
 
+// A key of the pool was picked: by an algorithm (enum key_algorithm_id), or as one of these.
+enum metrics_selection {
+    METRICS_BY_AFFINITY = KEY_ALGORITHM_COUNT, // it is that of the conversation, or the only one that can read it
+    METRICS_FOR_TEST,                          // of this very key
+    N_METRICS_SELECTIONS,
+};
+void metrics_count_selection(struct metrics *metrics, unsigned selection);
+
+// An attempt after which a key is banned, or cools down. `reason` is a static text: blame_name().
+void metrics_count_ban(struct metrics *metrics, const char *reason);
+void metrics_count_cooldown(struct metrics *metrics, const char *reason);
+
 enum metrics_side { METRICS_CLIENT, METRICS_UPSTREAM };
 void metrics_count_abort(struct metrics *metrics, enum metrics_side side);
 
 // What is known elsewhere at the moment of a scrape.
 struct metrics_gauges {
     size_t n_inflight;
+    size_t n_waiting; // for a key
     size_t n_client_connections;
-    size_t n_upstream_idle;
-    size_t n_upstream_busy;
     uint64_t log_dropped;
-    int64_t started_wall_ms;
 };
+// The same of one endpoint. All are as new after metrics_forget_endpoints().
+struct metrics_endpoint_gauges {
+    size_t n_idle; // connections
+    size_t n_busy;
+    size_t n_models_open; // models whose breaker is not closed
+    bool is_open;         // its own breaker is not
+    bool is_configured;
+};
+void metrics_forget_endpoints(struct metrics *metrics);
+struct metrics_endpoint_gauges *metrics_endpoint_gauges(struct metrics_endpoint *endpoint);
+
 void metrics_write(const struct metrics *metrics, const struct metrics_gauges *gauges, struct buf *out);

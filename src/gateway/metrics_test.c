@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is counted, and that every byte of the exposition is Prometheus text format 0.0.4: it is parsed here as strictly
-// as a scraper does, and searched for what a scraper would only find out later (a series there twice, a histogram that
-// does not add up).
+// What is counted, and that every byte of what is told is Prometheus text format 0.0.4.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,259 +7,23 @@
 
 #include <cmocka.h>
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/arena.h"
-#include "base/map.h"
 #include "gateway/metrics.h"
+#include "gateway/process_metrics.h"
+#include "gateway/scrape_reader.h"
+#include "keys/algorithm.h"
 
 #define MS UINT64_C(1000000)
 
-// ---- a strict reader of the text format -----------------------------------------------------------------------------
-
-enum family_type { FAMILY_COUNTER, FAMILY_GAUGE, FAMILY_HISTOGRAM };
-
-struct sample {
-    struct slice series; // "name{labels}" as written
-    struct slice name;
-    struct slice labels; // without braces
-    double value;
-};
-
-// One scrape. Everything lives in the arena.
-struct scrape {
-    struct arena arena;
-    struct buf text;
-    struct map families; // by name
-    struct map samples;  // by series
-    // while reading
-    struct slice family;
-    enum family_type type;
-    struct slice histogram; // labels without `le` of the histogram under way; ptr NULL outside of one
-    double n_below;
-    double bound;
-};
-
-static bool is_name(struct slice name, bool is_label)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c == ':' && !is_label);
-        if (!is_letter && (i == 0 || c < '0' || c > '9')) {
-            return false;
-        }
-    }
-    return name.len > 0;
-}
-
-// `name="value"` at the front of *labels, and the comma behind it. Returns the value, unescaped.
-static struct slice take_label(struct scrape *s, struct slice *labels, struct slice *name_r)
-{
-    size_t equals = slice_find_char(*labels, '=');
-    assert_true(equals != SLICE_NOT_FOUND && equals + 1 < labels->len && labels->ptr[equals + 1] == '"');
-    *name_r = slice_of(labels->ptr, equals);
-    assert_true(is_name(*name_r, true));
-    char *value = arena_text(&s->arena, labels->len);
-    size_t len = 0;
-    size_t i = equals + 2;
-    for (; i < labels->len && labels->ptr[i] != '"'; i++) {
-        char c = labels->ptr[i];
-        if (c == '\\') {
-            c = ++i < labels->len ? labels->ptr[i] : '\0';
-            assert_true(c == '\\' || c == '"' || c == 'n');
-            c = c == 'n' ? '\n' : c;
-        }
-        value[len++] = c;
-    }
-    assert_true(i < labels->len); // the closing quote
-    struct slice rest = slice_after(*labels, i + 1);
-    assert_true(rest.len == 0 || (rest.ptr[0] == ',' && rest.len > 1));
-    *labels = rest.len ? slice_after(rest, 1) : SLICE_EMPTY;
-    return slice_of(value, len);
-}
-
-static double to_number(struct scrape *s, struct slice text)
-{
-    char *end;
-    char *copy = arena_cstr(&s->arena, text);
-    double value = strtod(copy, &end);
-    assert_true(text.len > 0 && *end == '\0' && isfinite(value));
-    return value;
-}
-
-static void end_histogram(struct scrape *s)
-{
-    assert_null(s->histogram.ptr); // it ended with its _count
-}
-
-// "# HELP name text" and, on the next line, "# TYPE name type".
-static void read_comment(struct scrape *s, struct slice line, struct slice *rest)
-{
-    static const struct slice types[] = {SLICE_INIT("counter"), SLICE_INIT("gauge"), SLICE_INIT("histogram")};
-    struct slice type_line = slice_split(rest, '\n');
-    end_histogram(s);
-    assert_true(slice_starts_with(line, SLICE("# HELP ")));
-    line = slice_after(line, 7);
-    s->family = slice_split(&line, ' ');
-    assert_true(is_name(s->family, false));
-    assert_true(line.len > 0);
-    assert_true(slice_starts_with(type_line, SLICE("# TYPE ")));
-    type_line = slice_after(type_line, 7);
-    assert_true(slice_eq(slice_split(&type_line, ' '), s->family));
-    size_t type = 0;
-    while (!slice_eq(type_line, types[type])) {
-        assert_true(++type < 3);
-    }
-    s->type = (enum family_type)type;
-    assert_int_equal(s->type == FAMILY_COUNTER, slice_ends_with(s->family, SLICE("_total")));
-    assert_null(map_set(&s->families, s->family, s)); // each once
-}
-
-// Buckets in rising order and cumulative, then the sum, then the count, which is that of the last bucket.
-static void check_histogram(struct scrape *s, const struct sample *sample)
-{
-    struct slice suffix = slice_after(sample->name, s->family.len);
-    if (slice_eq(suffix, SLICE("_bucket"))) {
-        size_t le = slice_find(sample->labels, SLICE("le=\""));
-        assert_true(le != SLICE_NOT_FOUND);
-        struct slice others = slice_of(sample->labels.ptr, le ? le - 1 : 0);
-        struct slice text = slice_after(sample->labels, le + 4);
-        assert_true(slice_ends_with(text, SLICE("\"")));
-        text.len--;
-        double bound = slice_eq(text, SLICE("+Inf")) ? INFINITY : to_number(s, text);
-        if (s->histogram.ptr) {
-            assert_true(slice_eq(others, s->histogram));
-            assert_true(bound > s->bound && sample->value >= s->n_below);
-        }
-        s->histogram = others;
-        s->bound = bound;
-        s->n_below = sample->value;
-        return;
-    }
-    assert_non_null(s->histogram.ptr);
-    assert_true(slice_eq(sample->labels, s->histogram));
-    assert_true(isinf(s->bound));
-    assert_true(sample->value >= 0);
-    if (slice_eq(suffix, SLICE("_count"))) {
-        assert_true(sample->value == s->n_below);
-        s->histogram = SLICE_EMPTY;
-    } else {
-        assert_true(slice_eq(suffix, SLICE("_sum")));
-    }
-}
-
-static void check_labels(struct scrape *s, struct slice labels)
-{
-    struct slice names[8];
-    size_t n = 0;
-    while (labels.len) {
-        assert_true(n < 8);
-        take_label(s, &labels, &names[n]);
-        for (size_t i = 0; i < n; i++) {
-            assert_false(slice_eq(names[i], names[n]));
-        }
-        n++;
-    }
-}
-
-static void read_sample(struct scrape *s, struct slice line)
-{
-    struct sample *sample = arena_zalloc(&s->arena, sizeof(*sample));
-    size_t brace = slice_find_char(line, '{');
-    size_t end = line.len;
-    while (end > 0 && line.ptr[end - 1] != ' ') {
-        end--;
-    }
-    assert_true(end > 1);
-    sample->series = slice_of(line.ptr, end - 1);
-    sample->name = sample->series;
-    sample->value = to_number(s, slice_after(line, end));
-    if (brace != SLICE_NOT_FOUND) {
-        sample->name.len = brace;
-        assert_true(sample->series.ptr[end - 2] == '}');
-        sample->labels = slice_of(line.ptr + brace + 1, end - brace - 3);
-        assert_true(sample->labels.len > 0);
-    }
-    assert_true(is_name(sample->name, false));
-    check_labels(s, sample->labels);
-    if (map_set(&s->samples, sample->series, sample)) {
-        fail_msg("there twice: %.*s", SLICE_ARG(sample->series));
-    }
-    if (s->type == FAMILY_HISTOGRAM) {
-        assert_true(slice_starts_with(sample->name, s->family));
-        check_histogram(s, sample);
-    } else {
-        assert_true(slice_eq(sample->name, s->family)); // of the family above, so none is torn apart
-        assert_true(sample->value >= 0);
-    }
-}
-
-static const struct metrics_gauges no_gauges = {.started_wall_ms = 1};
+static const struct metrics_gauges no_gauges = {0};
 
 static void scrape(struct scrape *s, const struct metrics *metrics, const struct metrics_gauges *gauges)
 {
-    *s = (struct scrape){.text = BUF_EMPTY};
-    arena_init(&s->arena, 64 * 1024);
-    map_init(&s->families);
-    map_init(&s->samples);
-    metrics_write(metrics, gauges, &s->text);
-    assert_true(s->text.len > 0 && s->text.ptr[s->text.len - 1] == '\n');
-    for (struct slice rest = slice_of(s->text.ptr, s->text.len - 1); rest.ptr;) {
-        struct slice line = slice_split(&rest, '\n');
-        assert_true(line.len > 0);
-        if (line.ptr[0] == '#') {
-            read_comment(s, line, &rest);
-        } else {
-            read_sample(s, line);
-        }
-    }
-    end_histogram(s);
-}
-
-static void scrape_deinit(struct scrape *s)
-{
-    map_deinit(&s->families);
-    map_deinit(&s->samples);
-    arena_deinit(&s->arena);
-    buf_deinit(&s->text);
-}
-
-// -1: there is no such series.
-static double value_of(const struct scrape *s, const char *series)
-{
-    const struct sample *sample = map_find(&s->samples, slice_from_cstr(series));
-    return sample ? sample->value : -1;
-}
-
-static void assert_value(const struct scrape *s, const char *series, double expected)
-{
-    double value = value_of(s, series);
-    if (fabs(value - expected) > 1e-6 * fabs(expected)) {
-        fail_msg("%s is %g, not %g", series, value, expected);
-    }
-}
-
-static double sum_of(const struct scrape *s, const char *name)
-{
-    double sum = 0;
-    size_t at = 0;
-    for (const struct map_entry *e; (e = map_next(&s->samples, &at));) {
-        const struct sample *sample = e->value;
-        sum += slice_eq(sample->name, slice_from_cstr(name)) ? sample->value : 0;
-    }
-    return sum;
-}
-
-static size_t n_series(const struct scrape *s, const char *name)
-{
-    size_t n = 0;
-    size_t at = 0;
-    for (const struct map_entry *e; (e = map_next(&s->samples, &at));) {
-        n += slice_eq(((const struct sample *)e->value)->name, slice_from_cstr(name));
-    }
-    return n;
+    struct buf text = BUF_EMPTY;
+    metrics_write(metrics, gauges, &text);
+    process_metrics_write(1767323045678, &text);
+    scrape_read_take(s, &text);
 }
 
 // ---- tests ----------------------------------------------------------------------------------------------------------
@@ -290,9 +52,9 @@ static void nothing_counted_is_well_formed(void **state)
 {
     struct scrape s;
     scrape(&s, *state, &no_gauges);
-    assert_int_equal(n_series(&s, "droid2api_requests_total"), 0);
-    assert_value(&s, "droid2api_gateway_overhead_seconds_count", 0);
-    assert_value(&s, "droid2api_build_info{version=\"" DROID2API_VERSION "\"}", 1);
+    assert_int_equal(scrape_n_series(&s, "droid2api_requests_total"), 0);
+    scrape_assert_value(&s, "droid2api_gateway_overhead_seconds_count", 0);
+    scrape_assert_value(&s, "droid2api_build_info{version=\"" DROID2API_VERSION "\"}", 1);
     scrape_deinit(&s);
 }
 
@@ -309,17 +71,17 @@ static void requests_are_counted_by_route_model_and_status(void **state)
     count(metrics, two, ROUTE_MESSAGES, 499, MS);
     count(metrics, NULL, ROUTE_NOT_FOUND, 404, MS);
     scrape(&s, metrics, &no_gauges);
-    assert_value(&s, "droid2api_requests_total{route=\"/v1/messages\",model=\"one\",status=\"200\"}", 2);
-    assert_value(&s, "droid2api_requests_total{route=\"/v1/messages\",model=\"one\",status=\"502\"}", 1);
-    assert_value(&s, "droid2api_requests_total{route=\"/v1/chat/completions\",model=\"one\",status=\"200\"}", 1);
-    assert_value(&s, "droid2api_requests_total{route=\"/v1/messages\",model=\"two\",status=\"499\"}", 1);
-    assert_value(&s, "droid2api_requests_total{route=\"other\",model=\"other\",status=\"404\"}", 1);
-    assert_int_equal(n_series(&s, "droid2api_requests_total"), 5);
-    assert_value(&s, "droid2api_request_duration_seconds_count{route=\"/v1/messages\",model=\"one\"}", 3);
-    assert_value(&s, "droid2api_request_duration_seconds_sum{route=\"/v1/messages\",model=\"one\"}", 0.003);
+    scrape_assert_value(&s, "droid2api_requests_total{route=\"/v1/messages\",model=\"one\",status=\"200\"}", 2);
+    scrape_assert_value(&s, "droid2api_requests_total{route=\"/v1/messages\",model=\"one\",status=\"502\"}", 1);
+    scrape_assert_value(&s, "droid2api_requests_total{route=\"/v1/chat/completions\",model=\"one\",status=\"200\"}", 1);
+    scrape_assert_value(&s, "droid2api_requests_total{route=\"/v1/messages\",model=\"two\",status=\"499\"}", 1);
+    scrape_assert_value(&s, "droid2api_requests_total{route=\"other\",model=\"other\",status=\"404\"}", 1);
+    assert_int_equal(scrape_n_series(&s, "droid2api_requests_total"), 5);
+    scrape_assert_value(&s, "droid2api_request_duration_seconds_count{route=\"/v1/messages\",model=\"one\"}", 3);
+    scrape_assert_value(&s, "droid2api_request_duration_seconds_sum{route=\"/v1/messages\",model=\"one\"}", 0.003);
     // Nothing was streamed and nothing measured.
-    assert_int_equal(n_series(&s, "droid2api_time_to_first_token_seconds_count"), 0);
-    assert_int_equal(n_series(&s, "droid2api_tokens_total"), 0);
+    assert_int_equal(scrape_n_series(&s, "droid2api_time_to_first_token_seconds_count"), 0);
+    assert_int_equal(scrape_n_series(&s, "droid2api_tokens_total"), 0);
     scrape_deinit(&s);
 }
 
@@ -345,7 +107,7 @@ static void bounds_are_inclusive(void **state)
         snprintf(series, sizeof(series),
                  "droid2api_request_duration_seconds_bucket{route=\"/v1/chat/completions\",model=\"m%zu\",le=\"%s\"}",
                  i, bounds[i].le);
-        assert_value(&s, series, 1);
+        scrape_assert_value(&s, series, 1);
         scrape_deinit(&s);
     }
 }
@@ -355,8 +117,8 @@ static void the_longest_are_in_the_last_bucket_only(void **state)
     struct scrape s;
     count(*state, NULL, ROUTE_ROOT, 200, UINT64_MAX);
     scrape(&s, *state, &no_gauges);
-    assert_value(&s, "droid2api_request_duration_seconds_bucket{route=\"/\",model=\"other\",le=\"300\"}", 0);
-    assert_value(&s, "droid2api_request_duration_seconds_bucket{route=\"/\",model=\"other\",le=\"+Inf\"}", 1);
+    scrape_assert_value(&s, "droid2api_request_duration_seconds_bucket{route=\"/\",model=\"other\",le=\"300\"}", 0);
+    scrape_assert_value(&s, "droid2api_request_duration_seconds_bucket{route=\"/\",model=\"other\",le=\"+Inf\"}", 1);
     scrape_deinit(&s);
 }
 
@@ -376,18 +138,19 @@ static void first_tokens_overhead_and_tokens_are_counted_when_known(void **state
     metrics_count_request(metrics, &request);
     metrics_count_request(metrics, &request);
     scrape(&s, metrics, &no_gauges);
-    assert_value(&s, "droid2api_time_to_first_token_seconds_sum{route=\"/v1/responses\",model=\"m\"}", 0.8);
-    assert_value(&s, "droid2api_time_to_first_token_seconds_bucket{route=\"/v1/responses\",model=\"m\",le=\"0.25\"}",
-                 0);
-    assert_value(&s, "droid2api_time_to_first_token_seconds_bucket{route=\"/v1/responses\",model=\"m\",le=\"0.5\"}", 2);
-    assert_value(&s, "droid2api_gateway_overhead_seconds_count", 2);
-    assert_value(&s, "droid2api_gateway_overhead_seconds_sum", 0.00006);
-    assert_value(&s, "droid2api_gateway_overhead_seconds_bucket{le=\"2e-05\"}", 0);
-    assert_value(&s, "droid2api_gateway_overhead_seconds_bucket{le=\"5e-05\"}", 2);
-    assert_value(&s, "droid2api_tokens_total{model=\"m\",kind=\"input\"}", 20);
-    assert_value(&s, "droid2api_tokens_total{model=\"m\",kind=\"output\"}", 40);
-    assert_value(&s, "droid2api_tokens_total{model=\"m\",kind=\"reasoning\"}", 10);
-    assert_int_equal(n_series(&s, "droid2api_tokens_total"), 3); // neither zero nor unknown
+    scrape_assert_value(&s, "droid2api_time_to_first_token_seconds_sum{route=\"/v1/responses\",model=\"m\"}", 0.8);
+    scrape_assert_value(
+        &s, "droid2api_time_to_first_token_seconds_bucket{route=\"/v1/responses\",model=\"m\",le=\"0.25\"}", 0);
+    scrape_assert_value(
+        &s, "droid2api_time_to_first_token_seconds_bucket{route=\"/v1/responses\",model=\"m\",le=\"0.5\"}", 2);
+    scrape_assert_value(&s, "droid2api_gateway_overhead_seconds_count", 2);
+    scrape_assert_value(&s, "droid2api_gateway_overhead_seconds_sum", 0.00006);
+    scrape_assert_value(&s, "droid2api_gateway_overhead_seconds_bucket{le=\"2e-05\"}", 0);
+    scrape_assert_value(&s, "droid2api_gateway_overhead_seconds_bucket{le=\"5e-05\"}", 2);
+    scrape_assert_value(&s, "droid2api_tokens_total{model=\"m\",kind=\"input\"}", 20);
+    scrape_assert_value(&s, "droid2api_tokens_total{model=\"m\",kind=\"output\"}", 40);
+    scrape_assert_value(&s, "droid2api_tokens_total{model=\"m\",kind=\"reasoning\"}", 10);
+    assert_int_equal(scrape_n_series(&s, "droid2api_tokens_total"), 3); // neither zero nor unknown
     scrape_deinit(&s);
 }
 
@@ -413,13 +176,13 @@ static void label_values_come_back_as_they_were(void **state)
         metrics_count_attempt(metrics_endpoint(metrics, names[i]), "ok");
     }
     scrape(&s, metrics, &no_gauges);
-    assert_int_equal(n_series(&s, "droid2api_requests_total"), N);
-    assert_int_equal(n_series(&s, "droid2api_upstream_attempts_total"), N);
+    assert_int_equal(scrape_n_series(&s, "droid2api_requests_total"), N);
+    assert_int_equal(scrape_n_series(&s, "droid2api_upstream_attempts_total"), N);
     size_t at = 0;
     for (const struct map_entry *e; (e = map_next(&s.samples, &at));) {
         const struct sample *sample = e->value;
         for (struct slice labels = sample->labels, name; labels.len;) {
-            struct slice value = take_label(&s, &labels, &name);
+            struct slice value = scrape_take_label(&s, &labels, &name);
             for (size_t i = 0; i < N && slice_eq(name, SLICE("endpoint")); i++) {
                 is_seen[i] |= slice_eq(value, names[i]);
             }
@@ -455,25 +218,34 @@ static void names_are_bounded(void **state)
         }
     }
     scrape(&s, metrics, &no_gauges);
-    assert_int_equal(n_series(&s, "droid2api_requests_total"), METRICS_NAMES_MAX);
-    assert_int_equal(n_series(&s, "droid2api_upstream_attempts_total"), METRICS_NAMES_MAX);
-    assert_value(&s, "droid2api_requests_total{route=\"/v1/chat/completions\",model=\"other\",status=\"200\"}",
-                 2 * (N - METRICS_NAMES_MAX + 1));
-    assert_true(sum_of(&s, "droid2api_requests_total") == 2 * N);
-    assert_true(sum_of(&s, "droid2api_upstream_attempts_total") == 2 * N);
+    assert_int_equal(scrape_n_series(&s, "droid2api_requests_total"), METRICS_NAMES_MAX);
+    assert_int_equal(scrape_n_series(&s, "droid2api_upstream_attempts_total"), METRICS_NAMES_MAX);
+    scrape_assert_value(&s, "droid2api_requests_total{route=\"/v1/chat/completions\",model=\"other\",status=\"200\"}",
+                        2 * (N - METRICS_NAMES_MAX + 1));
+    assert_true(scrape_sum(&s, "droid2api_requests_total") == 2 * N);
+    assert_true(scrape_sum(&s, "droid2api_upstream_attempts_total") == 2 * N);
     scrape_deinit(&s);
 }
 
-// An upstream may answer with any status: the rows are bounded, the total is right.
+// An upstream may answer with any status: what nobody knows is one series, and the total is right.
 static void statuses_are_bounded(void **state)
 {
+    static const unsigned kept[] = {200, 204, 304, 400, 418, 429, 451, 499, 500, 503, 511, 529};
     struct scrape s;
-    for (unsigned status = 100; status < 1000; status++) {
+    for (unsigned status = 0; status < 1000; status++) {
         count(*state, NULL, ROUTE_CHAT, status, MS);
     }
     scrape(&s, *state, &no_gauges);
-    assert_true(n_series(&s, "droid2api_requests_total") <= 32);
-    assert_true(sum_of(&s, "droid2api_requests_total") == 900);
+    assert_int_equal(scrape_n_series(&s, "droid2api_requests_total"), 56);
+    assert_true(scrape_sum(&s, "droid2api_requests_total") == 1000);
+    for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++) {
+        char series[128];
+        snprintf(series, sizeof(series),
+                 "droid2api_requests_total{route=\"/v1/chat/completions\",model=\"other\",status=\"%u\"}", kept[i]);
+        scrape_assert_value(&s, series, 1);
+    }
+    scrape_assert_value(&s, "droid2api_requests_total{route=\"/v1/chat/completions\",model=\"other\",status=\"other\"}",
+                        1000 - 55);
     scrape_deinit(&s);
 }
 
@@ -489,8 +261,8 @@ static void an_outcome_is_its_text_not_its_address(void **state)
     metrics_count_attempt(endpoint, there);
     metrics_count_attempt(endpoint, "ok");
     scrape(&s, *state, &no_gauges);
-    assert_value(&s, "droid2api_upstream_attempts_total{endpoint=\"e\",outcome=\"truncated\"}", 2);
-    assert_value(&s, "droid2api_upstream_attempts_total{endpoint=\"e\",outcome=\"ok\"}", 1);
+    scrape_assert_value(&s, "droid2api_upstream_attempts_total{endpoint=\"e\",outcome=\"truncated\"}", 2);
+    scrape_assert_value(&s, "droid2api_upstream_attempts_total{endpoint=\"e\",outcome=\"ok\"}", 1);
     scrape_deinit(&s);
 }
 
@@ -524,35 +296,96 @@ static void all_outcomes_have_room(void **state)
         metrics_count_attempt(endpoint, outcomes[i]);
     }
     scrape(&s, *state, &no_gauges);
-    assert_int_equal(n_series(&s, "droid2api_upstream_attempts_total"), N);
+    assert_int_equal(scrape_n_series(&s, "droid2api_upstream_attempts_total"), N);
     scrape_deinit(&s);
 }
 
 static void gauges_and_aborts_are_shown(void **state)
 {
-    static const struct metrics_gauges gauges = {.n_inflight = 1,
-                                                 .n_client_connections = 2,
-                                                 .n_upstream_idle = 3,
-                                                 .n_upstream_busy = 4,
-                                                 .log_dropped = 5,
-                                                 .started_wall_ms = 1767323045678};
+    static const struct metrics_gauges gauges = {
+        .n_inflight = 1, .n_waiting = 7, .n_client_connections = 2, .log_dropped = 5};
     struct scrape s;
     metrics_count_abort(*state, METRICS_CLIENT);
     metrics_count_abort(*state, METRICS_CLIENT);
     metrics_count_abort(*state, METRICS_UPSTREAM);
     scrape(&s, *state, &gauges);
-    assert_value(&s, "droid2api_inflight_requests", 1);
-    assert_value(&s, "droid2api_open_connections{side=\"client\"}", 2);
-    assert_value(&s, "droid2api_open_connections{side=\"upstream\"}", 7);
-    assert_value(&s, "droid2api_upstream_connections{state=\"idle\"}", 3);
-    assert_value(&s, "droid2api_upstream_connections{state=\"busy\"}", 4);
-    assert_value(&s, "droid2api_log_dropped_total", 5);
-    assert_value(&s, "droid2api_streams_aborted_total{side=\"client\"}", 2);
-    assert_value(&s, "droid2api_streams_aborted_total{side=\"upstream\"}", 1);
-    assert_value(&s, "process_start_time_seconds", 1767323045.678);
-    assert_true(value_of(&s, "process_resident_memory_bytes") > 100000);
-    assert_true(value_of(&s, "process_open_fds") >= 2);
-    assert_true(value_of(&s, "process_cpu_seconds_total") >= 0);
+    scrape_assert_value(&s, "droid2api_inflight_requests", 1);
+    scrape_assert_value(&s, "droid2api_waiting_requests", 7);
+    scrape_assert_value(&s, "droid2api_open_connections{side=\"client\"}", 2);
+    scrape_assert_value(&s, "droid2api_open_connections{side=\"upstream\"}", 0);
+    scrape_assert_value(&s, "droid2api_log_dropped_total", 5);
+    scrape_assert_value(&s, "droid2api_streams_aborted_total{side=\"client\"}", 2);
+    scrape_assert_value(&s, "droid2api_streams_aborted_total{side=\"upstream\"}", 1);
+    scrape_assert_value(&s, "process_start_time_seconds", 1767323045.678);
+    assert_true(scrape_value(&s, "process_resident_memory_bytes") > 100000);
+    assert_true(scrape_value(&s, "process_virtual_memory_bytes") > scrape_value(&s, "process_resident_memory_bytes"));
+    assert_true(scrape_value(&s, "process_open_fds") >= 2);
+    assert_true(scrape_value(&s, "process_max_fds") > scrape_value(&s, "process_open_fds"));
+    assert_true(scrape_value(&s, "process_cpu_seconds_total") >= 0);
+    scrape_deinit(&s);
+}
+
+// Endpoints that a reload has taken away have no connections of their own; what they still have is `other`'s.
+static void endpoints_are_told_as_configured(void **state)
+{
+    struct metrics *metrics = *state;
+    struct scrape s;
+    *metrics_endpoint_gauges(metrics_endpoint(metrics, SLICE("gone"))) =
+        (struct metrics_endpoint_gauges){.n_idle = 9, .is_open = true, .is_configured = true};
+    metrics_count_attempt(metrics_endpoint(metrics, SLICE("gone")), "ok");
+    metrics_forget_endpoints(metrics);
+    *metrics_endpoint_gauges(metrics_endpoint(metrics, SLICE("here"))) = (struct metrics_endpoint_gauges){
+        .n_idle = 3, .n_busy = 4, .n_models_open = 2, .is_open = true, .is_configured = true};
+    metrics_endpoint_gauges(metrics_endpoint(metrics, SLICE("other")))->n_busy = 1;
+    scrape(&s, metrics, &no_gauges);
+    scrape_assert_value(&s, "droid2api_upstream_connections{endpoint=\"here\",state=\"idle\"}", 3);
+    scrape_assert_value(&s, "droid2api_upstream_connections{endpoint=\"here\",state=\"busy\"}", 4);
+    scrape_assert_value(&s, "droid2api_upstream_connections{endpoint=\"other\",state=\"idle\"}", 0);
+    scrape_assert_value(&s, "droid2api_upstream_connections{endpoint=\"other\",state=\"busy\"}", 1);
+    scrape_assert_value(&s, "droid2api_open_connections{side=\"upstream\"}", 8);
+    scrape_assert_value(&s, "droid2api_breakers_open{endpoint=\"here\",of=\"endpoint\"}", 1);
+    scrape_assert_value(&s, "droid2api_breakers_open{endpoint=\"here\",of=\"models\"}", 2);
+    assert_int_equal(scrape_n_series(&s, "droid2api_breakers_open"), 2);
+    assert_int_equal(scrape_n_series(&s, "droid2api_upstream_connections"), 4);
+    scrape_assert_value(&s, "droid2api_upstream_attempts_total{endpoint=\"gone\",outcome=\"ok\"}", 1);
+    scrape_deinit(&s);
+}
+
+// All are there from the start, so that a rate of each is right from its first pick on.
+static void every_way_to_pick_a_key_is_told(void **state)
+{
+    struct metrics *metrics = *state;
+    struct scrape s;
+    for (unsigned i = 0; i < N_METRICS_SELECTIONS; i++) {
+        for (unsigned n = 0; n < i; n++) {
+            metrics_count_selection(metrics, i);
+        }
+    }
+    scrape(&s, metrics, &no_gauges);
+    assert_int_equal(scrape_n_series(&s, "droid2api_key_selections_total"), N_METRICS_SELECTIONS);
+    for (unsigned i = 0; i < KEY_ALGORITHM_COUNT; i++) {
+        char series[128];
+        snprintf(series, sizeof(series), "droid2api_key_selections_total{algorithm=\"%.*s\"}",
+                 SLICE_ARG(key_algorithm_of((enum key_algorithm_id)i)->name));
+        scrape_assert_value(&s, series, i);
+    }
+    scrape_assert_value(&s, "droid2api_key_selections_total{algorithm=\"affinity\"}", METRICS_BY_AFFINITY);
+    scrape_assert_value(&s, "droid2api_key_selections_total{algorithm=\"test\"}", METRICS_FOR_TEST);
+    scrape_deinit(&s);
+}
+
+static void what_happens_to_keys_is_told_by_reason(void **state)
+{
+    struct metrics *metrics = *state;
+    struct scrape s;
+    metrics_count_retry(metrics, "key_model");
+    metrics_count_ban(metrics, "key_credit");
+    metrics_count_cooldown(metrics, "key_model");
+    metrics_count_cooldown(metrics, "key_model");
+    scrape(&s, metrics, &no_gauges);
+    scrape_assert_value(&s, "droid2api_retries_total{reason=\"key_model\"}", 1);
+    scrape_assert_value(&s, "droid2api_key_bans_total{reason=\"key_credit\"}", 1);
+    scrape_assert_value(&s, "droid2api_key_cooldowns_total{reason=\"key_model\"}", 2);
     scrape_deinit(&s);
 }
 
@@ -572,6 +405,9 @@ int main(void)
         TEST(an_outcome_is_its_text_not_its_address),
         TEST(all_outcomes_have_room),
         TEST(gauges_and_aborts_are_shown),
+        TEST(endpoints_are_told_as_configured),
+        TEST(every_way_to_pick_a_key_is_told),
+        TEST(what_happens_to_keys_is_told_by_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The routes that need no upstream: model lists, health, metrics, and what the root says.
+// The routes that need no upstream: model lists, health, and what the root says.
 #include "base/clock.h"
 #include "gateway/gateway_internal.h"
 #include "gateway/model_list.h"
@@ -120,23 +120,6 @@ static void answer_ready(struct exchange *x)
     answer_buf(x, reason ? 503 : 200, json_type, &body);
 }
 
-static void answer_metrics(struct exchange *x)
-{
-    struct gateway *gateway = x->gateway;
-    struct http_client_counts counts = http_client_count(gateway->client);
-    struct metrics_gauges gauges = {
-        .n_inflight = gateway->n_inflight,
-        .n_client_connections = http_server_n_connections(gateway->server),
-        .n_upstream_idle = counts.n_idle,
-        .n_upstream_busy = counts.n_busy,
-        .log_dropped = gateway->log_dropped ? gateway->log_dropped() : 0,
-        .started_wall_ms = gateway->started_wall_ms,
-    };
-    struct buf body = BUF_EMPTY;
-    metrics_write(gateway->metrics, &gauges, &body);
-    answer_buf(x, 200, SLICE("text/plain; version=0.0.4; charset=utf-8"), &body);
-}
-
 static void answer_health(struct exchange *x)
 {
     exchange_respond(x, 200, json_type, SLICE("{\"status\":\"ok\"}"));
@@ -150,9 +133,9 @@ static void answer_nothing(struct exchange *x)
 void service_answer(struct exchange *x)
 {
     static void (*const answers[N_ROUTE_KINDS])(struct exchange *) = {
-        [ROUTE_MODELS] = answer_models,      [ROUTE_MODEL] = answer_model,     [ROUTE_GEMINI_MODELS] = answer_models,
-        [ROUTE_GEMINI_MODEL] = answer_model, [ROUTE_ROOT] = answer_root,       [ROUTE_HEALTH] = answer_health,
-        [ROUTE_READY] = answer_ready,        [ROUTE_METRICS] = answer_metrics, [ROUTE_FAVICON] = answer_nothing,
+        [ROUTE_MODELS] = answer_models,      [ROUTE_MODEL] = answer_model,    [ROUTE_GEMINI_MODELS] = answer_models,
+        [ROUTE_GEMINI_MODEL] = answer_model, [ROUTE_ROOT] = answer_root,      [ROUTE_HEALTH] = answer_health,
+        [ROUTE_READY] = answer_ready,        [ROUTE_METRICS] = scrape_answer, [ROUTE_FAVICON] = answer_nothing,
     };
     answers[x->route.kind](x);
 }

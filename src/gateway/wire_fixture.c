@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { USAGE_RING_SIZE = 64 * 1024 };
+
 void wire_write_config(struct wire *f, const char *json)
 {
     struct buf text = BUF_EMPTY;
@@ -51,10 +53,22 @@ void wire_start(struct wire *f, const char *environment)
         print_error("%s", config_fixture_errors(f->config));
     }
     assert_non_null(config);
-    f->gateway =
-        gateway_new(&f->loop, &(struct gateway_options){.config = config, .keys = f->has_keys ? &f->keys : NULL});
+    f->gateway = gateway_new(&f->loop, &(struct gateway_options){
+                                           .config = config,
+                                           .keys = f->has_keys ? &f->keys : NULL,
+                                           .usage = f->usage,
+                                       });
     gateway_listen_take(f->gateway, loopback_listen(&f->port));
     loopback_connect(&f->client, f->port);
+}
+
+static void open_usage(struct wire *f)
+{
+    f->usage_memory = aligned_alloc(64, USAGE_RING_SIZE);
+    memset(f->usage_memory, 0, USAGE_RING_SIZE);
+    f->usage_ring = shm_ring_of(f->usage_memory, USAGE_RING_SIZE);
+    f->usage = usage_feed_new(f->usage_ring);
+    arena_init(&f->usage_arena, 1024);
 }
 
 int wire_set_up(void **state)
@@ -65,6 +79,7 @@ int wire_set_up(void **state)
     f->upstream.fd = -1;
     assert_int_equal(config_fixture_setup(&config), 0);
     f->config = config;
+    open_usage(f);
     loop_init(&f->loop);
     f->upstream_listener = loopback_listen(&f->upstream_port);
     *state = f;
@@ -79,6 +94,9 @@ int wire_tear_down(void **state)
     }
     loop_deinit(&f->loop);
     gateway_free(f->gateway);
+    usage_feed_free(f->usage);
+    free(f->usage_memory);
+    arena_deinit(&f->usage_arena);
     loopback_close(&f->client);
     loopback_close(&f->upstream);
     close(f->upstream_listener);
@@ -159,4 +177,22 @@ bool wire_has_text(struct slice bytes, const char *text)
 bool wire_is_idle(void *wire)
 {
     return gateway_n_inflight(((struct wire *)wire)->gateway) == 0;
+}
+
+static bool has_facts(void *arg)
+{
+    struct wire *f = arg;
+    return shm_ring_peek(&f->usage_ring).ptr;
+}
+
+struct request_facts wire_take_facts(struct wire *f)
+{
+    struct request_facts facts;
+    arena_reset(&f->usage_arena);
+    assert_true(loopback_until(&f->loop, has_facts, f));
+    struct slice message = arena_dup(&f->usage_arena, shm_ring_peek(&f->usage_ring));
+    shm_ring_pop(&f->usage_ring);
+    assert_int_equal(message.ptr[0], USAGE_REQUEST);
+    assert_true(request_record_decode(slice_after(message, 1), &f->usage_arena, &facts));
+    return facts;
 }

@@ -6,6 +6,7 @@
 #include "gateway/gateway.h"
 #include "keys/key_table.h"
 #include "kit/loopback.h"
+#include "usage/usage_feed.h"
 
 struct wire {
     struct config_fixture *config;
@@ -13,6 +14,10 @@ struct wire {
     struct gateway *gateway;
     struct key_table keys;
     bool has_keys;
+    void *usage_memory;         // owned: of a ring
+    struct shm_ring usage_ring; // its reader
+    struct usage_feed *usage;   // owned
+    struct arena usage_arena;   // of the facts that were taken last
     struct loopback_client client;
     struct loopback_client upstream;
     int upstream_listener;
@@ -47,3 +52,5 @@ bool wire_client_sees(struct wire *f, const char *text);
 struct slice wire_received(const struct wire *f); // by the client, until now
 bool wire_has_text(struct slice bytes, const char *text);
 bool wire_is_idle(void *wire); // for loopback_until(): no request is under way
+// What was told of the request that ended first, once it has; valid until the next one is taken.
+struct request_facts wire_take_facts(struct wire *f);

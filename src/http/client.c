@@ -119,6 +119,11 @@ struct http_client_counts http_client_count(const struct http_client *client)
     return counts;
 }
 
+struct http_client_counts http_client_count_origin(const struct client_origin *origin)
+{
+    return (struct http_client_counts){origin->n_idle, origin->n_busy};
+}
+
 // ---- calls ----------------------------------------------------------------------------------------------------------
 
 static void on_connected_take(void *arg, int fd, struct tls_session *tls)

@@ -112,3 +112,4 @@ struct http_client_counts {
     size_t n_busy;
 };
 struct http_client_counts http_client_count(const struct http_client *client);
+struct http_client_counts http_client_count_origin(const struct client_origin *origin);

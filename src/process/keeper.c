@@ -10,7 +10,9 @@
 #include "account/key_probe.h"
 #include "account/token_source.h"
 #include "base/clock.h"
+#include "process/keeper_metrics.h"
 #include "store/data_lock.h"
+#include "store/history.h"
 
 struct keeper {
     struct loop *loop;     // borrowed
@@ -26,7 +28,9 @@ struct keeper {
     struct key_tester *tester;
     struct key_prober *prober;
     struct balance_sync *balances;
+    struct history *history;
     struct admin *admin;
+    struct keeper_metrics *metrics;
     void (*on_closed)(void *arg);
     void *arg;
 };
@@ -79,7 +83,7 @@ static bool open_store(struct keeper *keeper, struct buf *errors)
     return keeper->store;
 }
 
-static void open_services(struct keeper *keeper)
+static void open_services(struct keeper *keeper, struct live_log *live_log)
 {
     struct config *config = keeper->config;
     keeper->client = http_client_new(keeper->loop, &http_client_limits_default);
@@ -92,6 +96,9 @@ static void open_services(struct keeper *keeper)
     struct balance_sync_options balances = {keeper->loop, keeper->client, keeper->store, &keeper->table,
                                             keeper->folder};
     keeper->balances = balance_sync_new(&balances);
+    struct history_options history = {
+        .loop = keeper->loop, .folder = keeper->folder, .retention_days = config->retention_days};
+    keeper->history = history_new(&history);
     if (keeper->url) {
         keeper->tokens = token_source_new(keeper->loop, keeper->client, config, getenv("HOME"));
         balance_sync_set_config(keeper->balances, config);
@@ -103,14 +110,18 @@ static void open_services(struct keeper *keeper)
         .store = keeper->store,
         .tester = keeper->tester,
         .balances = keeper->balances,
+        .history = keeper->history,
+        .live_log = live_log,
         .mode = "solo",
         .n_workers = 1,
         .started_wall_ms = clock_wall_ms(),
     };
     keeper->admin = admin_new(&admin);
+    keeper->metrics = keeper_metrics_new(&keeper->table, keeper->store);
 }
 
-struct keeper *keeper_open(struct loop *loop, struct config *config, const char *url, struct buf *errors)
+struct keeper *keeper_open(struct loop *loop, struct config *config, const char *url, struct live_log *live_log,
+                           struct buf *errors)
 {
     struct keeper *keeper = mem_zalloc(sizeof(*keeper));
     keeper->loop = loop;
@@ -122,7 +133,7 @@ struct keeper *keeper_open(struct loop *loop, struct config *config, const char 
         keeper_free(keeper);
         return NULL;
     }
-    open_services(keeper);
+    open_services(keeper, live_log);
     return keeper;
 }
 
@@ -136,15 +147,23 @@ void keeper_set_config(struct keeper *keeper, struct config *config)
     token_source_set_config(keeper->tokens, config);
     key_tester_set_config(keeper->tester, config);
     balance_sync_set_config(keeper->balances, config);
+    history_set_retention(keeper->history, config->retention_days);
     admin_set_config(keeper->admin, config);
     config_unref(before);
 }
 
-static void on_store_closed(void *arg)
+static void on_history_closed(void *arg)
 {
     struct keeper *keeper = arg;
     http_client_close(keeper->client);
     keeper->on_closed(keeper->arg);
+}
+
+// What the store still wrote leaves its entries in the audit trail.
+static void on_store_closed(void *arg)
+{
+    struct keeper *keeper = arg;
+    history_close(keeper->history, on_history_closed, keeper);
 }
 
 static void close_store(struct keeper *keeper)
@@ -177,7 +196,9 @@ void keeper_close(struct keeper *keeper, void (*on_closed)(void *arg), void *arg
 void keeper_free(struct keeper *keeper)
 {
     if (keeper->admin) {
+        keeper_metrics_free(keeper->metrics);
         admin_free(keeper->admin);
+        history_free(keeper->history);
         balance_sync_free(keeper->balances);
         key_prober_free(keeper->prober);
         key_tester_free(keeper->tester);
@@ -207,7 +228,18 @@ struct token_source *keeper_tokens(struct keeper *keeper)
     return keeper->tokens;
 }
 
+struct history *keeper_history(struct keeper *keeper)
+{
+    return keeper->history;
+}
+
 struct admin *keeper_admin(struct keeper *keeper)
 {
     return keeper->admin;
+}
+
+void keeper_write_metrics(struct keeper *keeper, uint64_t n_usage_lost, struct buf *out)
+{
+    struct history_numbers history = {0}; // nothing is recorded, so nothing is lost
+    keeper_metrics_write(keeper->metrics, &history, n_usage_lost, out);
 }

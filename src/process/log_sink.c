@@ -3,34 +3,32 @@
 // that writes them, and two empty ones take their place.
 #include "process/log_sink.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "json/json_writer.h"
+#include "admin/live_log.h"
+#include "process/log_line.h"
 
-enum { FLUSH_MS = 100, FLUSH_BYTES = 64 * 1024, BACKLOG_MAX = 4 * 1024 * 1024, DAY_SIZE = 11, PATH_SIZE = 1024 };
+enum { FLUSH_MS = 100, FLUSH_BYTES = 64 * 1024, BACKLOG_MAX = 4 * 1024 * 1024 };
+
+// Where in the text for the file the lines of a day begin.
+struct day_mark {
+    size_t at;
+    char day[DAILY_FILE_DAY_SIZE];
+};
 
 struct batch {
     struct buf console;
     struct buf file;
-    char day[DAY_SIZE]; // of the lines for the file, local time: "2026-01-02"
-};
-
-// Where daily files go and how long they stay.
-struct place {
-    char dir[PATH_SIZE];
-    uint32_t retention_days;
+    struct buf marks; // struct day_mark; the first is at 0. Mostly there is one
+    size_t n_lost;    // lines that the thread could not write to the file
+    int problem;      // of the last of them; negative errno
 };
 
 struct log_sink {
-    struct loop *loop; // borrowed
+    struct loop *loop;     // borrowed
+    struct live_log *live; // borrowed; NULL: there is none
     struct timer timer;
     uv_work_t work;
     struct batch filling;
@@ -40,15 +38,14 @@ struct log_sink {
     bool is_terse;  // production
     bool is_json;
     bool wants_file;
-    struct place place;         // as configured
-    struct place writing_place; // the thread's while is_busy
-    int fd;                     // of the day's file, -1 while closed
-    char open_day[DAY_SIZE];
-    int file_error; // of the thread, to be told once
-    bool has_told;
-    int64_t stamp_second; // of the cached time stamp
-    char stamp[CLOCK_ISO8601_SIZE];
-    char day[DAY_SIZE];
+    struct daily_folder folder;         // as configured
+    struct daily_folder writing_folder; // the thread's while is_busy
+    struct daily_file file;             // the thread's while is_busy
+    int problem;                        // why the file is not written, as it has been told; 0: it is
+    int64_t retry_ms;                   // wall time until which it is not tried
+    uint64_t n_missing;                 // lines that are not in the file, to be told when there is one again
+    struct log_stamp stamp;
+    char told_path[DAILY_FILE_PATH_SIZE]; // of the last tell_file()
 };
 
 static uint64_t n_dropped;
@@ -60,91 +57,27 @@ uint64_t log_sink_dropped(void)
 
 // ---- on the thread --------------------------------------------------------------------------------------------------
 
-// 0, or what went wrong.
-static int write_all(int fd, struct slice bytes)
+static void write_days(struct log_sink *sink, struct batch *batch)
 {
-    while (bytes.len) {
-        ssize_t n = write(fd, bytes.ptr, bytes.len);
-        if (n >= 0) {
-            bytes = slice_after(bytes, (size_t)n);
-        } else if (errno == EAGAIN) {
-            // Whoever we share a terminal or a pipe with may have made it non-blocking.
-            poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
-        } else if (errno != EINTR) {
-            return errno;
-        }
+    const struct day_mark *marks = (const struct day_mark *)(void *)batch->marks.ptr;
+    size_t n_marks = batch->marks.len / sizeof(*marks);
+    batch->problem = 0;
+    batch->n_lost = 0;
+    for (size_t i = 0; i < n_marks; i++) {
+        size_t end = i + 1 < n_marks ? marks[i + 1].at : batch->file.len;
+        struct slice lines = slice_of(batch->file.ptr + marks[i].at, end - marks[i].at);
+        size_t n_lost = 0;
+        batch->problem = daily_file_write(&sink->file, &sink->writing_folder, marks[i].day, lines, &n_lost);
+        batch->n_lost += n_lost;
     }
-    return 0;
-}
-
-// Exactly what open_day() makes: other files in the folder are not ours to remove.
-static bool is_log_name(const char *name)
-{
-    static const char form[] = "droid2api_0000-00-00.log";
-    if (strlen(name) != sizeof(form) - 1) {
-        return false;
-    }
-    for (size_t i = 0; form[i]; i++) {
-        if (form[i] == '0' ? name[i] < '0' || name[i] > '9' : name[i] != form[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// Removes daily files that are older than the retention. Their names sort by date.
-static void remove_old_files(const struct log_sink *sink)
-{
-    char oldest[64];
-    time_t limit = time(NULL) - (time_t)sink->writing_place.retention_days * 86400;
-    struct tm tm;
-    strftime(oldest, sizeof(oldest), "droid2api_%Y-%m-%d.log", localtime_r(&limit, &tm));
-    DIR *dir = sink->writing_place.retention_days ? opendir(sink->writing_place.dir) : NULL;
-    if (!dir) {
-        return;
-    }
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        if (is_log_name(entry->d_name) && strcmp(entry->d_name, oldest) < 0) {
-            unlinkat(dirfd(dir), entry->d_name, 0);
-        }
-    }
-    closedir(dir);
-}
-
-static int open_day(struct log_sink *sink, const char *day)
-{
-    char path[PATH_SIZE + 64];
-    if (sink->fd >= 0 && strcmp(sink->open_day, day) == 0) {
-        return 0;
-    }
-    if (sink->fd >= 0) {
-        close(sink->fd);
-    }
-    if (mkdir(sink->writing_place.dir, 0700) != 0 && errno != EEXIST) {
-        sink->fd = -1;
-        return errno;
-    }
-    snprintf(path, sizeof(path), "%s/droid2api_%s.log", sink->writing_place.dir, day);
-    sink->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (sink->fd < 0) {
-        return errno;
-    }
-    memcpy(sink->open_day, day, DAY_SIZE);
-    remove_old_files(sink);
-    return 0;
 }
 
 static void write_batch(struct log_sink *sink, struct batch *batch)
 {
-    (void)write_all(STDOUT_FILENO, buf_slice(&batch->console)); // a console that is gone cannot be told of it
-    if (batch->file.len) {
-        sink->file_error = open_day(sink, batch->day);
-        if (sink->file_error == 0) {
-            sink->file_error = write_all(sink->fd, buf_slice(&batch->file));
-        }
-    }
-    buf_clear(&batch->console);
-    buf_clear(&batch->file);
+    size_t n_written;
+    write_days(sink, batch);
+    // A console that is gone cannot be told of it.
+    (void)!daily_file_write_all(STDOUT_FILENO, buf_slice(&batch->console), &n_written);
 }
 
 static void on_work(uv_work_t *work)
@@ -164,13 +97,45 @@ static void start_timer(struct log_sink *sink)
     }
 }
 
-// A file that cannot be written is told once; the console goes on.
-static void tell_file_error(struct log_sink *sink)
+static void count_lost(struct log_sink *sink, uint64_t n)
 {
-    if (sink->file_error && !sink->has_told) {
-        sink->has_told = true;
-        log_warn("log", "cannot write log files in %s: %s; logging to the console only", sink->writing_place.dir,
-                 strerror(sink->file_error));
+    n_dropped += n;
+    sink->n_missing += n;
+}
+
+static void begin_problem(struct log_sink *sink, int problem)
+{
+    bool is_new = sink->problem == 0;
+    sink->problem = problem;
+    sink->retry_ms = clock_wall_ms() + LOG_SINK_RETRY_MS;
+    if (is_new) {
+        log_warn("log", "cannot write log files in %s: %s; logging to the console only", sink->writing_folder.path,
+                 strerror(-problem));
+    }
+}
+
+static void end_problem(struct log_sink *sink)
+{
+    uint64_t n_missing = sink->n_missing;
+    sink->problem = 0;
+    sink->n_missing = 0;
+    log_warn("log", "log files in %s are written again; %llu lines are missing in them", sink->writing_folder.path,
+             (unsigned long long)n_missing);
+}
+
+// What became of a batch that has been written.
+static void take_outcome(struct log_sink *sink, struct batch *batch)
+{
+    bool has_lines = batch->file.len;
+    int problem = batch->problem;
+    count_lost(sink, batch->n_lost);
+    buf_clear(&batch->console);
+    buf_clear(&batch->file);
+    buf_clear(&batch->marks);
+    if (has_lines && problem) {
+        begin_problem(sink, problem);
+    } else if (has_lines && sink->n_missing) {
+        end_problem(sink);
     }
 }
 
@@ -179,20 +144,10 @@ static void on_work_done(uv_work_t *work, int status)
     struct log_sink *sink = CONTAINER_OF(work, struct log_sink, work);
     (void)status;
     sink->is_busy = false;
-    tell_file_error(sink);
+    take_outcome(sink, &sink->writing);
     if (sink->filling.console.len + sink->filling.file.len) {
         start_timer(sink);
     }
-}
-
-// Takes over where files go, while the thread is idle.
-static void settle_place(struct log_sink *sink)
-{
-    if (sink->fd >= 0 && strcmp(sink->place.dir, sink->writing_place.dir) != 0) {
-        close(sink->fd);
-        sink->fd = -1;
-    }
-    sink->writing_place = sink->place;
 }
 
 static void flush(struct log_sink *sink)
@@ -204,7 +159,7 @@ static void flush(struct log_sink *sink)
     sink->writing = sink->filling;
     sink->filling = empty;
     sink->is_busy = true;
-    settle_place(sink);
+    sink->writing_folder = sink->folder;
     uv_queue_work(&sink->loop->uv, &sink->work, on_work, on_work_done);
 }
 
@@ -213,82 +168,63 @@ static void on_timer(struct timer *timer)
     flush(CONTAINER_OF(timer, struct log_sink, timer));
 }
 
-static void update_stamp(struct log_sink *sink, int64_t wall_ms)
+// ---- messages -------------------------------------------------------------------------------------------------------
+
+static bool has_room(const struct buf *buf)
 {
-    int64_t second = wall_ms / 1000;
-    if (second != sink->stamp_second) {
-        time_t time = (time_t)second;
-        struct tm tm;
-        sink->stamp_second = second;
-        clock_format_iso8601(sink->stamp, wall_ms);
-        strftime(sink->day, sizeof(sink->day), "%Y-%m-%d", localtime_r(&time, &tm));
-    }
-    int64_t ms = wall_ms % 1000;
-    sink->stamp[20] = (char)('0' + ms / 100);
-    sink->stamp[21] = (char)('0' + ms / 10 % 10);
-    sink->stamp[22] = (char)('0' + ms % 10);
+    return buf->len <= BACKLOG_MAX;
 }
 
-static void append_json(struct log_sink *sink, struct buf *out, const struct log_message *message)
+static void append_console(struct log_sink *sink, const struct log_message *message)
 {
-    struct json_writer w;
-    json_writer_init(&w, out);
-    json_begin_object(&w);
-    json_member_string(&w, SLICE("time"), slice_of(sink->stamp, CLOCK_ISO8601_SIZE - 1));
-    json_member_string(&w, SLICE("level"), slice_from_cstr(log_level_name(message->level)));
-    json_member_string(&w, SLICE("area"), slice_from_cstr(message->area));
-    json_member_string(&w, SLICE("message"), message->text);
-    json_end_object(&w);
-    buf_append_char(out, '\n');
-}
-
-static void append_text(struct log_sink *sink, struct buf *out, const struct log_message *message, bool is_terse)
-{
-    static const struct slice levels[] = {SLICE_INIT(" DEBUG "), SLICE_INIT(" INFO  "), SLICE_INIT(" WARN  "),
-                                          SLICE_INIT(" ERROR "), SLICE_INIT(" ")};
-    struct slice stamp = slice_of(sink->stamp, CLOCK_ISO8601_SIZE - 1);
-    buf_append(out, is_terse ? slice_of(stamp.ptr + 11, 8) : stamp);
-    buf_append(out, levels[message->level]);
-    buf_append(out, slice_from_cstr(message->area));
-    buf_append_char(out, ' ');
-    buf_append(out, is_terse ? slice_of(message->text.ptr, message->short_len) : message->text);
-    buf_append_char(out, '\n');
-}
-
-static void append(struct log_sink *sink, struct buf *out, const struct log_message *message, bool is_terse)
-{
-    if (out->len > BACKLOG_MAX) {
+    bool is_terse = sink->is_terse && sink->problem == 0;
+    if (has_room(&sink->filling.console)) {
+        log_line_append(&sink->filling.console, &sink->stamp, message,
+                        sink->is_json ? LOG_LINE_JSON
+                        : is_terse    ? LOG_LINE_TERSE
+                                      : LOG_LINE_FULL);
+    } else {
         n_dropped++;
+    }
+}
+
+// A batch may be of two days, as the thread may be busy at midnight.
+static void mark_day(struct log_sink *sink, struct batch *batch)
+{
+    const struct day_mark *last =
+        batch->marks.len ? (void *)(batch->marks.ptr + batch->marks.len - sizeof(*last)) : NULL;
+    if (!last || strcmp(last->day, sink->stamp.day) != 0) {
+        struct day_mark mark = {.at = batch->file.len};
+        memcpy(mark.day, sink->stamp.day, sizeof(mark.day));
+        buf_append(&batch->marks, slice_of((const char *)&mark, sizeof(mark)));
+    }
+}
+
+// The clock may have been set back meanwhile.
+static bool is_resting(const struct log_sink *sink, int64_t wall_ms)
+{
+    return sink->problem && wall_ms < sink->retry_ms && sink->retry_ms - wall_ms <= LOG_SINK_RETRY_MS;
+}
+
+static void append_file(struct log_sink *sink, const struct log_message *message)
+{
+    if (is_resting(sink, message->wall_ms) || !has_room(&sink->filling.file)) {
+        count_lost(sink, 1);
         return;
     }
-    if (sink->is_json) {
-        append_json(sink, out, message);
-    } else {
-        append_text(sink, out, message, is_terse);
-    }
+    mark_day(sink, &sink->filling);
+    log_line_append(&sink->filling.file, &sink->stamp, message, sink->is_json ? LOG_LINE_JSON : LOG_LINE_FULL);
 }
 
-// At midnight what is left of the old day is written at once, so that no batch is of two days.
-static void switch_day(struct log_sink *sink)
+void log_sink_add(struct log_sink *sink, const struct log_message *message)
 {
-    if (sink->filling.file.len && strcmp(sink->filling.day, sink->day) != 0) {
-        if (sink->is_busy) {
-            return; // the thread has the file: these few lines go with the old day
-        }
-        settle_place(sink);
-        write_batch(sink, &sink->filling);
+    if (sink->live) {
+        live_log_add(sink->live, message);
     }
-    memcpy(sink->filling.day, sink->day, DAY_SIZE);
-}
-
-static void on_message(void *arg, const struct log_message *message)
-{
-    struct log_sink *sink = arg;
-    update_stamp(sink, message->wall_ms);
-    append(sink, &sink->filling.console, message, sink->is_terse);
+    log_stamp_set(&sink->stamp, message->wall_ms);
+    append_console(sink, message);
     if (sink->wants_file) {
-        switch_day(sink);
-        append(sink, &sink->filling.file, message, false);
+        append_file(sink, message);
     }
     if (sink->filling.file.len > FLUSH_BYTES || sink->filling.console.len > FLUSH_BYTES) {
         flush(sink);
@@ -297,25 +233,52 @@ static void on_message(void *arg, const struct log_message *message)
     }
 }
 
+static void on_message(void *sink, const struct log_message *message)
+{
+    log_sink_add(sink, message);
+}
+
+// ---- the object -----------------------------------------------------------------------------------------------------
+
+static struct live_log_file tell_file(void *arg)
+{
+    struct log_sink *sink = arg;
+    char day[DAILY_FILE_DAY_SIZE];
+    daily_file_day(day, clock_wall_ms());
+    daily_file_path(sink->told_path, sink->folder.path, day);
+    return (struct live_log_file){
+        .is_wanted = sink->wants_file,
+        .is_written = sink->wants_file && sink->problem == 0,
+        .folder = sink->folder.path,
+        .path = sink->told_path,
+        .problem = sink->problem ? strerror(-sink->problem) : NULL,
+        .n_dropped = n_dropped,
+    };
+}
+
 void log_sink_set_config(struct log_sink *sink, const struct config *config)
 {
     sink->is_terse = config->node_env == NODE_ENV_PRODUCTION;
     sink->wants_file = config->node_env == NODE_ENV_PRODUCTION;
     sink->is_json = config->log_format == LOG_FORMAT_JSON;
-    sink->place.retention_days = config->log_retention_days;
-    snprintf(sink->place.dir, sizeof(sink->place.dir), "%.*s", SLICE_ARG(config->log_dir));
-    sink->has_told = false;
+    sink->folder.retention_days = config->log_retention_days;
+    snprintf(sink->folder.path, sizeof(sink->folder.path), "%.*s", SLICE_ARG(config->log_dir));
+    sink->problem = 0; // it is tried at once, and told again
     log_set_level(config->log_level);
 }
 
-struct log_sink *log_sink_new(struct loop *loop, const struct config *config)
+struct log_sink *log_sink_new(struct loop *loop, const struct config *config, struct live_log *live)
 {
     struct log_sink *sink = mem_zalloc(sizeof(*sink));
     sink->loop = loop;
-    sink->fd = -1;
-    sink->stamp_second = -1;
+    sink->live = live;
+    daily_file_init(&sink->file);
+    log_stamp_init(&sink->stamp);
     timer_init(&sink->timer);
     log_sink_set_config(sink, config);
+    if (live) {
+        live_log_set_file(live, tell_file, sink);
+    }
     log_set_sink(on_message, sink);
     return sink;
 }
@@ -327,17 +290,23 @@ void log_sink_close(struct log_sink *sink)
     sink->is_closed = true;
 }
 
+static void deinit_batch(struct batch *batch)
+{
+    buf_deinit(&batch->console);
+    buf_deinit(&batch->file);
+    buf_deinit(&batch->marks);
+}
+
 void log_sink_free(struct log_sink *sink)
 {
     log_set_sink(NULL, NULL);
-    settle_place(sink);
-    write_batch(sink, &sink->filling);
-    if (sink->fd >= 0) {
-        close(sink->fd);
+    if (sink->live) {
+        live_log_set_file(sink->live, NULL, NULL);
     }
-    buf_deinit(&sink->filling.console);
-    buf_deinit(&sink->filling.file);
-    buf_deinit(&sink->writing.console);
-    buf_deinit(&sink->writing.file);
+    sink->writing_folder = sink->folder;
+    write_batch(sink, &sink->filling);
+    daily_file_close(&sink->file);
+    deinit_batch(&sink->filling);
+    deinit_batch(&sink->writing);
     mem_free(sink);
 }

@@ -16,7 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "admin/live_log.h"
+#include "base/clock.h"
 #include "config/config_fixture.h"
+#include "process/daily_file.h"
 #include "process/log_sink.h"
 #include "json/json_reader.h"
 
@@ -88,7 +91,7 @@ static const struct config *load(struct fixture *f, const char *environment)
 
 static void start(struct fixture *f, const char *environment)
 {
-    f->sink = log_sink_new(&f->loop, load(f, environment));
+    f->sink = log_sink_new(&f->loop, load(f, environment), NULL);
 }
 
 // ---- reading --------------------------------------------------------------------------------------------------------
@@ -290,6 +293,61 @@ static void an_existing_file_is_continued(void **state)
     assert_true(strncmp(text, "from before\n", 12) == 0);
 }
 
+// ---- midnight -------------------------------------------------------------------------------------------------------
+
+static void add_at(struct fixture *f, int64_t wall_ms, const char *what, unsigned number)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "%s %u", what, number);
+    struct slice s = slice_from_cstr(text);
+    struct log_message message = {LOG_INFO, "test", wall_ms, s, s.len};
+    log_sink_add(f->sink, &message);
+}
+
+static void assert_numbers(struct fixture *f, const char *path, unsigned from, unsigned to)
+{
+    struct slice text = slice_from_cstr(read_file(f, path));
+    for (unsigned i = from; i < to; i++) {
+        char rest[48];
+        snprintf(rest, sizeof(rest), " INFO  test line %u", i);
+        assert_line(slice_split(&text, '\n'), full, rest);
+    }
+    assert_true(text.ptr && text.len == 0);
+}
+
+// Lines across two midnights, with the thread busy at any of them: each is in the file of its own day.
+static void every_line_is_in_the_file_of_its_day(void **state)
+{
+    enum { N = 3000, STEP_MS = 60 * 1000 }; // a little more than two days
+    const int64_t start_ms = 1767312000000; // 2026-01-02T00:00:00Z
+    struct fixture *f = *state;
+    setenv("TZ", "XYZ-2:30", 1);
+    tzset();
+    for (unsigned run_every = 1; run_every <= 4096; run_every *= 8) {
+        start(f, "LOG_RETENTION_DAYS=0");
+        for (unsigned i = 0; i < N; i++) {
+            add_at(f, start_ms + (int64_t)i * STEP_MS, "line", i);
+            if (i % run_every == 0) {
+                uv_run(&f->loop.uv, UV_RUN_NOWAIT);
+            }
+        }
+        stop(f);
+        assert_numbers(f, "logs/droid2api_2026-01-02.log", 0, 1440 - 150);
+        assert_numbers(f, "logs/droid2api_2026-01-03.log", 1440 - 150, 2880 - 150);
+        assert_numbers(f, "logs/droid2api_2026-01-04.log", 2880 - 150, N);
+        for (int day = 2; day <= 4; day++) {
+            char path[64];
+            snprintf(path, sizeof(path), "logs/droid2api_2026-01-0%d.log", day);
+            assert_int_equal(unlink(path), 0);
+        }
+        f->is_stopped = false;
+        f->sink = NULL;
+        loop_init(&f->loop);
+    }
+    unsetenv("TZ");
+    tzset();
+}
+
 // ---- reloading ------------------------------------------------------------------------------------------------------
 
 static void a_new_configuration_takes_effect(void **state)
@@ -379,6 +437,95 @@ static void a_full_disk_is_told_once(void **state)
     }
     start(*state, NULL);
     assert_told_once(*state, "No space left on device");
+}
+
+// Once it can be written again: at the first line after a while, and what is missing is told.
+static void a_folder_is_taken_when_it_can_be_written(void **state)
+{
+    struct fixture *f = *state;
+    config_fixture_write("logs", "not a folder");
+    start(f, NULL);
+    int64_t now_ms = clock_wall_ms();
+    add_at(f, now_ms, "lost", 1);
+    loop_run(&f->loop);
+    assert_int_equal(unlink("logs"), 0);
+    add_at(f, clock_wall_ms(), "too early", 2);
+    loop_run(&f->loop);
+    assert_null(read_day(f, "logs"));
+    now_ms = clock_wall_ms() + LOG_SINK_RETRY_MS + 60000;
+    add_at(f, now_ms, "line", 3);
+    loop_run(&f->loop);
+    add_at(f, now_ms, "line", 4);
+    stop(f);
+    // The first line, the warning and the early one.
+    assert_int_equal(log_sink_dropped() - f->dropped_before, 3);
+    assert_int_equal(count_of(read_file(f, "console"), "written again; 3 lines are missing in them\n"), 1);
+    assert_int_equal(count_of(read_file(f, "console"), "cannot write log files"), 1);
+    // Without a file the console has it all.
+    assert_int_equal(count_of(read_file(f, "console"), "Z INFO  test too early 2\n"), 1);
+    assert_int_equal(count_of(read_file(f, "console"), "Z INFO  test line 4\n"), 0);
+    char day[DAILY_FILE_DAY_SIZE];
+    char path[DAILY_FILE_PATH_SIZE];
+    daily_file_day(day, now_ms);
+    daily_file_path(path, "logs", day);
+    assert_int_equal(count_of(read_file(f, path), " test line "), 2);
+}
+
+static void a_clock_that_was_set_back_does_not_keep_it_from_trying(void **state)
+{
+    struct fixture *f = *state;
+    config_fixture_write("logs", "not a folder");
+    start(f, "LOG_RETENTION_DAYS=0");
+    add_at(f, clock_wall_ms(), "lost", 1);
+    loop_run(&f->loop);
+    assert_int_equal(unlink("logs"), 0);
+    add_at(f, 1767312000000, "line", 2);
+    stop(f);
+    char day[DAILY_FILE_DAY_SIZE];
+    char path[DAILY_FILE_PATH_SIZE];
+    daily_file_day(day, 1767312000000);
+    daily_file_path(path, "logs", day);
+    assert_int_equal(count_of(read_file(f, path), " test line 2\n"), 1);
+}
+
+// ---- the live log ---------------------------------------------------------------------------------------------------
+
+static void the_live_log_gets_every_message_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct live_log *live = live_log_new();
+    f->sink = log_sink_new(&f->loop, load(f, NULL), live);
+    log_three();
+    assert_int_equal(live_log_newest(live), 3);
+    const struct live_log_entry *entry = live_log_entry(live, 2);
+    assert_true(slice_eq(entry->text, SLICE("GET / 200 and the rest")));
+    assert_true(slice_eq(entry->area, SLICE("access")));
+    assert_int_equal(entry->level, LOG_INFO);
+    struct live_log_file file = live_log_file(live);
+    assert_true(file.is_wanted && file.is_written);
+    assert_string_equal(file.folder, "logs");
+    assert_null(file.problem);
+    stop(f);
+    assert_false(live_log_file(live).is_wanted);
+    live_log_free(live);
+}
+
+static void the_live_log_tells_what_is_wrong_with_files(void **state)
+{
+    struct fixture *f = *state;
+    struct live_log *live = live_log_new();
+    config_fixture_write("logs", "not a folder");
+    f->sink = log_sink_new(&f->loop, load(f, NULL), live);
+    log_info("test", "line");
+    loop_run(&f->loop);
+    struct live_log_file file = live_log_file(live);
+    assert_true(file.is_wanted && !file.is_written);
+    assert_string_equal(file.problem, "Not a directory");
+    assert_int_equal(file.n_dropped, log_sink_dropped());
+    log_sink_set_config(f->sink, load(f, "NODE_ENV=development"));
+    assert_false(live_log_file(live).is_wanted);
+    stop(f);
+    live_log_free(live);
 }
 
 // Lines that come when the loop is gone, or while it ends, are written at the end.
@@ -551,12 +698,17 @@ int main(void)
         TEST(lines_are_written_while_the_process_runs),
         TEST(many_lines_arrive_in_order_and_once),
         TEST(an_existing_file_is_continued),
+        TEST(every_line_is_in_the_file_of_its_day),
         TEST(a_new_configuration_takes_effect),
         TEST(a_new_folder_is_taken_while_lines_are_written),
         TEST(a_folder_that_cannot_be_made_is_told_once),
         TEST(a_folder_that_is_a_file_is_told_once),
         TEST(a_folder_that_is_not_ours_is_told_once),
         TEST(a_full_disk_is_told_once),
+        TEST(a_folder_is_taken_when_it_can_be_written),
+        TEST(a_clock_that_was_set_back_does_not_keep_it_from_trying),
+        TEST(the_live_log_gets_every_message_whole),
+        TEST(the_live_log_tells_what_is_wrong_with_files),
         TEST(late_lines_are_not_lost),
         TEST(what_is_over_the_backlog_is_counted),
         TEST(a_console_that_does_not_block_gets_every_line),

@@ -5,29 +5,39 @@
 #include "process/solo.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "account/token_source.h"
+#include "admin/live_log.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "gateway/gateway.h"
-#include "gateway/recent.h"
 #include "net/listener.h"
 #include "process/front.h"
 #include "process/keeper.h"
 #include "process/log_sink.h"
+#include "process/reload.h"
+#include "shm/region.h"
+#include "store/history.h"
+#include "usage/usage_feed.h"
 
-enum { N_SIGNALS = 3 };
+enum { N_SIGNALS = 3, USAGE_RING_SIZE = 512 * 1024, USAGE_TICK_MS = 500 };
 static const int handled_signals[N_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
 struct solo {
     struct loop loop;
     struct config *config; // ref
     const struct config_sources *sources;
+    struct reload reload;
     struct keeper *keeper;
     struct gateway *gateway;
     struct front front;
+    struct live_log *live_log;
     struct log_sink *log;
+    struct shm_region usage_memory;
+    struct usage_feed *usage;
+    struct timer usage_tick;
     uv_signal_t signals[N_SIGNALS];
     struct timer grace;
     bool is_stopping;
@@ -55,7 +65,10 @@ static void close_all(struct solo *solo)
     }
     solo->is_closed = true;
     timer_cancel(&solo->grace);
+    timer_cancel(&solo->usage_tick);
     gateway_close(solo->gateway);
+    (void)usage_feed_flush(solo->usage);
+    reload_close_door(&solo->reload);
     keeper_close(solo->keeper, on_keeper_closed, solo);
 }
 
@@ -81,43 +94,17 @@ static void stop(struct solo *solo)
     solo->is_stopping = true;
     log_info("process", "stopping: %zu requests under way", gateway_n_inflight(solo->gateway));
     timer_start(&solo->loop.timers, &solo->grace, solo->config->shutdown_grace_ms, on_grace_over);
+    admin_drain(keeper_admin(solo->keeper));
     gateway_drain(solo->gateway, on_drained, solo);
 }
 
 // ---- reloading ------------------------------------------------------------------------------------------------------
 
-static void log_lines(enum log_level level, struct slice lines)
-{
-    while (lines.ptr) {
-        struct slice line = slice_split(&lines, '\n');
-        if (line.len) {
-            log_write(level, "config", "%.*s", SLICE_ARG(line));
-        }
-    }
-}
-
 static void reload(struct solo *solo)
 {
     struct buf errors = BUF_EMPTY;
-    struct buf warnings = BUF_EMPTY;
-    struct config *config = config_load(solo->sources, &errors, &warnings);
-    log_lines(LOG_WARN, buf_slice(&warnings));
-    if (!config) {
-        log_lines(LOG_ERROR, buf_slice(&errors));
-        log_error("config", "not reloaded: the configuration in force stays");
-    } else {
-        if (config->port != solo->config->port || !slice_eq(config->host, solo->config->host)) {
-            log_warn("config", "a new HOST or PORT takes effect after a restart");
-        }
-        gateway_set_config(solo->gateway, config);
-        keeper_set_config(solo->keeper, config);
-        log_sink_set_config(solo->log, config);
-        config_unref(solo->config);
-        solo->config = config;
-        log_info("config", "reloaded: %zu models", config->n_models);
-    }
+    reload_config(&solo->reload, &errors);
     buf_deinit(&errors);
-    buf_deinit(&warnings);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -201,7 +188,7 @@ static bool open_keeper(struct solo *solo, int fd)
     char url[128];
     struct buf errors = BUF_EMPTY;
     own_url(solo->config, fd, url, sizeof(url));
-    solo->keeper = keeper_open(&solo->loop, solo->config, url, &errors);
+    solo->keeper = keeper_open(&solo->loop, solo->config, url, solo->live_log, &errors);
     if (!solo->keeper) {
         log_error("process", "%.*s", SLICE_ARG(buf_slice(&errors)));
         fprintf(stderr, "droid2api: %.*s\n", SLICE_ARG(buf_slice(&errors)));
@@ -210,42 +197,61 @@ static bool open_keeper(struct solo *solo, int fd)
     return solo->keeper;
 }
 
-static bool write_request(void *recent, struct slice id, struct buf *out)
+// ---- requests that are over -----------------------------------------------------------------------------------------
+
+// The history takes what is in the ring by itself; what did not fit into it must be told again.
+static void on_usage_tick(struct timer *timer)
 {
-    return recent_write_json(recent, id, out);
+    struct solo *solo = CONTAINER_OF(timer, struct solo, usage_tick);
+    (void)usage_feed_flush(solo->usage);
+    timer_start(&solo->loop.timers, timer, USAGE_TICK_MS, on_usage_tick);
 }
 
-static void write_requests(void *recent, const struct admin_requests_filter *filter, struct buf *out)
+static void on_usage_filling(void *arg)
 {
-    struct recent_filter wanted = {
-        .limit = filter->limit,
-        .before_ms = filter->before_ms,
-        .status_min = filter->status_min,
-        .status_max = filter->status_max,
-        .model = filter->model,
-        .key = filter->key,
-    };
-    recent_write_list(recent, &wanted, out);
+    struct solo *solo = arg;
+    if (!solo->is_closed) {
+        history_take(keeper_history(solo->keeper));
+    }
 }
 
-// The admin API tells of requests, and does not know who carries them.
-static void show_requests(struct solo *solo)
+// Without memory for it nothing could be counted: the process ends, as for any other.
+static void open_usage(struct solo *solo)
 {
-    struct admin_requests requests = {
-        .arg = gateway_recent(solo->gateway),
-        .one = write_request,
-        .list = write_requests,
-    };
-    admin_set_requests(keeper_admin(solo->keeper), &requests);
+    int r = shm_region_create(&solo->usage_memory, USAGE_RING_SIZE);
+    if (r != 0) {
+        log_error("process", "cannot get memory for what requests used: %s", strerror(-r));
+        abort();
+    }
+    solo->usage = usage_feed_new(shm_ring_of(solo->usage_memory.base, solo->usage_memory.size));
+    usage_feed_on_filling(solo->usage, on_usage_filling, solo);
+    history_add_ring(keeper_history(solo->keeper), shm_ring_of(solo->usage_memory.base, solo->usage_memory.size));
+    timer_start(&solo->loop.timers, &solo->usage_tick, USAGE_TICK_MS, on_usage_tick);
+}
+
+static void free_usage(struct solo *solo)
+{
+    usage_feed_free(solo->usage);
+    shm_region_close(&solo->usage_memory);
+}
+
+static void write_keeper_metrics(void *arg, struct buf *out)
+{
+    struct solo *solo = arg;
+    keeper_write_metrics(solo->keeper, 0, out);
 }
 
 static void open_gateway(struct solo *solo)
 {
+    open_usage(solo);
     struct gateway_options options = {
         .config = solo->config,
         .keys = keeper_keys(solo->keeper),
         .tokens = keeper_tokens(solo->keeper),
+        .usage = solo->usage,
         .log_dropped = log_sink_dropped,
+        .write_more_metrics = write_keeper_metrics,
+        .more_metrics_arg = solo,
     };
     solo->gateway = gateway_new(&solo->loop, &options);
     solo->front = (struct front){
@@ -256,12 +262,13 @@ static void open_gateway(struct solo *solo)
         .side_serves = admin_serves,
     };
     gateway_set_front(solo->gateway, &front_handler, &solo->front);
-    show_requests(solo);
 }
 
 static void run(struct solo *solo, int fd)
 {
     open_gateway(solo);
+    solo->reload = (struct reload){solo->sources, &solo->config, solo->gateway, solo->keeper, solo->log};
+    reload_open_door(&solo->reload);
     watch_signals(solo);
     tell_start(solo, fd);
     gateway_listen_take(solo->gateway, fd);
@@ -279,8 +286,10 @@ int solo_run_take(struct config *config, const struct config_sources *sources)
     solo->config = config;
     solo->sources = sources;
     timer_init(&solo->grace);
+    timer_init(&solo->usage_tick);
     loop_init(&solo->loop);
-    solo->log = log_sink_new(&solo->loop, config);
+    solo->live_log = live_log_new();
+    solo->log = log_sink_new(&solo->loop, config, solo->live_log);
     bool is_open = open_keeper(solo, fd);
     if (is_open) {
         run(solo, fd);
@@ -292,8 +301,10 @@ int solo_run_take(struct config *config, const struct config_sources *sources)
     if (is_open) {
         gateway_free(solo->gateway);
         keeper_free(solo->keeper);
+        free_usage(solo);
     }
     log_sink_free(solo->log);
+    live_log_free(solo->live_log);
     config_unref(solo->config);
     mem_free(solo);
     return is_open ? 0 : 1;

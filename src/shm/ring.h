@@ -18,6 +18,8 @@ struct shm_ring_shared; // the layout of the memory
 struct shm_ring {
     struct shm_ring_shared *shared; // borrowed; aligned for 64 bytes
     size_t size;                    // of the memory, SHM_RING_HEAD included; a multiple of 64
+    uint64_t _at;                   // of the writer: where the message under way begins; of the reader: where its ends
+    bool _is_busy;                  // there is one: reserved and not committed, or looked at
 };
 
 // Memory of zeros is an empty ring. What a reader finds in it is not believed: a length that cannot be right (the

@@ -19,6 +19,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/histogram.h"
 #include "base/list.h"
 #include "keys/key_table.h"
 #include "net/loop.h"
@@ -136,3 +137,12 @@ struct key_store_commit {
 void key_store_commit(struct key_store *store, struct key_store_commit *commit,
                       void (*fn)(struct key_store_commit *commit, int r));
 void key_store_forget(struct key_store_commit *commit);
+
+// ---- for metrics
+
+// Since the store was opened. What only looked at the file, and found it as it was, is no write.
+struct key_store_numbers {
+    struct histogram writes; // that are durable: of the document, with its copy
+    uint64_t n_failed;
+};
+const struct key_store_numbers *key_store_numbers(const struct key_store *store);

@@ -613,6 +613,8 @@ static int live_on_a_full_disk(void *arg)
     CHECK(store_fixture_commit(f) == -ENOSPC);
     CHECK(check_as_before(f) == 0);
     CHECK(slice_eq(store_fixture_read(f, DOCUMENT), SLICE(TWO_KEYS)));
+    uint64_t n_failed = key_store_numbers(f->store)->n_failed;
+    CHECK(n_failed >= 2 && histogram_total(&key_store_numbers(f->store)->writes) == 0);
     slot_of(f, "one")->usage_count = 33; // counting goes on
     key_changed(&f->table, key_of_secret(f, "one")->slot);
     store_fixture_run_for(f, 3500);
@@ -622,6 +624,8 @@ static int live_on_a_full_disk(void *arg)
     CHECK(count_in_log(f, "is written again") == 1);
     CHECK(change_everything(f) == 0);
     CHECK(store_fixture_commit(f) == 0);
+    CHECK(key_store_numbers(f->store)->n_failed > n_failed);
+    CHECK(histogram_total(&key_store_numbers(f->store)->writes) >= 2);
     store_fixture_reopen(f);
     CHECK(key_store_n_keys(f->store) == 2 && key_store_find_secret(f->store, SLICE("uno")) != NULL);
     store_fixture_close(f);

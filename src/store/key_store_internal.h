@@ -195,6 +195,7 @@ struct key_writer {
     uint64_t retry_ms;
     int failure; // negative errno code of the last write; 0: it went well
     struct durable_stamp broken;
+    struct key_store_numbers numbers;
 };
 
 struct key_store {

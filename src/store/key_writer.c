@@ -15,6 +15,9 @@
 
 enum { NS_PER_MS = 1000000 };
 
+static const double write_bounds[HISTOGRAM_BOUNDS] = {5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05,
+                                                      0.1,  0.2,  0.5,  1,    2,    5,    10};
+
 static void on_worked(uv_work_t *work, int status);
 
 void key_writer_take_stock(struct key_store *store)
@@ -136,6 +139,7 @@ static void on_written(struct key_store *store, struct list *commits)
 {
     struct key_writer *w = &store->writer;
     uint64_t duration_ns = w->text.build_ns + w->item.duration_ns;
+    histogram_add(&w->numbers.writes, w->item.duration_ns);
     if (w->failure) {
         log_info(KEY_STORE_LOG, "%s/" KEY_STORE_FILE " is written again", store->folder);
     }
@@ -161,6 +165,7 @@ static void on_failed(struct key_store *store, int r, struct list *commits)
     if (!w->item.is_write) {
         return;
     }
+    w->numbers.n_failed++;
     w->retry_ms = w->retry_ms == 0                        ? STORE_RETRY_FIRST_MS
                   : w->retry_ms * 2 < STORE_RETRY_LAST_MS ? w->retry_ms * 2
                                                           : STORE_RETRY_LAST_MS;
@@ -333,6 +338,7 @@ void key_writer_init(struct key_store *store)
     w->idle.data = store;
     w->work.data = store;
     w->item.folder = store->folder;
+    histogram_init(&w->numbers.writes, write_bounds);
     timer_init(&w->tick);
     timer_init(&w->again);
     timer_init(&w->ready);
@@ -374,6 +380,11 @@ void key_writer_close(struct key_store *store)
     } else if (w->state == WRITER_BUILDING) {
         build(store, SIZE_MAX); // what is written now is followed by the last one
     }
+}
+
+const struct key_store_numbers *key_store_numbers(const struct key_store *store)
+{
+    return &store->writer.numbers;
 }
 
 void key_writer_deinit(struct key_store *store)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How long things took, kept so that many can be added up and percentiles told afterwards: counts in steps that grow
-// with the value, eight in each doubling, from 1 ms to about nine hours. A percentile is off by at most one step, 1/8
-// of its value.
+// with the value, eight in each doubling, from 1 ms to about 37 hours. A percentile is off by at most one step, 1/8 of
+// its value.
 #pragma once
 
 #include <stdbool.h>
@@ -15,11 +15,13 @@ enum {
     LATENCY_STEPS = 200, // what is longer than the last one counts in it
 };
 
-// Takes memory only for what it has: most have few different values.
+// Takes memory only for what it has: most have few different values. Zeros are an empty one. All numbers saturate.
 struct latency_histogram {
     uint64_t n;
     uint64_t sum_ms;
-    uint32_t *counts; // owned, LATENCY_STEPS of them; NULL while n is 0; saturate
+    uint32_t *_counts; // owned, of the steps from _first on; NULL while there is none
+    uint16_t _first;
+    uint16_t _n_counts;
 };
 
 void latency_add(struct latency_histogram *histogram, uint64_t ms);
@@ -28,8 +30,8 @@ void latency_deinit(struct latency_histogram *histogram);
 // The value that `fraction` (0 to 1) of all are at most; -1 when there is none. In ms.
 int64_t latency_percentile(const struct latency_histogram *histogram, double fraction);
 
-// As bytes, for the database and for other processes: short where there are few different values. At most
-// LATENCY_ENCODED_MAX bytes are appended.
+// As bytes, for the database and for other processes: short where there are few different values, none for an empty
+// histogram. At most LATENCY_ENCODED_MAX bytes are appended.
 enum { LATENCY_ENCODED_MAX = 20 + LATENCY_STEPS * 7 };
 void latency_encode(const struct latency_histogram *histogram, struct buf *out);
 // Adds what is encoded. False: that is none (damaged); then nothing was added.

@@ -8,8 +8,8 @@
 enum { RECENT_REQUESTS = 1000 };
 
 struct recent;
-struct recent *recent_new(size_t n); // at least 1
-void recent_free(struct recent *recent);
+struct recent *recent_new(size_t n);                         // at least 1
+void recent_free(struct recent *recent);                     // accepts NULL
 void recent_add(struct recent *recent, struct slice record); // request_record_encode(); copied
 
 // Appends the JSON object of the newest request with that id, with its trail. False: there is none (any more).

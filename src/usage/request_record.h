@@ -19,8 +19,9 @@ enum {
     REQUEST_ENDPOINT_MAX = 32,
     REQUEST_KEY_MAX = 40,
     REQUEST_CLIENT_MAX = 46,
-    REQUEST_NAME_MAX = 32, // of what is static: outcomes, reasons
-    REQUEST_RECORD_MAX = 4096,
+    REQUEST_NAME_MAX = 32, // of what is static: routes, dialects, faults, outcomes, reasons
+    REQUEST_TRACE_MAX = 32,
+    REQUEST_RECORD_MAX = 4352,
 };
 
 // How it ended, as sums count it: each request is one of these.
@@ -43,7 +44,7 @@ struct request_facts {
     struct slice route;    // route_label()
     struct slice dialect;  // of the client
     struct slice fault;    // fault_name(); empty: none
-    struct trail trail;    // its outcomes and reasons are static for who encodes, in the arena after decoding
+    struct trail trail;    // its outcomes and reasons are static for who encodes, in the record after decoding
     int64_t time_ms;       // wall time of its end
     int64_t ttft_ms;       // -1: no content was seen
     uint64_t duration_ms;
@@ -56,8 +57,12 @@ struct request_facts {
 
 // Writes it to `out`, which has room for REQUEST_RECORD_MAX bytes; how many it took.
 size_t request_record_encode(const struct request_facts *facts, char *out);
-// False: that is no record. Slices point into `bytes`; the trail is in the arena.
+// False: that is no record. Texts point into `bytes`; the entries of the trail are in the arena.
 bool request_record_decode(struct slice bytes, struct arena *arena, struct request_facts *facts_r);
+
+// At most `max` bytes, without a part of a character at the end: how texts are cut, so that what is asked for can be,
+// too.
+struct slice request_text_cut(struct slice text, size_t max);
 
 // The JSON object that the admin API tells, with or without its trail.
 void request_record_write_json(const struct request_facts *facts, bool with_trail, struct buf *out);

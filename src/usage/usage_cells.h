@@ -26,14 +26,16 @@ struct usage_counts {
     uint64_t cache_write;
 };
 
+void usage_counts_add(struct usage_counts *into, const struct usage_counts *from);
+
 // A cell whose dimension was added up has 0 or the empty text there.
 struct usage_cell {
     int64_t hour; // seconds since 1970: local_hour_start()
     struct slice model;
     struct slice key; // id
     struct usage_counts counts;
-    struct latency_histogram duration;
-    struct latency_histogram first_token;
+    struct latency_histogram duration;    // of those that succeeded
+    struct latency_histogram first_token; // of all that got that far
 };
 
 // Dimensions that are kept apart. A day is told by the hour at which it begins; not with USAGE_BY_HOUR.
@@ -41,11 +43,14 @@ enum usage_dimension { USAGE_BY_HOUR = 1, USAGE_BY_DAY = 2, USAGE_BY_MODEL = 4, 
 
 struct usage_cells; // owns its cells and their texts
 
-// `n_max`: of more, new ones count for key "other" (and, of those more, for model "other"): sums stay right.
+// `n_max`: of more, new ones count for key "other", and where too many of those are new, for model "other", too: sums
+// stay right. There are at most USAGE_CELLS_OTHER more, and one for each hour.
+enum { USAGE_CELLS_OTHER = 1000 };
 struct usage_cells *usage_cells_new(unsigned dimensions, size_t n_max);
 void usage_cells_free(struct usage_cells *cells); // accepts NULL
 
-// A finished request. Its own key gets the request; keys that were tried get their attempts.
+// A finished request. Its own key gets the request; keys that were tried get their attempts, and those of a trail that
+// is longer than what is kept of it count for no key. It makes no difference whether the facts come from a record.
 void usage_cells_count(struct usage_cells *cells, const struct request_facts *facts);
 // Adds sums that were made elsewhere, in dimensions that are at least as fine.
 void usage_cells_add(struct usage_cells *cells, const struct usage_cell *cell);
@@ -56,7 +61,8 @@ size_t usage_cells_n(const struct usage_cells *cells);
 const struct usage_cell *usage_cells_at(const struct usage_cells *cells, size_t i);
 void usage_cells_clear(struct usage_cells *cells);
 
-// One cell as bytes, for another process. Appended.
+// One cell as bytes, for another process. At most USAGE_CELL_ENCODED_MAX bytes are appended.
+enum { USAGE_CELL_ENCODED_MAX = 160 + REQUEST_MODEL_MAX + REQUEST_KEY_MAX + 2 * LATENCY_ENCODED_MAX };
 void usage_cell_encode(const struct usage_cell *cell, struct buf *out);
 // False: that is none. Slices point into `bytes`; the histograms are the caller's, to be freed by latency_deinit().
 bool usage_cell_decode(struct slice bytes, struct usage_cell *cell_r);

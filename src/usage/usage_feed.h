@@ -9,11 +9,17 @@
 #include "usage/usage_cells.h"
 
 // The first byte of each message.
-enum usage_message { USAGE_REQUEST = 'R', USAGE_SUMS = 'S' };
+enum usage_message {
+    USAGE_REQUEST = 'R', // request_record_encode() follows
+    USAGE_SUMS = 'S',    // usage_cell_encode() follows
+};
+
+// The least memory of a ring: each message of sums has room. Records need more, and are left out where they have none.
+enum { USAGE_RING_MIN = 16 * 1024 };
 
 struct usage_feed;
 struct usage_feed *usage_feed_new(struct shm_ring ring);
-void usage_feed_free(struct usage_feed *feed);
+void usage_feed_free(struct usage_feed *feed); // accepts NULL
 // `fn` comes from within usage_feed_add() when a quarter of the ring is in use and again each time that it was emptied
 // and filled that far: time to take what is there, soon.
 void usage_feed_on_filling(struct usage_feed *feed, void (*fn)(void *arg), void *arg);

@@ -5,6 +5,7 @@ export * from './dialects.mjs';
 export * from './listen.mjs';
 export * from './pool.mjs';
 export * from './program.mjs';
+export * from './prometheus.mjs';
 export * from './proxy.mjs';
 export * from './recorder.mjs';
 export * from './stack.mjs';

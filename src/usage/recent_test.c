@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "gateway/recent.h"
+#include "usage/recent.h"
 #include "json/json_reader.h"
 #include "json/utf8.h"
 
@@ -40,9 +40,9 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct recent_facts facts_of(const char *id)
+static struct request_facts facts_of(const char *id)
 {
-    return (struct recent_facts){
+    return (struct request_facts){
         .id = slice_from_cstr(id),
         .path = SLICE("/v1/messages"),
         .model = SLICE("asked"),
@@ -50,8 +50,8 @@ static struct recent_facts facts_of(const char *id)
         .endpoint = SLICE("main"),
         .key = SLICE("key_1"),
         .client = SLICE("192.0.2.1"),
-        .route = "/v1/messages",
-        .dialect = "anthropic",
+        .route = SLICE("/v1/messages"),
+        .dialect = SLICE("anthropic"),
         .time_ms = 1767323045678,
         .ttft_ms = 120,
         .duration_ms = 450,
@@ -59,6 +59,13 @@ static struct recent_facts facts_of(const char *id)
         .status = 200,
         .n_attempts = 1,
     };
+}
+
+static void add(struct fixture *f, const struct request_facts *facts)
+{
+    char record[REQUEST_RECORD_MAX];
+    recent_add(f->recent, slice_of(record, request_record_encode(facts, record)));
+    memset(record, '?', sizeof(record)); // it was copied
 }
 
 static void parse(struct fixture *f)
@@ -84,7 +91,7 @@ static const char *member(struct fixture *f, const char *name)
 }
 
 // The ids of a list, one behind the other.
-static const char *list(struct fixture *f, struct recent_filter filter)
+static const char *list(struct fixture *f, struct request_filter filter)
 {
     struct slice ids = SLICE_EMPTY;
     const struct json_node *value = NULL;
@@ -105,7 +112,7 @@ static void nothing_is_remembered_at_first(void **state)
     struct fixture *f = *state;
     assert_false(ask(f, "a"));
     assert_false(ask(f, ""));
-    assert_string_equal(list(f, (struct recent_filter){0}), "");
+    assert_string_equal(list(f, (struct request_filter){0}), "");
 }
 
 static void a_request_is_told_whole(void **state)
@@ -116,9 +123,9 @@ static void a_request_is_told_whole(void **state)
         {SLICE("main"), SLICE("served"), SLICE("key_1"), "ok", NULL, 200, 6, 440},
     };
     struct trail trail = {.entries = entries, .n = 2};
-    struct recent_facts facts = facts_of("a");
-    facts.trail = &trail;
-    recent_add(f->recent, &facts);
+    struct request_facts facts = facts_of("a");
+    facts.trail = trail;
+    add(f, &facts);
     assert_true(ask(f, "a"));
     assert_string_equal(
         arena_cstr(&f->arena, buf_slice(&f->out)),
@@ -136,9 +143,9 @@ static void a_request_is_told_whole(void **state)
 static void what_is_not_known_is_null(void **state)
 {
     struct fixture *f = *state;
-    struct recent_facts facts = {.id = SLICE("b"), .ttft_ms = -1, .usage = USAGE_UNKNOWN, .is_partial = true};
-    facts.fault = "invalid_json";
-    recent_add(f->recent, &facts);
+    struct request_facts facts = {.id = SLICE("b"), .ttft_ms = -1, .usage = USAGE_UNKNOWN, .is_partial = true};
+    facts.fault = SLICE("invalid_json");
+    add(f, &facts);
     assert_true(ask(f, "b"));
     assert_string_equal(
         arena_cstr(&f->arena, buf_slice(&f->out)),
@@ -149,29 +156,53 @@ static void what_is_not_known_is_null(void **state)
         "\"trail\":[]}");
 }
 
+static void what_few_have_is_told_where_it_is(void **state)
+{
+    struct fixture *f = *state;
+    struct request_facts facts = facts_of("c");
+    facts.counted_model = SLICE("counted");
+    facts.trace_id = SLICE("0123456789abcdef0123456789abcdef");
+    add(f, &facts);
+    assert_true(ask(f, "c"));
+    assert_string_equal(member(f, "counted_model"), "counted");
+    assert_string_equal(member(f, "trace_id"), "0123456789abcdef0123456789abcdef");
+    assert_string_equal(list(f, (struct request_filter){.model = SLICE("counted")}), "c");
+}
+
+static void what_is_no_record_is_passed_over(void **state)
+{
+    struct fixture *f = *state;
+    struct request_facts facts = facts_of("a");
+    add(f, &facts);
+    recent_add(f->recent, SLICE("what is this?"));
+    recent_add(f->recent, SLICE_EMPTY);
+    assert_true(ask(f, "a"));
+    assert_string_equal(list(f, (struct request_filter){0}), "a");
+}
+
 static void the_oldest_are_forgotten(void **state)
 {
     struct fixture *f = *state;
     char id[16];
     for (unsigned i = 0; i < 13; i++) {
         snprintf(id, sizeof(id), "r%u", i);
-        struct recent_facts facts = facts_of(id);
-        recent_add(f->recent, &facts);
+        struct request_facts facts = facts_of(id);
+        add(f, &facts);
         assert_true(ask(f, id));
         snprintf(id, sizeof(id), "r%u", i >= N_RECORDS ? i - N_RECORDS : 99);
         assert_false(ask(f, id));
     }
-    assert_string_equal(list(f, (struct recent_filter){0}), "r12 r11 r10 r9 r8");
-    assert_string_equal(list(f, (struct recent_filter){.limit = 2}), "r12 r11");
+    assert_string_equal(list(f, (struct request_filter){0}), "r12 r11 r10 r9 r8");
+    assert_string_equal(list(f, (struct request_filter){.limit = 2}), "r12 r11");
 }
 
 static void of_one_id_the_newest_counts(void **state)
 {
     struct fixture *f = *state;
-    struct recent_facts facts = facts_of("same");
-    recent_add(f->recent, &facts);
+    struct request_facts facts = facts_of("same");
+    add(f, &facts);
     facts.endpoint = SLICE("backup");
-    recent_add(f->recent, &facts);
+    add(f, &facts);
     assert_true(ask(f, "same"));
     assert_string_equal(member(f, "endpoint"), "backup");
 }
@@ -181,31 +212,31 @@ static void lists_are_filtered(void **state)
     struct fixture *f = *state;
     struct trail_entry tried = {.key = SLICE("key_2"), .outcome = "connect"};
     struct trail trail = {.entries = &tried, .n = 1};
-    struct recent_facts facts = facts_of("a");
+    struct request_facts facts = facts_of("a");
     facts.time_ms = 1000;
-    recent_add(f->recent, &facts);
+    add(f, &facts);
     facts = facts_of("b");
     facts.time_ms = 2000;
     facts.status = 429;
     facts.model = SLICE("other");
-    recent_add(f->recent, &facts);
+    add(f, &facts);
     facts = facts_of("c");
     facts.time_ms = 3000;
     facts.status = 503;
     facts.upstream_model = SLICE("other");
-    facts.trail = &trail;
-    recent_add(f->recent, &facts);
-    assert_string_equal(list(f, (struct recent_filter){.before_ms = 3000}), "b a");
-    assert_string_equal(list(f, (struct recent_filter){.before_ms = 3000, .limit = 1}), "b");
-    assert_string_equal(list(f, (struct recent_filter){.before_ms = 1000}), "");
-    assert_string_equal(list(f, (struct recent_filter){.status_min = 429, .status_max = 429}), "b");
-    assert_string_equal(list(f, (struct recent_filter){.status_min = 400, .status_max = 599}), "c b");
-    assert_string_equal(list(f, (struct recent_filter){.model = SLICE("other")}), "c b");
-    assert_string_equal(list(f, (struct recent_filter){.model = SLICE("served")}), "b a");
-    assert_string_equal(list(f, (struct recent_filter){.model = SLICE("serve")}), "");
-    assert_string_equal(list(f, (struct recent_filter){.key = SLICE("key_1")}), "c b a");
-    assert_string_equal(list(f, (struct recent_filter){.key = SLICE("key_2")}), "c"); // only tried
-    assert_string_equal(list(f, (struct recent_filter){.key = SLICE("key_1"), .before_ms = 2000}), "a");
+    facts.trail = trail;
+    add(f, &facts);
+    assert_string_equal(list(f, (struct request_filter){.before_ms = 3000}), "b a");
+    assert_string_equal(list(f, (struct request_filter){.before_ms = 3000, .limit = 1}), "b");
+    assert_string_equal(list(f, (struct request_filter){.before_ms = 1000}), "");
+    assert_string_equal(list(f, (struct request_filter){.status_min = 429, .status_max = 429}), "b");
+    assert_string_equal(list(f, (struct request_filter){.status_min = 400, .status_max = 599}), "c b");
+    assert_string_equal(list(f, (struct request_filter){.model = SLICE("other")}), "c b");
+    assert_string_equal(list(f, (struct request_filter){.model = SLICE("served")}), "b a");
+    assert_string_equal(list(f, (struct request_filter){.model = SLICE("serve")}), "");
+    assert_string_equal(list(f, (struct request_filter){.key = SLICE("key_1")}), "c b a");
+    assert_string_equal(list(f, (struct request_filter){.key = SLICE("key_2")}), "c"); // only tried
+    assert_string_equal(list(f, (struct request_filter){.key = SLICE("key_1"), .before_ms = 2000}), "a");
 }
 
 // Every text of the greatest length, and one more: they are cut, and found all the same.
@@ -218,27 +249,27 @@ static void long_texts_are_cut(void **state)
         memset(long_text[i], 'a' + (int)i, sizeof(long_text[i]));
         texts[i] = slice_of(long_text[i], sizeof(long_text[i]));
     }
-    struct recent_facts facts = {.id = texts[0],
-                                 .path = texts[1],
-                                 .model = texts[2],
-                                 .upstream_model = texts[3],
-                                 .endpoint = texts[4],
-                                 .key = texts[5],
-                                 .client = texts[6],
-                                 .ttft_ms = -1};
-    recent_add(f->recent, &facts);
+    struct request_facts facts = {.id = texts[0],
+                                  .path = texts[1],
+                                  .model = texts[2],
+                                  .upstream_model = texts[3],
+                                  .endpoint = texts[4],
+                                  .key = texts[5],
+                                  .client = texts[6],
+                                  .ttft_ms = -1};
+    add(f, &facts);
     buf_clear(&f->out);
     assert_true(recent_write_json(f->recent, texts[0], &f->out));
     parse(f);
-    assert_int_equal(strlen(member(f, "id")), RECENT_ID_MAX);
-    assert_int_equal(strlen(member(f, "path")), RECENT_PATH_MAX);
-    assert_int_equal(strlen(member(f, "model")), RECENT_MODEL_MAX);
-    assert_int_equal(strlen(member(f, "upstream_model")), RECENT_MODEL_MAX);
-    assert_int_equal(strlen(member(f, "endpoint")), RECENT_ENDPOINT_MAX);
-    assert_int_equal(strlen(member(f, "key")), RECENT_KEY_MAX);
-    assert_int_equal(strlen(member(f, "client")), RECENT_CLIENT_MAX);
-    assert_true(strlen(list(f, (struct recent_filter){.model = texts[2], .key = texts[5]})) > 0);
-    assert_string_equal(list(f, (struct recent_filter){.model = texts[5]}), "");
+    assert_int_equal(strlen(member(f, "id")), REQUEST_ID_MAX);
+    assert_int_equal(strlen(member(f, "path")), REQUEST_PATH_MAX);
+    assert_int_equal(strlen(member(f, "model")), REQUEST_MODEL_MAX);
+    assert_int_equal(strlen(member(f, "upstream_model")), REQUEST_MODEL_MAX);
+    assert_int_equal(strlen(member(f, "endpoint")), REQUEST_ENDPOINT_MAX);
+    assert_int_equal(strlen(member(f, "key")), REQUEST_KEY_MAX);
+    assert_int_equal(strlen(member(f, "client")), REQUEST_CLIENT_MAX);
+    assert_true(strlen(list(f, (struct request_filter){.model = texts[2], .key = texts[5]})) > 0);
+    assert_string_equal(list(f, (struct request_filter){.model = texts[5]}), "");
 }
 
 static void texts_are_cut_between_characters(void **state)
@@ -249,12 +280,12 @@ static void texts_are_cut_between_characters(void **state)
         for (size_t i = 0; i < 30; i++) {
             model = arena_printf(&f->arena, "%.*s%s", SLICE_ARG(model), "\xf0\x9f\x98\x80");
         }
-        struct recent_facts facts = facts_of("a");
+        struct request_facts facts = facts_of("a");
         facts.model = model;
-        recent_add(f->recent, &facts);
+        add(f, &facts);
         assert_true(ask(f, "a"));
         struct slice kept = slice_from_cstr(member(f, "model"));
-        assert_true(kept.len > RECENT_MODEL_MAX - UTF8_MAX && kept.len <= RECENT_MODEL_MAX);
+        assert_true(kept.len > REQUEST_MODEL_MAX - UTF8_MAX && kept.len <= REQUEST_MODEL_MAX);
         assert_true(slice_starts_with(model, kept));
         assert_int_equal(utf8_valid_len(kept), kept.len);
         assert_true(slice_find(kept, SLICE(UTF8_REPLACEMENT)) == SLICE_NOT_FOUND);
@@ -272,21 +303,23 @@ static void of_a_long_trail_both_ends_are_kept(void **state)
         entry.model = arena_printf(&f->arena, "model-%u", i);
         entry.key = arena_printf(&f->arena, "key-%u", i);
         trail_add(&trail, &f->arena, &entry);
-        struct recent_facts facts = facts_of("a");
-        facts.trail = &trail;
-        recent_add(f->recent, &facts);
+        struct request_facts facts = facts_of("a");
+        facts.trail = trail;
+        add(f, &facts);
     }
     assert_true(ask(f, "a"));
     const struct json_node *steps = json_get(&f->doc, json_root(&f->doc), SLICE("trail"));
     const struct json_node *step = NULL;
     int64_t number = 0;
     for (size_t i = 0; json_next_element(&f->doc, steps, &step); i++) {
-        bool is_gap = i == RECENT_TRAIL_MAX / 2;
-        size_t wanted = is_gap ? 100 - RECENT_TRAIL_MAX : i < RECENT_TRAIL_MAX / 2 ? i : 100 - RECENT_TRAIL_MAX + i - 1;
+        bool is_gap = i == REQUEST_TRAIL_MAX / 2;
+        size_t wanted = is_gap                      ? 100 - REQUEST_TRAIL_MAX
+                        : i < REQUEST_TRAIL_MAX / 2 ? i
+                                                    : 100 - REQUEST_TRAIL_MAX + i - 1;
         const struct json_node *node = json_get(&f->doc, step, is_gap ? SLICE("omitted") : SLICE("began_ms"));
         assert_true(json_int64(&f->doc, node, &number));
         assert_int_equal(number, wanted);
-        assert_true(i <= RECENT_TRAIL_MAX);
+        assert_true(i <= REQUEST_TRAIL_MAX);
     }
     assert_int_equal(number, 99);
 }
@@ -299,6 +332,8 @@ int main(void)
         TEST(nothing_is_remembered_at_first),
         TEST(a_request_is_told_whole),
         TEST(what_is_not_known_is_null),
+        TEST(what_few_have_is_told_where_it_is),
+        TEST(what_is_no_record_is_passed_over),
         TEST(the_oldest_are_forgotten),
         TEST(of_one_id_the_newest_counts),
         TEST(lists_are_filtered),
