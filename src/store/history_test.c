@@ -178,7 +178,7 @@ static void a_ring_is_not_believed(void **state)
             message[at] = (char)request_fixture_random(&seed);
         }
         if (message) {
-            message[0] = i % 3 == 0 ? USAGE_REQUEST : i % 3 == 1 ? USAGE_SUMS : message[0];
+            message[0] = (char)(i % 3 == 0 ? USAGE_REQUEST : i % 3 == 1 ? USAGE_SUMS : message[0]);
             shm_ring_commit(&ring, 1 + request_fixture_random(&seed) % 64);
         }
         if (i % 500 == 0) {
@@ -189,7 +189,7 @@ static void a_ring_is_not_believed(void **state)
     memset(f->memory + SHM_RING_HEAD, 0xff, HISTORY_FIXTURE_RING - SHM_RING_HEAD);
     history_take_now(f->history);
     history_fixture_write(f);
-    int64_t latest_s = clock_wall_ms() / 1000 + 24 * 3600;
+    int64_t latest_s = clock_wall_ms() / 1000 + INT64_C(24) * 3600;
     history_fixture_ask_usage(f, USAGE_BY_HOUR);
     for (size_t i = 0; i < usage_cells_n(f->cells); i++) {
         assert_true(usage_cells_at(f->cells, i)->hour <= latest_s);
@@ -462,7 +462,7 @@ static void any_order_gives_exact_sums(void **state)
     history_fixture_write(f);
     history_fixture_assert_exact(f);
     assert_true(history_numbers(f->history).n_writes_failed > 0);
-    assert_true(history_numbers(f->history).n_writes > history_numbers(f->history).n_writes_failed);
+    assert_true(history_numbers(f->history).writes.n > 0);
     history_fixture_close(f);
     history_fixture_open(f);
     history_fixture_assert_exact(f);
