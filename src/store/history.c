@@ -97,11 +97,13 @@ static void note_success(struct history *history)
 static void end_write(struct history *history)
 {
     struct history_work *work = &history->work;
-    history->numbers.n_writes++;
-    history->numbers.write_seconds += (double)work->duration_ns / 1e9;
+    if (!history_batch_is_empty(&work->batch)) { // else it was only tried whether it goes
+        history->numbers.n_writes++;
+        history->numbers.n_writes_failed += work->r != SQLITE_OK;
+        history->numbers.write_seconds += (double)work->duration_ns / 1e9;
+    }
     if (work->r != SQLITE_OK) {
         struct history_dropped dropped = history_batch_put_back(&history->waiting, &work->batch);
-        history->numbers.n_writes_failed++;
         history->intake.n_requests_lost += dropped.n_requests;
         history->numbers.n_audit_lost += dropped.n_audit;
     }
@@ -179,6 +181,11 @@ static void end_close(struct history *history)
     timer_cancel(&history->write);
     timer_cancel(&history->prune);
     timer_cancel(&history->rest);
+    if (!history_batch_is_empty(&history->waiting)) {
+        log_warn(HISTORY_LOG, "%s; what waited is lost: %zu sums, %zu requests, %zu audit entries", history->problem,
+                 usage_cells_n(history->waiting.cells), history->waiting.n_plain + history->waiting.n_failed,
+                 history->waiting.n_audit);
+    }
     history->state = HISTORY_CLOSED;
     history->on_closed(history->closed_arg);
 }

@@ -5,7 +5,9 @@
 // completely; requests and audit entries up to a limit, then they are counted as lost), and it is tried again each
 // second. Answers have in them what is not written yet.
 //
-// A database that is damaged is renamed to usage.db.corrupt-<time>, loudly, and a new one is begun.
+// A database that is damaged is renamed to usage.db.corrupt-<time>, loudly, and a new one is begun. It is opened when
+// there is something to write or to ask, and closed after a while without either. What it has of single requests is
+// bounded whatever the retention: the newest HISTORY_REQUESTS_KEPT.
 #pragma once
 
 #include "base/buf.h"
@@ -15,7 +17,8 @@
 #include "usage/usage_cells.h"
 
 enum {
-    HISTORY_REQUESTS_PER_SECOND = 500, // that are written one by one; of more, those that failed first; sums have all
+    HISTORY_REQUESTS_PER_SECOND = 500,  // that are written one by one; of more, those that failed first; sums have all
+    HISTORY_REQUESTS_KEPT = 500 * 1000, // in the file: about 200 MB
     HISTORY_REQUESTS_WAITING = 2000,
     HISTORY_AUDIT_WAITING = 10000,
     HISTORY_CELLS_WAITING = 100000,
@@ -80,8 +83,10 @@ struct history_ask *history_request(struct history *history, struct slice id, hi
 struct history_ask *history_audit(struct history *history, size_t limit, int64_t before_ms, history_json_fn fn,
                                   void *arg);
 
-// Removes all usage (not requests, not the audit trail); or what is older, and usage of keys that are not among `ids`
-// (NULL: keys do not matter). `r` is 0 or a negative errno code, `n` how many rows are gone.
+// Removes all usage (not requests, not the audit trail), also what was told and waits; or whatever ended before that
+// time, and usage of keys that are not among `ids` (NULL: keys do not matter; usage without a key stays). `r` is 0 or a
+// negative errno code, and history_problem() says more; `n` is how many rows are gone, also of a cleanup that failed
+// half way. An order that is forgotten while it stands in line is not carried out.
 typedef void (*history_done_fn)(void *arg, int r, uint64_t n);
 struct history_ask *history_reset(struct history *history, history_done_fn fn, void *arg);
 struct history_ask *history_cleanup(struct history *history, int64_t before_ms, const struct slice *ids, size_t n_ids,

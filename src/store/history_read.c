@@ -144,21 +144,21 @@ static void look_at(struct search *search, struct slice record, int64_t n)
     arena_reset(&search->arena);
 }
 
-// What the marks of a request must have, and which requests to look among.
+// What a request must have among its marks. It may have it by chance, so it is looked at afterwards.
 struct wanted {
+    int64_t before;
     unsigned status_min;
     unsigned status_max;
     uint32_t hashes[HASHES_WANTED_MAX];
     size_t n_hashes;
-    int64_t before;
     size_t limit;
 };
 
 static struct wanted wanted_by(const struct request_filter *filter)
 {
-    struct wanted wanted = {.status_min = filter->status_max ? filter->status_min : 0,
+    struct wanted wanted = {.before = history_number_before(filter->before_ms),
+                            .status_min = filter->status_max ? filter->status_min : 0,
                             .status_max = filter->status_max ? filter->status_max : UINT32_MAX,
-                            .before = history_number_before(filter->before_ms),
                             .limit = filter->limit};
     if (filter->model.len) {
         wanted.hashes[wanted.n_hashes++] = history_hash_model(filter->model);
@@ -169,68 +169,36 @@ static struct wanted wanted_by(const struct request_filter *filter)
     return wanted;
 }
 
-static bool has_hash(struct slice hashes, uint32_t wanted)
+// An empty hash is in all of them.
+static void bind_wanted(sqlite3_stmt *statement, const struct wanted *wanted)
 {
-    uint32_t hash;
-    for (size_t at = 0; at + sizeof(hash) <= hashes.len; at += sizeof(hash)) {
-        memcpy(&hash, hashes.ptr + at, sizeof(hash));
-        if (hash == wanted) {
-            return true;
-        }
+    sqlite3_bind_int64(statement, 1, wanted->before);
+    sqlite3_bind_int64(statement, 2, wanted->status_min);
+    sqlite3_bind_int64(statement, 3, wanted->status_max);
+    for (size_t i = 0; i < HASHES_WANTED_MAX; i++) {
+        size_t len = i < wanted->n_hashes ? sizeof(wanted->hashes[i]) : 0;
+        history_db_bind_blob(statement, 4 + (int)i, slice_of((const char *)&wanted->hashes[i], len));
     }
-    return false;
-}
-
-static bool may_be_it(const struct wanted *wanted, int64_t status, struct slice hashes)
-{
-    bool fits = status >= wanted->status_min && status <= wanted->status_max;
-    for (size_t i = 0; fits && i < wanted->n_hashes; i++) {
-        fits = has_hash(hashes, wanted->hashes[i]);
-    }
-    return fits;
-}
-
-static int look_up(struct history_db *db, sqlite3_stmt *request, struct search *search, int64_t n)
-{
-    sqlite3_bind_int64(request, 1, n);
-    int r = history_db_step(db, request);
-    if (r == SQLITE_ROW) {
-        look_at(search, history_db_column(request, 0), n);
-    }
-    sqlite3_reset(request);
-    return r == SQLITE_ROW || r == SQLITE_DONE ? SQLITE_OK : r;
-}
-
-static int search_marks(struct history_db *db, sqlite3_stmt *marks, sqlite3_stmt *request, const struct wanted *wanted,
-                        struct search *search)
-{
-    int r = SQLITE_OK;
-    sqlite3_bind_int64(marks, 1, wanted->before);
-    while (r == SQLITE_OK && search->findings->n < wanted->limit) {
-        r = history_db_step(db, marks);
-        if (r != SQLITE_ROW) {
-            return r == SQLITE_DONE ? SQLITE_OK : r;
-        }
-        bool may_be = may_be_it(wanted, sqlite3_column_int64(marks, 1), history_db_column(marks, 2));
-        r = may_be ? look_up(db, request, search, sqlite3_column_int64(marks, 0)) : SQLITE_OK;
-    }
-    return r;
 }
 
 static int search_requests(struct history_db *db, const struct wanted *wanted, struct search *search)
 {
-    sqlite3_stmt *marks;
-    sqlite3_stmt *request = NULL;
-    int r = history_db_prepare(db, "SELECT n,status,hashes FROM request_mark WHERE n<? ORDER BY n DESC", &marks);
-    if (r == SQLITE_OK) {
-        r = history_db_prepare(db, "SELECT record FROM request WHERE n=?", &request);
+    sqlite3_stmt *statement;
+    int r = history_db_prepare(db,
+                               "SELECT m.n,r.record FROM request_mark m CROSS JOIN request r ON r.n=m.n "
+                               "WHERE m.n<?1 AND m.status BETWEEN ?2 AND ?3 AND instr(m.hashes,?4) AND "
+                               "instr(m.hashes,?5) ORDER BY m.n DESC",
+                               &statement);
+    if (r != SQLITE_OK) {
+        return r;
     }
-    if (r == SQLITE_OK) {
-        r = search_marks(db, marks, request, wanted, search);
+    bind_wanted(statement, wanted);
+    r = SQLITE_DONE;
+    while (search->findings->n < wanted->limit && (r = history_db_step(db, statement)) == SQLITE_ROW) {
+        look_at(search, history_db_column(statement, 1), sqlite3_column_int64(statement, 0));
     }
-    sqlite3_finalize(marks);
-    sqlite3_finalize(request);
-    return r;
+    sqlite3_finalize(statement);
+    return r == SQLITE_DONE || r == SQLITE_ROW ? SQLITE_OK : r;
 }
 
 int history_read_requests(struct history_db *db, const struct request_filter *filter, struct history_findings *findings)

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "store/history_fixture.h"
 #include "store/history_internal.h"
+#include "store/history_write.h"
 #include "usage/request_fixture.h"
 
 static void assert_json(struct history_fixture *f, const char *part)
@@ -177,7 +178,7 @@ static void a_ring_is_not_believed(void **state)
             message[at] = (char)request_fixture_random(&seed);
         }
         if (message) {
-            message[0] = i % 3 == 0 ? USAGE_REQUEST : i % 3 == 1 ? USAGE_SUMS : message[0];
+            message[0] = (char)(i % 3 == 0 ? USAGE_REQUEST : i % 3 == 1 ? USAGE_SUMS : message[0]);
             shm_ring_commit(&ring, 1 + request_fixture_random(&seed) % 64);
         }
         if (i % 500 == 0) {
@@ -188,7 +189,7 @@ static void a_ring_is_not_believed(void **state)
     memset(f->memory + SHM_RING_HEAD, 0xff, HISTORY_FIXTURE_RING - SHM_RING_HEAD);
     history_take_now(f->history);
     history_fixture_write(f);
-    int64_t latest_s = clock_wall_ms() / 1000 + 24 * 3600;
+    int64_t latest_s = clock_wall_ms() / 1000 + INT64_C(24) * 3600;
     history_fixture_ask_usage(f, USAGE_BY_HOUR);
     for (size_t i = 0; i < usage_cells_n(f->cells); i++) {
         assert_true(usage_cells_at(f->cells, i)->hour <= latest_s);
@@ -250,6 +251,9 @@ static void tell_old_ones(struct history_fixture *f, unsigned n)
         struct request_facts facts = history_fixture_facts(i, clock_wall_ms() - (int64_t)(40 * 24 + i) * 3600000);
         facts.id = SLICE("old");
         history_fixture_tell(f, &facts);
+        if (i % 500 == 499) {
+            history_take_now(f->history);
+        }
     }
 }
 
@@ -261,7 +265,7 @@ static bool is_pruned(struct history_fixture *f)
 static void what_is_too_old_goes(void **state)
 {
     struct history_fixture *f = *state;
-    tell_old_ones(f, 100);
+    tell_old_ones(f, 2 * HISTORY_PIECE_ROWS + 500);
     history_add_audit(f->history, &(struct history_audit_entry){.time_ms = 1700000000000, .action = SLICE("old")});
     history_fixture_write(f);
     usage_cells_clear(f->expected);
@@ -271,9 +275,31 @@ static void what_is_too_old_goes(void **state)
     history_start_next(f->history);
     history_fixture_run_until(f, is_pruned);
     history_fixture_assert_exact(f);
-    assert_int_equal(history_fixture_number(f, "SELECT count(*) FROM request"), 20);
-    assert_int_equal(history_fixture_number(f, "SELECT count(*) FROM request_mark"), 20);
+    assert_int_equal(history_fixture_number(f, "SELECT count(*) FROM request WHERE n>>12<(unixepoch()-30*86400)*1000"),
+                     0);
+    assert_int_equal(
+        history_fixture_number(f, "SELECT count(*) FROM request_mark WHERE n NOT IN(SELECT n FROM request)"), 0);
+    assert_true(history_fixture_number(f, "SELECT count(*) FROM request") > 0);
     assert_int_equal(history_fixture_number(f, "SELECT count(*) FROM audit"), 0);
+}
+
+// What the file has of requests is bounded, too; here it is made to believe that it has more than it has.
+static void of_too_many_requests_the_newest_stay(void **state)
+{
+    struct history_fixture *f = *state;
+    const struct request_filter filter = {.limit = 1000};
+    history_fixture_tell_some(f, 30);
+    history_fixture_write(f);
+    f->history->work.db.n_marks = HISTORY_REQUESTS_KEPT;
+    history_fixture_tell_some(f, 10);
+    history_fixture_write(f);
+    assert_int_equal(history_fixture_number(f, "SELECT count(*) FROM request"), 30);
+    assert_int_equal(history_fixture_number(f, "SELECT count(*) FROM request_mark"), 30);
+    assert_int_equal(f->history->work.db.n_marks, HISTORY_REQUESTS_KEPT);
+    history_fixture_ask_requests(f, &filter);
+    assert_int_equal(n_of(f, "\"id\":"), 30);
+    assert_json(f, "\"request-39\"");
+    history_fixture_assert_exact(f);
 }
 
 static void a_cleanup_removes_what_is_old_and_of_no_key(void **state)
@@ -471,6 +497,7 @@ int main(void)
         TEST(audit_entries_are_told_newest_first),
         TEST(a_reset_removes_usage_and_nothing_else),
         TEST(what_is_too_old_goes),
+        TEST(of_too_many_requests_the_newest_stay),
         TEST(a_cleanup_removes_what_is_old_and_of_no_key),
         TEST(what_is_forgotten_does_not_come),
         TEST(closed_while_it_writes),

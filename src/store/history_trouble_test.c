@@ -293,6 +293,7 @@ static void leave_alone(struct history_fixture *f, const char *sql, const char *
     assert_true(f->problem.len > 0);
     assert_int_equal(count_in_log(f, problem), 1);
     history_fixture_close(f);
+    assert_int_equal(count_in_log(f, "what waited is lost"), 1);
     assert_true(slice_eq(store_fixture_read(&f->store, "usage.db"), before));
     assert_null(store_fixture_find(&f->store, "usage.db.corrupt-"));
 }

@@ -105,5 +105,8 @@ void history_work_run(struct history_work *work)
     if (work->task == HISTORY_REST || work->task == HISTORY_LAST_WRITE) {
         history_db_close(&work->db);
     }
+    if (work->task == HISTORY_REST) {
+        mem_trim();
+    }
     work->duration_ns = clock_monotonic_ns() - start_ns;
 }

@@ -8,8 +8,7 @@
 #include "store/history_db.h"
 
 enum {
-    HISTORY_REQUESTS_KEPT = 500 * 1000, // the newest; whatever the retention, the file stays bounded
-    HISTORY_PIECE_ROWS = 1000,          // that are removed at once: a long removal must not hold up what else is to do
+    HISTORY_PIECE_ROWS = 1000, // that are removed at once: a long removal must not hold up what else is to do
 };
 
 MUST_USE int history_write(struct history_db *db, const struct history_batch *batch);
