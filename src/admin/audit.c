@@ -40,13 +40,11 @@ static void on_list(void *arg, struct slice json, struct slice problem)
 void audit_list(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
-    uint32_t limit = query_number(&query, SLICE("limit"), 1, LIMIT_MAX, LIMIT_DEFAULT);
+    uint32_t limit = query_integer(&query, SLICE("limit"), LIMIT_DEFAULT);
     int64_t before_ms = query_time(&query, SLICE("before"));
-    if (query_is_good(x, &query)) {
-        struct asking *asking = arena_zalloc(admin_arena(x), sizeof(*asking));
-        asking->x = x;
-        x->state = asking;
-        x->on_end = leave;
-        asking->ask = history_audit(x->admin->options.history, limit, before_ms, on_list, asking);
-    }
+    struct asking *asking = arena_zalloc(admin_arena(x), sizeof(*asking));
+    asking->x = x;
+    x->state = asking;
+    x->on_end = leave;
+    asking->ask = history_audit(x->admin->options.history, limit, before_ms, on_list, asking);
 }

@@ -83,7 +83,7 @@ static const struct admin_route routes[] = {
     {HTTP_GET, "/admin/requests", requests_list, .query = &requests_list_query, .summary = "The last model requests"},
     {HTTP_GET, "/admin/requests/{id}", requests_show, .summary = "The whole trail of one recent request"},
 
-    {HTTP_GET, "/admin/logs/stream", logs_stream, .query = &logs_stream_query,
+    {HTTP_GET, "/admin/logs/stream", logs_stream, .query = &logs_stream_query, .media = "text/event-stream",
      .summary = "The log as it comes, as server-sent events"},
     {HTTP_GET, "/admin/logs/history", logs_history, .query = &logs_history_query,
      .summary = "The last entries of the log"},

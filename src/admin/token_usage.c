@@ -5,6 +5,7 @@
 #include "admin/key_json.h"
 #include "admin/key_walk.h"
 #include "admin/reply.h"
+#include "admin/shape.h"
 #include "admin/usage_json.h"
 #include "admin/usage_order.h"
 #include "admin/usage_question.h"

@@ -91,14 +91,7 @@ static void choose_days(struct stats *stats, uint32_t n)
 
 static void read_days(struct query_reader *query, struct stats *stats)
 {
-    choose_days(stats, query_number(query, SLICE("days"), 1, DAYS_MAX, DAYS_DEFAULT));
-}
-
-static void ask(struct admin_exchange *x, const struct query_reader *query, struct stats *stats)
-{
-    if (query_is_good(x, query)) {
-        usage_questions_ask(x, &stats->questions);
-    }
+    choose_days(stats, query_integer(query, SLICE("days"), DAYS_DEFAULT));
 }
 
 static void begin(struct reply *reply)
@@ -258,7 +251,7 @@ void usage_stats_summary(struct admin_exchange *x)
     struct query_reader query = query_read(x);
     struct stats *stats = stats_new(x, &query, answer_summary);
     ask_totals(stats);
-    ask(x, &query, stats);
+    usage_questions_ask(x, &stats->questions);
 }
 
 enum { FULL_DAYS = N_TOTALS, FULL_MODELS, FULL_KEYS };
@@ -290,7 +283,7 @@ void usage_stats_full(struct admin_exchange *x)
     usage_questions_add(&stats->questions, stats->from, USAGE_BY_DAY);
     usage_questions_add(&stats->questions, stats->from, USAGE_BY_MODEL);
     usage_questions_add(&stats->questions, stats->from, USAGE_BY_KEY);
-    ask(x, &query, stats);
+    usage_questions_ask(x, &stats->questions);
 }
 
 // ---- by time --------------------------------------------------------------------------------------------------------
@@ -313,7 +306,7 @@ void usage_stats_today(struct admin_exchange *x)
     struct stats *stats = stats_new(x, &query, answer_today);
     usage_questions_add(&stats->questions, stats->today, USAGE_BY_HOUR);
     usage_questions_add(&stats->questions, stats->today, USAGE_BY_MODEL);
-    ask(x, &query, stats);
+    usage_questions_ask(x, &stats->questions);
 }
 
 static void answer_trend(struct usage_questions *questions)
@@ -333,7 +326,7 @@ void usage_stats_trend(struct admin_exchange *x)
     struct stats *stats = stats_new(x, &query, answer_trend);
     read_days(&query, stats);
     usage_questions_add(&stats->questions, stats->from, USAGE_BY_DAY);
-    ask(x, &query, stats);
+    usage_questions_ask(x, &stats->questions);
 }
 
 // Always 24 of them: an hour that comes twice, when clocks are set back, is one here, and one that does not come is
@@ -384,7 +377,7 @@ void usage_stats_hourly(struct admin_exchange *x)
     struct stats *stats = stats_new(x, &query, answer_hourly);
     read_days(&query, stats);
     usage_questions_add(&stats->questions, stats->from, USAGE_BY_HOUR);
-    ask(x, &query, stats);
+    usage_questions_ask(x, &stats->questions);
 }
 
 // ---- keys -----------------------------------------------------------------------------------------------------------
@@ -408,23 +401,17 @@ enum { N_MEASURES = sizeof(measures) / sizeof(*measures) };
 static enum usage_measure read_sort(struct query_reader *query)
 {
     struct slice name = query_text(query, SLICE("sort"));
-    struct slice known = SLICE_EMPTY;
     for (size_t i = 0; i < N_MEASURES; i++) {
-        if (!name.ptr || slice_eq(name, measures[i].name)) {
+        if (slice_eq(name, measures[i].name)) {
             return measures[i].measure;
         }
-        known = arena_printf(query->arena, "%.*s%s%.*s", SLICE_ARG(known), i ? ", " : "", SLICE_ARG(measures[i].name));
     }
-    query_problem(query, arena_printf(query->arena, "'sort' must be one of %.*s.", SLICE_ARG(known)));
     return USAGE_OF_ATTEMPT_SUCCESS_RATE;
 }
 
 static struct usage_order read_order(struct query_reader *query)
 {
     struct slice order = query_text(query, SLICE("order"));
-    if (order.ptr && !slice_eq(order, SLICE("asc")) && !slice_eq(order, SLICE("desc"))) {
-        query_problem(query, SLICE("'order' must be asc or desc."));
-    }
     return (struct usage_order){
         .measure = read_sort(query), .is_descending = !slice_eq(order, SLICE("asc")), .skips_keyless = true};
 }
@@ -462,9 +449,9 @@ void usage_stats_keys(struct admin_exchange *x)
     stats->questions.key = SLICE_EMPTY; // it is a ranking of all
     read_days(&query, stats);
     stats->order = read_order(&query);
-    stats->limit = query_number(&query, SLICE("limit"), 1, KEYS_MAX, KEYS_DEFAULT);
+    stats->limit = query_integer(&query, SLICE("limit"), KEYS_DEFAULT);
     usage_questions_add(&stats->questions, stats->from, USAGE_BY_KEY);
-    ask(x, &query, stats);
+    usage_questions_ask(x, &stats->questions);
 }
 
 // ---- forgetting -----------------------------------------------------------------------------------------------------
