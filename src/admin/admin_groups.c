@@ -145,13 +145,13 @@ static const struct shape_member add_members[] = {
     {NAME_ROW, .is_required = true},
     {PRIORITY_ROW, .is_required = true},
     {DESCRIPTION_ROW},
-    {NULL},
+    {.name = NULL},
 };
 static const struct shape_member change_members[] = {
     {NAME_ROW},
     {PRIORITY_ROW},
     {DESCRIPTION_ROW},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape admin_groups_add_body = {.members = add_members};
 const struct shape admin_groups_change_body = {.members = change_members};

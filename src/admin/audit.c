@@ -10,7 +10,7 @@ enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000 };
 static const struct shape_member members[] = {
     {"limit", SHAPE_INTEGER, .min = 1, .max = LIMIT_MAX, .help = "How many entries; 50 if not said."},
     {"before", SHAPE_TIME, .help = "Only what was done earlier."},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape audit_query = {.members = members};
 

@@ -45,11 +45,11 @@ struct choice {
 static const struct shape_member members[] = {
     {KEY_FILTER_GROUP},
     {MODEL_ROW},
-    {NULL},
+    {.name = NULL},
 };
 static const struct shape_member key_members[] = {
     {MODEL_ROW},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape cooldowns_query = {.members = members};
 const struct shape cooldowns_key_query = {.members = key_members};

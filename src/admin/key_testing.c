@@ -215,7 +215,7 @@ static const struct shape_member members[] = {
     {"poolGroup", SHAPE_TEXT, .may_be_null = true, .help = "Only keys of this pool group"},
     {"status", SHAPE_TEXT, .may_be_null = true, .values = KEY_FILTER_STATUSES,
      .help = "Only keys of this status; all but disabled ones if it is not given"},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape key_testing_all_body = {.members = members};
 

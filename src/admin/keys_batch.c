@@ -141,7 +141,7 @@ static const struct shape_member members[] = {
      .help = "A list of keys, or a text with one on each line; at most 100,000"},
     {"poolGroup", SHAPE_TEXT, .may_be_null = true, .help = "Of all of them"},
     {"notes", SHAPE_TEXT, .may_be_null = true, .help = "Of all of them"},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape keys_batch_add_body = {.members = members};
 

@@ -50,7 +50,7 @@ static const struct key_record *find(struct admin_exchange *x)
 static const struct shape_member show_members[] = {
     {"reveal", SHAPE_BOOL, .help = "With the whole secret, which the audit trail tells"},
     {"includeTokenUsage", SHAPE_BOOL, .help = "With what is known of its balance"},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape keys_edit_show_query = {.members = show_members};
 
@@ -113,23 +113,23 @@ static const struct shape_member add_members[] = {
     {WEIGHT_ROW},
     {PROXY_ROW},
     {INFLIGHT_ROW},
-    {NULL},
+    {.name = NULL},
 };
 static const struct shape_member change_members[] = {
-    {SECRET_ROW}, {NOTES_ROW}, {GROUP_ROW}, {WEIGHT_ROW}, {PROXY_ROW}, {INFLIGHT_ROW}, {NULL},
+    {SECRET_ROW}, {NOTES_ROW}, {GROUP_ROW}, {WEIGHT_ROW}, {PROXY_ROW}, {INFLIGHT_ROW}, {.name = NULL},
 };
 static const struct shape_member notes_members[] = {
     {NOTES_ROW, .is_required = true},
-    {NULL},
+    {.name = NULL},
 };
 static const struct shape_member pool_members[] = {
     {GROUP_ROW, .is_required = true},
-    {NULL},
+    {.name = NULL},
 };
 static const struct shape_member toggle_members[] = {
     {"status", SHAPE_TEXT, .may_be_null = true, .values = "active disabled",
      .help = "Without it an active key is disabled, and any other one active"},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape keys_edit_add_body = {.members = add_members};
 const struct shape keys_edit_change_body = {.members = change_members};

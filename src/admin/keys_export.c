@@ -65,7 +65,7 @@ static const struct shape_member members[] = {
     {KEY_FILTER_GROUP},
     {KEY_FILTER_PROVIDER},
     {"format", SHAPE_TEXT, .values = "txt json", .help = "One key on each line (the default), or JSON"},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape keys_export_query = {.members = members};
 

@@ -205,7 +205,7 @@ static const struct shape_member members[] = {
     {"sort", SHAPE_TEXT, .values = SORT_FIELDS(SORT_NAME), .help = "Else they are in the order of the pool"},
     {"order", SHAPE_TEXT, .values = "asc desc"},
     {"includeTokenUsage", SHAPE_BOOL, .help = "With what is known of their balances"},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape keys_list_query = {.members = members};
 

@@ -12,7 +12,7 @@ static const struct shape_member history_members[] = {
     {"keyword", SHAPE_TEXT, .help = "part of the message or of its area; upper and lower case are the same"},
     {"limit", SHAPE_INTEGER, .min = 1, .max = LIVE_LOG_ENTRIES, .help = "how many entries, the newest of them"},
     {"before", SHAPE_INTEGER, .min = 0, .max = LOG_FILTER_NUMBER_MAX, .help = "only entries with a lower number"},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape logs_history_query = {.members = history_members};
 

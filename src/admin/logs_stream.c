@@ -14,7 +14,7 @@ static const struct shape_member stream_members[] = {
     {"keyword", SHAPE_TEXT, .help = "part of the message or of its area; upper and lower case are the same"},
     {"limit", SHAPE_INTEGER, .min = 0, .max = LIVE_LOG_ENTRIES, .help = "how many entries of the past come first"},
     {"after", SHAPE_INTEGER, .min = 0, .max = LOG_FILTER_NUMBER_MAX, .help = "go on behind the entry with this number"},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape logs_stream_query = {.members = stream_members};
 

@@ -36,7 +36,7 @@ static const struct shape_member members[] = {
      .type = SHAPE_TEXT,
      .may_be_null = true,
      .help = "Text that is put before the client's system prompt"},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape models_config_body = {.members = members};
 

@@ -69,7 +69,7 @@ static const struct shape_member members[] = {
      .help = "A status (429), or a class of them (4xx)"},
     {"model", SHAPE_TEXT, .help = "The model as the client named it, or as it was served"},
     {"key", SHAPE_TEXT, .help = "The id of a key that served or was tried"},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape requests_list_query = {.members = members};
 

@@ -20,7 +20,7 @@ static struct slice refuse_cats(struct admin_exchange *x, struct slice value)
 static const struct shape_member inner[] = {
     {"max", SHAPE_INTEGER, .min = 1, .max = 9},
     {"id", SHAPE_TEXT, .is_required = true},
-    {NULL},
+    {.name = NULL},
 };
 static const struct shape_member members[] = {
     {"name", SHAPE_TEXT, .min = 1, .max = 3, .may_be_null = true},
@@ -42,13 +42,13 @@ static const struct shape_member members[] = {
     {"many", SHAPE_TEXT_OR_LIST, .items = SHAPE_ANY},
     {"any", .type = SHAPE_ANY},
     {"secret", SHAPE_TEXT, .is_secret = true, .max = 4},
-    {NULL},
+    {.name = NULL},
 };
 static const struct shape shape = {.members = members};
 static const struct shape_member required_members[] = {
     {"a", SHAPE_TEXT, .is_required = true},
     {"b", SHAPE_INTEGER, .is_required = true, .may_be_null = true},
-    {NULL},
+    {.name = NULL},
 };
 static const struct shape required_shape = {.members = required_members};
 

@@ -176,7 +176,7 @@ static void answer_list(struct admin_exchange *x, const struct balance_result *r
 
 static const struct shape_member members[] = {
     {"forceRefresh", SHAPE_BOOL, .help = "Ask the provider first"},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape token_usage_query = {.members = members};
 
@@ -254,7 +254,7 @@ static void answer_trend(struct usage_questions *questions)
 
 static const struct shape_member trend_members[] = {
     {"days", SHAPE_INTEGER, .min = 1, .max = TREND_DAYS_MAX, .help = "7 if it is not given"},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape token_usage_trend_query = {.members = trend_members};
 

@@ -35,8 +35,8 @@ enum {
         "days", SHAPE_INTEGER, .min = 1, .max = DAYS_MAX, .help = "How many days, today among them; 7 if not said."    \
     }
 
-static const struct shape_member choice_members[] = {CHOICE_MEMBERS, {NULL}};
-static const struct shape_member days_members[] = {DAYS_MEMBER, CHOICE_MEMBERS, {NULL}};
+static const struct shape_member choice_members[] = {CHOICE_MEMBERS, {.name = NULL}};
+static const struct shape_member days_members[] = {DAYS_MEMBER, CHOICE_MEMBERS, {.name = NULL}};
 static const struct shape_member ranking_members[] = {
     DAYS_MEMBER,
     {"model", SHAPE_TEXT, .help = "Only what was used of this configured model."},
@@ -45,11 +45,11 @@ static const struct shape_member ranking_members[] = {
      .help = "What the keys are in the order of; attempt_success_rate if not said."},
     {"order", SHAPE_TEXT, .values = "asc desc", .help = "desc if not said."},
     {"limit", SHAPE_INTEGER, .min = 1, .max = KEYS_MAX, .help = "How many keys; 100 if not said."},
-    {NULL},
+    {.name = NULL},
 };
 static const struct shape_member reset_members[] = {
     {"confirm", SHAPE_TEXT, .pattern = "^RESET_ALL_STATS$", .help = "Must be RESET_ALL_STATS."},
-    {NULL},
+    {.name = NULL},
 };
 const struct shape usage_stats_choice_query = {.members = choice_members};
 const struct shape usage_stats_days_query = {.members = days_members};
