@@ -164,11 +164,13 @@ static void on_request(void *arg, struct server_exchange *ex)
     if (route->query && !shape_check_query(x, route->query)) {
         return;
     }
-    if (route->body && !(body_parse(x) && shape_check_body(x, route->body))) {
+    if (route->body && !body_parse(x)) {
         return;
     }
     x->is_served = true;
-    route->serve(x);
+    if (!route->body || shape_check_body(x, route->body)) {
+        route->serve(x);
+    }
 }
 
 static void on_drain(void *arg, struct server_exchange *ex)

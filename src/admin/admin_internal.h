@@ -30,7 +30,7 @@ struct admin_exchange {
     struct slice client; // address of who asks, as text
     struct slice id;     // from the path, decoded, or of what was made; empty where there is none
     struct slice query;  // without "?"
-    bool is_served;      // its handler has it
+    bool is_served;      // it could be read, and is done or refused for what it says
     bool is_audited;     // it has an entry in the audit trail
     struct json_doc doc; // of the body, where the route reads one
 

@@ -110,15 +110,6 @@ static void unknown_routes_and_methods(void **state)
     }
 }
 
-static void missing_parts_say_so(void **state)
-{
-    struct admin_fixture *f = *state;
-    admin_fixture_ask(f, "GET", "/admin/models", NULL);
-    assert_non_null(strstr(admin_fixture_text(f, "message"), "this version"));
-    admin_fixture_ask(f, "GET", "/admin/nothing", NULL);
-    assert_null(strstr(admin_fixture_text(f, "message"), "this version"));
-}
-
 static void bodies_that_are_no_objects_are_refused(void **state)
 {
     static const struct {
@@ -266,7 +257,6 @@ int main(void)
         TEST(it_is_off_without_an_admin_key),
         TEST(addresses_are_checked_through_trusted_proxies),
         TEST(unknown_routes_and_methods),
-        TEST(missing_parts_say_so),
         TEST(bodies_that_are_no_objects_are_refused),
         TEST(queries_that_are_wrong_are_refused_by_name),
         TEST(answers_carry_the_request_id),

@@ -116,7 +116,7 @@ static const struct shape_member add_members[] = {
     {.name = NULL},
 };
 static const struct shape_member change_members[] = {
-    {SECRET_ROW}, {NOTES_ROW}, {GROUP_ROW}, {WEIGHT_ROW}, {PROXY_ROW}, {INFLIGHT_ROW}, {NULL},
+    {SECRET_ROW}, {NOTES_ROW}, {GROUP_ROW}, {WEIGHT_ROW}, {PROXY_ROW}, {INFLIGHT_ROW}, {.name = NULL},
 };
 static const struct shape_member notes_members[] = {
     {NOTES_ROW, .is_required = true},

@@ -14,7 +14,7 @@ static const struct shape_member history_members[] = {
     {"before", SHAPE_INTEGER, .min = 0, .max = LOG_FILTER_NUMBER_MAX, .help = "only entries with a lower number"},
     {.name = NULL},
 };
-const struct shape logs_history_query = {history_members};
+const struct shape logs_history_query = {.members = history_members};
 
 bool logs_are_here(struct admin_exchange *x)
 {
@@ -49,7 +49,7 @@ void logs_history(struct admin_exchange *x)
     const struct live_log *log = x->admin->options.live_log;
     struct query_reader query = query_read(x);
     struct log_filter filter = log_filter_read(&query);
-    uint32_t limit = query_number(&query, SLICE("limit"), 1, LIVE_LOG_ENTRIES, HISTORY_DEFAULT);
+    uint32_t limit = query_integer(&query, SLICE("limit"), HISTORY_DEFAULT);
     uint64_t before = UINT64_MAX;
     struct reply reply;
     log_filter_read_number(&query, SLICE("before"), &before);

@@ -16,7 +16,7 @@ static const struct shape_member stream_members[] = {
     {"after", SHAPE_INTEGER, .min = 0, .max = LOG_FILTER_NUMBER_MAX, .help = "go on behind the entry with this number"},
     {.name = NULL},
 };
-const struct shape logs_stream_query = {stream_members};
+const struct shape logs_stream_query = {.members = stream_members};
 
 struct stream {
     struct log_reader reader;
@@ -90,7 +90,7 @@ static bool read_last_id(const struct admin_exchange *x, uint64_t *number_r)
 static uint64_t read_start(struct query_reader *query, const struct admin_exchange *x, const struct log_filter *filter)
 {
     const struct live_log *log = x->admin->options.live_log;
-    uint32_t limit = query_number(query, SLICE("limit"), 0, LIVE_LOG_ENTRIES, HISTORY_DEFAULT);
+    uint32_t limit = query_integer(query, SLICE("limit"), HISTORY_DEFAULT);
     uint64_t seen = 0;
     bool has_seen = log_filter_read_number(query, SLICE("after"), &seen);
     has_seen |= read_last_id(x, &seen);

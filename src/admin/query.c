@@ -62,18 +62,6 @@ uint32_t query_integer(struct query_reader *reader, struct slice name, uint32_t 
     return slice_to_u64(query_text(reader, name), &value) && value <= UINT32_MAX ? (uint32_t)value : fallback;
 }
 
-uint32_t query_number(struct query_reader *reader, struct slice name, uint32_t min, uint32_t max, uint32_t fallback)
-{
-    struct slice text = query_text(reader, name);
-    uint64_t value = fallback;
-    if (text.ptr && (!slice_to_u64(text, &value) || value < min || value > max)) {
-        query_problem(reader, arena_printf(reader->arena, "'%.*s' must be a whole number from %u to %u.",
-                                           SLICE_ARG(name), min, max));
-        return fallback;
-    }
-    return (uint32_t)value;
-}
-
 int64_t query_time(struct query_reader *reader, struct slice name)
 {
     struct slice text = query_text(reader, name);

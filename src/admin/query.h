@@ -16,7 +16,6 @@ bool query_is_good(struct admin_exchange *x, const struct query_reader *reader);
 struct slice query_text(struct query_reader *reader, struct slice name);
 // A whole number that its shape has checked.
 uint32_t query_integer(struct query_reader *reader, struct slice name, uint32_t fallback);
-uint32_t query_number(struct query_reader *reader, struct slice name, uint32_t min, uint32_t max, uint32_t fallback);
 // Milliseconds since 1970, of a time that its shape has checked; 0: not given.
 int64_t query_time(struct query_reader *reader, struct slice name);
 bool query_bool(struct query_reader *reader, struct slice name);

@@ -100,8 +100,7 @@ void requests_list(struct admin_exchange *x)
     asking->ask = history_requests(x->admin->options.history, &filter, on_list, asking);
 }
 
-// ---- one of them
-// ----------------------------------------------------------------------------------------------------
+// ---- one of them ----------------------------------------------------------------------------------------------------
 
 static void on_one(void *arg, struct slice json, struct slice problem)
 {
