@@ -461,8 +461,9 @@ static void any_order_gives_exact_sums(void **state)
     sqlite3_close(locker.sqlite);
     history_fixture_write(f);
     history_fixture_assert_exact(f);
-    assert_true(history_numbers(f->history).n_writes_failed > 0);
-    assert_true(history_numbers(f->history).writes.n > 0);
+    struct history_numbers numbers = history_numbers(f->history);
+    assert_true(numbers.n_writes_failed > 0);
+    assert_true(histogram_total(&numbers.writes) > 0);
     history_fixture_close(f);
     history_fixture_open(f);
     history_fixture_assert_exact(f);
