@@ -13,9 +13,9 @@
 #include "store/history_read.h"
 
 enum {
-    HISTORY_TAKE_MS = 200, // between two looks into the rings while something comes;
-    HISTORY_TAKE_IDLE_MS = 1000,
-    HISTORY_WRITE_MS = 250, // from the first that waits to the write
+    HISTORY_TAKE_MS = 200,      // between two looks into the rings while something comes;
+    HISTORY_TAKE_IDLE_MS = 500, // while nothing does
+    HISTORY_WRITE_MS = 250,     // from the first that waits to the write
     HISTORY_RETRY_MS = 1000,
     HISTORY_REST_MS = 30 * 1000, // without anything to do the database is closed, and takes no memory
     HISTORY_PRUNE_MS = 3600 * 1000,

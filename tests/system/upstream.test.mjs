@@ -2,6 +2,7 @@
 // What the gateway makes of upstreams that refuse, stall, break off, talk nonsense, or are reached over TLS and proxies.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -524,7 +525,9 @@ test('a client that stops reading stops the upstream, and costs nothing', async 
     for (const stream of [false, true]) {
       await t.test(stream ? 'a stream of 1 GB' : 'a body of 1 GB', async () => {
         await release.gateway.call(modelRequest('chat', { key: uniqueKey('giant=5000000'), stream }));
-        const before = release.gateway.rss;
+        // It is written down, too, and the database takes its memory.
+        await waitFor('the database', () => existsSync(release.gateway.path('data', 'usage.db')));
+        const before = await waitStable('resident memory', () => release.gateway.rss, { quietMs: 700 });
         const wire = await Wire.connect(release.port);
         let peak = before;
         let n_read = 0;
