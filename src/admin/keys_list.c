@@ -163,15 +163,28 @@ static char lower(char c)
     return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
-// `needle` is in small letters.
+static char upper(char c)
+{
+    return (char)(c >= 'a' && c <= 'z' ? c - ('a' - 'A') : c);
+}
+
+// `needle` is in small letters, and not empty.
+static bool begins_with(struct slice text, struct slice needle)
+{
+    size_t n = 0;
+    while (n < needle.len && lower(text.ptr[n]) == needle.ptr[n]) {
+        n++;
+    }
+    return n == needle.len;
+}
+
 static bool has_text(struct slice text, struct slice needle)
 {
+    char small = needle.ptr[0];
+    char capital = upper(small);
     for (size_t at = 0; at + needle.len <= text.len; at++) {
-        size_t n = 0;
-        while (n < needle.len && lower(text.ptr[at + n]) == needle.ptr[n]) {
-            n++;
-        }
-        if (n == needle.len) {
+        bool may_begin = text.ptr[at] == small || text.ptr[at] == capital; // seldom: most of the time is spent here
+        if (may_begin && begins_with(slice_after(text, at), needle)) {
             return true;
         }
     }

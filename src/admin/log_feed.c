@@ -8,7 +8,7 @@
 enum {
     PARTS = 10,                     // of the readers, one of which is served in a turn
     TURN_READERS_MAX = 4,           // with more than PARTS times as many readers a round takes longer
-    ROUND_BYTES = 4 * 1024 * 1024,  // for all readers together
+    ROUND_BYTES = 1024 * 1024,      // for all readers together: what they cost beside a traffic that fills a core
     ROUND_ENTRIES = 10 * 1000,      // that are looked at for all readers together
     PIECE_MIN = 4 * 1024,           // for one reader
     PIECE_MAX = 128 * 1024,         //
