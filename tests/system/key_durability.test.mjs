@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { admin, adminKey, ask, askMany, countsOf, documentKey, Gateway, pause, poolDocument, simulatorConfig, startPool, waitFor, withPool } from './kit/kit.mjs';
+import { inside, mounted, smallDisk } from './kit/mounts.mjs';
 import { runKills } from './kit/kills.mjs';
 
 test('kill -9 at random moments: what was acknowledged is there, counters lose a second at most', async () => {
@@ -80,11 +81,8 @@ test('a temporary file of a crash is in nobody\'s way', () =>
 
 // ---- disks ----------------------------------------------------------------------------------------------------------
 
-// The data folder on a small disk of its own, which only this program (and whoever looks through its /proc) can see.
-const mounted = (script) => (command) => ['/usr/bin/unshare', '-Urm', '/bin/sh', '-c', `${script} && exec "$@"`, 'sh', ...command];
-const small = mounted('cp -r data saved && mount -t tmpfs -o size=200k,mode=0700 tmpfs data && cp -r saved/. data');
+const small = smallDisk('200k');
 const readOnly = mounted('mount --bind data data && mount -o remount,bind,ro data');
-const inside = (gateway, ...names) => `/proc/${gateway.program.pid}/root${gateway.path('data', ...names)}`;
 
 test('a full disk: changes are refused, traffic goes on, and nothing is lost', () =>
   withPool(['fk-one', 'fk-two'], { wrap: small }, async (stack) => {
