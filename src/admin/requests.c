@@ -1,41 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Model requests that have ended, and what was tried for one of them: out of the history.
+#include "admin/asking.h"
 #include "admin/query.h"
 #include "admin/reply.h"
 #include "admin/shape.h"
-#include "store/history.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 1000, STATUS_MIN = 100, STATUS_MAX = 599 };
-
-struct asking {
-    struct admin_exchange *x; // borrowed
-    struct history_ask *ask;  // NULL: it was answered
-};
-
-static void leave(struct admin_exchange *x)
-{
-    struct asking *asking = x->state;
-    if (asking->ask) {
-        history_ask_forget(asking->ask);
-    }
-}
-
-static struct asking *asking_new(struct admin_exchange *x)
-{
-    struct asking *asking = arena_zalloc(admin_arena(x), sizeof(*asking));
-    asking->x = x;
-    x->state = asking;
-    x->on_end = leave;
-    return asking;
-}
-
-static void answer(struct admin_exchange *x, struct slice json, struct slice problem)
-{
-    struct reply reply;
-    reply_begin(&reply);
-    json_write_raw(&reply.w, json);
-    reply_send_history(x, &reply, problem);
-}
 
 // ---- a list ---------------------------------------------------------------------------------------------------------
 
@@ -85,19 +55,12 @@ static struct request_filter read_filter(struct query_reader *query)
     return filter;
 }
 
-static void on_list(void *arg, struct slice json, struct slice problem)
-{
-    struct asking *asking = arg;
-    asking->ask = NULL;
-    answer(asking->x, json, problem);
-}
-
 void requests_list(struct admin_exchange *x)
 {
     struct query_reader query = query_read(x);
     struct request_filter filter = read_filter(&query);
     struct asking *asking = asking_new(x);
-    asking->ask = history_requests(x->admin->options.history, &filter, on_list, asking);
+    asking->ask = history_requests(x->admin->options.history, &filter, asking_answer, asking);
 }
 
 // ---- one of them ----------------------------------------------------------------------------------------------------
@@ -107,7 +70,7 @@ static void on_one(void *arg, struct slice json, struct slice problem)
     struct asking *asking = arg;
     asking->ask = NULL;
     if (json.len) {
-        answer(asking->x, json, problem);
+        asking_answer(asking, json, problem);
     } else if (problem.len) {
         reply_failf(asking->x, 503, "This request is none of the last ones, and the others cannot be seen now: %.*s.",
                     SLICE_ARG(problem));
