@@ -82,9 +82,11 @@ test(`${n_streams} streams, cut and failed over for ${seconds} s`, { timeout: (s
       return rss;
     };
     const megabytes = (bytes) => (bytes / 1e6).toFixed(2);
-    // What is remembered of requests has its full size before the first measurement.
+    // What is remembered of requests, with what was tried for each, has its full size before the first measurement.
     for (const dialect of dialectNames) {
-      await askMany(stack, 300, { dialect, stream: true, width: 4 });
+      await setPlan(stack, models[dialect], 'cut=30~tokens=60~size=50');
+      await askMany(stack, 400, { dialect, stream: true, width: 4 });
+      await dropPlan(stack, models[dialect]);
     }
     const idle = await settle();
     await playRounds(stack, () => true);
