@@ -95,6 +95,9 @@ struct usage_grammar {
     bool is_reasoning_beside_output;
     bool is_total_telling; // reasoning that the total has and the output lacks belongs to the output
     bool ends_with_done;   // "[DONE]" is an end of its own
+    // A piece of text that an event brings stands behind one of these: a member's name, up to the quote of its value.
+    const struct slice *texts;
+    size_t n_texts;
     // Could this event say anything new? Called for every event, so it only searches.
     bool (*is_telling)(struct slice name, struct slice data, const struct usage_seen *seen);
     void (*read_event)(const struct usage_event *event, struct usage_seen *seen);

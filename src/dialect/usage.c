@@ -4,6 +4,7 @@
 #include "dialect/dialect_internal.h"
 #include "dialect/usage_scan.h"
 #include "dialect/usage_tail.h"
+#include "json/json_scan.h"
 
 // More than anybody can use: what is over it is not a count.
 static const int64_t FIGURE_MAX = INT64_C(1000) * 1000 * 1000 * 1000;
@@ -115,25 +116,27 @@ static enum usage_event_verdict read_event(struct usage_tap *tap, struct slice n
     return r == JSON_E_SYNTAX ? USAGE_EVENT_BAD : USAGE_EVENT_READ;
 }
 
-// The inside of the first string that may be the model's text. A name between bare quotes cannot be inside of a string.
-static bool find_text(struct slice data, struct slice *text_r)
+// Up to the quote that ends a string, or all of it.
+static struct slice inside_of_string(struct slice rest)
 {
-    static const struct slice NAMES[] = {
-        SLICE_INIT("\"text\":\""),     SLICE_INIT("\"content\":\""),      SLICE_INIT("\"delta\":\""),
-        SLICE_INIT("\"thinking\":\""), SLICE_INIT("\"partial_json\":\""), SLICE_INIT("\"arguments\":\""),
-    };
-    for (size_t i = 0; i < sizeof(NAMES) / sizeof(*NAMES); i++) {
-        size_t at = slice_find(data, NAMES[i]);
-        if (at == SLICE_NOT_FOUND) {
-            continue;
+    const char *end = rest.ptr + rest.len;
+    const char *at = rest.ptr;
+    while ((at = json_skip_plain(at, end)) < end && *at == '\\' && end - at >= 2) {
+        at += 2;
+    }
+    return slice_of(rest.ptr, (size_t)(at - rest.ptr));
+}
+
+// The inside of the first string that may be the model's text, where `data` is valid JSON. A name between bare quotes
+// cannot be inside of a string.
+static bool find_text(const struct usage_grammar *grammar, struct slice data, struct slice *text_r)
+{
+    for (size_t i = 0; i < grammar->n_texts; i++) {
+        size_t at = slice_find(data, grammar->texts[i]);
+        if (at != SLICE_NOT_FOUND) {
+            *text_r = inside_of_string(slice_after(data, at + grammar->texts[i].len));
+            return true;
         }
-        struct slice rest = slice_after(data, at + NAMES[i].len);
-        size_t len = 0;
-        while (len < rest.len && rest.ptr[len] != '"') {
-            len += rest.ptr[len] == '\\' ? 2 : 1;
-        }
-        *text_r = slice_of(rest.ptr, len);
-        return len < rest.len;
     }
     return false;
 }
@@ -148,7 +151,7 @@ static enum usage_event_verdict check_event(struct usage_tap *tap, struct slice 
     arena_init(&scratch, SCRATCH_BLOCK);
     int r = json_parse(&doc, &scratch, data, &options);
     arena_deinit(&scratch);
-    if (r == 0 && find_text(data, &text)) {
+    if (r == 0 && find_text(tap->grammar, data, &text)) {
         tap->shape = tap->shape ? tap->shape : mem_zalloc(sizeof(*tap->shape));
         event_shape_learn(tap->shape, name, data, text, tap->decoder->noise, tap->decoder->n_noise);
     }

@@ -58,6 +58,9 @@ static void read_event(const struct usage_event *event, struct usage_seen *seen)
     }
 }
 
+static const struct slice TEXTS[] = {SLICE_INIT("\"text\":\""), SLICE_INIT("\"thinking\":\""),
+                                     SLICE_INIT("\"partial_json\":\"")};
+
 const struct usage_grammar anthropic_usage = {
     .rows = ROWS,
     .n_rows = sizeof(ROWS) / sizeof(ROWS[0]),
@@ -65,6 +68,8 @@ const struct usage_grammar anthropic_usage = {
     .quoted_usage_member = SLICE_INIT("\"usage\""),
     .count_member = SLICE_INIT("input_tokens"),
     .is_cache_beside_input = true,
+    .texts = TEXTS,
+    .n_texts = sizeof(TEXTS) / sizeof(TEXTS[0]),
     .is_telling = is_telling,
     .read_event = read_event,
 };

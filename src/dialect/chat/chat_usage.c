@@ -61,6 +61,9 @@ static void read_event(const struct usage_event *event, struct usage_seen *seen)
     usage_read_rows(&chat_usage, doc, json_get(doc, event->root, SLICE("usage")), seen);
 }
 
+static const struct slice TEXTS[] = {SLICE_INIT("\"content\":\""), SLICE_INIT("\"reasoning_content\":\""),
+                                     SLICE_INIT("\"reasoning\":\""), SLICE_INIT("\"arguments\":\"")};
+
 const struct usage_grammar chat_usage = {
     .rows = ROWS,
     .n_rows = sizeof(ROWS) / sizeof(ROWS[0]),
@@ -68,6 +71,8 @@ const struct usage_grammar chat_usage = {
     .quoted_usage_member = SLICE_INIT("\"usage\""),
     .is_total_telling = true, // xAI leaves the reasoning out of completion_tokens
     .ends_with_done = true,
+    .texts = TEXTS,
+    .n_texts = sizeof(TEXTS) / sizeof(TEXTS[0]),
     .is_telling = is_telling,
     .read_event = read_event,
 };

@@ -66,6 +66,8 @@ static void read_event(const struct usage_event *event, struct usage_seen *seen)
     usage_read_rows(&gemini_usage, doc, json_get(doc, event->root, SLICE("usageMetadata")), seen);
 }
 
+static const struct slice TEXTS[] = {SLICE_INIT("\"text\":\"")};
+
 const struct usage_grammar gemini_usage = {
     .rows = ROWS,
     .n_rows = sizeof(ROWS) / sizeof(ROWS[0]),
@@ -73,6 +75,8 @@ const struct usage_grammar gemini_usage = {
     .quoted_usage_member = SLICE_INIT("\"usageMetadata\""),
     .count_member = SLICE_INIT("totalTokens"),
     .is_reasoning_beside_output = true,
+    .texts = TEXTS,
+    .n_texts = sizeof(TEXTS) / sizeof(TEXTS[0]),
     .is_telling = is_telling,
     .read_event = read_event,
 };

@@ -93,6 +93,8 @@ static void read_event(const struct usage_event *event, struct usage_seen *seen)
     }
 }
 
+static const struct slice TEXTS[] = {SLICE_INIT("\"delta\":\"")};
+
 const struct usage_grammar responses_usage = {
     .rows = ROWS,
     .n_rows = N_OF(ROWS),
@@ -100,6 +102,8 @@ const struct usage_grammar responses_usage = {
     .quoted_usage_member = SLICE_INIT("\"usage\""),
     .wrapper_member = SLICE_INIT("response"),
     .count_member = SLICE_INIT("input_tokens"),
+    .texts = TEXTS,
+    .n_texts = N_OF(TEXTS),
     .is_telling = is_telling,
     .read_event = read_event,
 };
