@@ -6,7 +6,7 @@ import { listen } from './listen.mjs';
 import { recordedAnswers } from './recorded.mjs';
 import { Gateway } from './stack.mjs';
 import { parseResponse, requestBytes } from './wire.mjs';
-import { waitFor, within } from './wait.mjs';
+import { waitFor } from './wait.mjs';
 
 const types = { anthropic: 'anthropic', responses: 'openai', chat: 'common', gemini: 'google' };
 const paths = { anthropic: '/v1/messages', responses: '/v1/responses', chat: '/v1/chat/completions', gemini: '' };
@@ -111,17 +111,43 @@ function bytesOfRequest(job, key, model) {
   return requestBytes(request);
 }
 
-// What came back, however it ended; undefined when there is no whole head.
+// Long enough for a machine that stands still for a while: what is looked for are answers that never end.
+const endLimitMs = 60_000;
+
+// {bytes, isEndless}: what came back, however it ended, or until nobody waits any more.
 function exchangeBytes(port, bytes) {
   return new Promise((resolve) => {
     const pieces = [];
+    let isEndless = false;
     const socket = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+    const timer = setTimeout(() => {
+      isEndless = true;
+      socket.destroy();
+    }, endLimitMs);
     socket.on('connect', () => socket.write(bytes));
     socket.on('data', (piece) => pieces.push(piece));
     socket.on('end', () => socket.end());
     socket.on('error', () => {});
-    socket.on('close', () => resolve(Buffer.concat(pieces)));
+    socket.on('close', () => {
+      clearTimeout(timer);
+      resolve({ bytes: Buffer.concat(pieces), isEndless });
+    });
   });
+}
+
+// `response` is undefined when there is no whole head, or no end; then `problem` says so.
+function readAnswer(bytes, isEndless, model) {
+  const got = { bytes, response: undefined, text: '', model };
+  if (isEndless) {
+    return { ...got, problem: `no end within ${endLimitMs} ms` };
+  }
+  try {
+    got.response = parseResponse(bytes);
+    got.text = got.response.text;
+  } catch (error) {
+    got.problem = error.message;
+  }
+  return got;
 }
 
 // What is told of a key or an address may let an endpoint rest, so that answers of that kind have one each, some times.
@@ -190,15 +216,9 @@ export class CutBench {
     const model = modelOf(job, slot);
     job.n_attempts = 0;
     this.jobs.set(id, job);
-    const bytes = await within(20_000, `end of ${nameOf(job)}`, exchangeBytes(this.gateway.port, bytesOfRequest(job, `job-${id}`, model)));
+    const { bytes, isEndless } = await exchangeBytes(this.gateway.port, bytesOfRequest(job, `job-${id}`, model));
     this.jobs.delete(id);
-    const got = { bytes, response: undefined, text: '', model };
-    try {
-      got.response = parseResponse(bytes);
-      got.text = got.response.text;
-    } catch (error) {
-      got.problem = error.message;
-    }
+    const got = readAnswer(bytes, isEndless, model);
     const isGood = got.response?.status < 300 && got.response.isComplete;
     if (!tellsOfFailure(job.answer)) {
       failures[dialect] = isGood && job.answer.kind !== 'count' ? 0 : (failures[dialect] ?? 0) + job.n_attempts;
@@ -215,7 +235,7 @@ export class CutBench {
       await waitFor(`whole answer before ${nameOf(job)}`, async () => {
         got = await this.#play({ ...cure(job), framing: 'length', end: 'whole' }, state);
         return got.response?.status !== 503;
-      }, { everyMs: 100 });
+      }, { everyMs: 100, limitMs: endLimitMs });
       if (got.response?.status !== 200) {
         throw new Error(`before ${nameOf(job)}: a whole answer comes as\n${got.bytes}`);
       }
