@@ -14,9 +14,10 @@ enum {
 struct passing {
     struct exchange *x;
     struct slice piece;
-    size_t sent; // up to here it has been passed on, or dropped
-    size_t at;   // the event under way begins here
-    int result;  // of the last write
+    size_t sent;     // up to here it has been passed on, or dropped
+    size_t at;       // the event under way begins here
+    int result;      // of the last write
+    bool may_be_cut; // the end of the connection was the end of the last event, too
 };
 
 static void pass_until(struct passing *passing, size_t end)
@@ -55,6 +56,12 @@ static bool is_dropped(struct exchange *x, const struct sse_event *event, enum u
     return !x->is_event_out && !event->is_loose && (is_bad || (x->hides_usage && usage_is_extra_event(event->data)));
 }
 
+// Was the event that tells of a failure cut? Without its last blank line only JSON can be known to be all of it.
+static bool is_half(const struct passing *passing, struct slice data)
+{
+    return (passing->may_be_cut || slice_starts_with(data, SLICE("{"))) && !relay_is_json(data);
+}
+
 static void on_event(void *arg, const struct sse_event *event)
 {
     struct passing *passing = arg;
@@ -63,7 +70,7 @@ static void on_event(void *arg, const struct sse_event *event)
     enum usage_event_verdict verdict = usage_tap_event(x->tap, event->name, event->data);
     x->gate.n_events++;
     if (!had_error && usage_tap_has_error(x->tap)) {
-        x->has_half_error = slice_starts_with_nocase(event->data, SLICE("{")) && !relay_is_json(event->data);
+        x->has_half_error = is_half(passing, event->data);
     }
     if (verdict == USAGE_EVENT_READ) {
         read_event(x, event);
@@ -167,7 +174,7 @@ static bool check_told_error(struct exchange *x)
 // An event without its last blank line counts too. False: it tells of an error, and was cut.
 static bool finish_events(struct exchange *x)
 {
-    struct passing passing = {.x = x};
+    struct passing passing = {.x = x, .may_be_cut = x->is_close_delimited};
     if (x->tap && !sse_parser_is_between_events(&x->sse) && sse_parser_finish(&x->sse, on_event, &passing) == 0) {
         relay_note_content(x, usage_tap_has_content(x->tap));
     }
