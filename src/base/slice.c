@@ -41,10 +41,8 @@ bool slice_eq_constant_time(struct slice given, struct slice secret)
 void text_replace_controls(char *text, size_t len, char with)
 {
     for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c < 0x20 || c == 0x7f) {
-            text[i] = with;
-        }
+        bool is_control = ((unsigned char)text[i] < 0x20) | (text[i] == 0x7f);
+        text[i] = is_control ? with : text[i]; // written always: many at a time
     }
 }
 
