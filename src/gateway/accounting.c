@@ -35,13 +35,22 @@ static void put_foreign(struct line *line, struct slice s)
     text_replace_controls(line->text + from, line->len - from, '?');
 }
 
+static bool is_plain(struct slice value)
+{
+    unsigned char is_odd = 0; // of the width of a character, so that the compiler looks at many at a time
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        is_odd |= (unsigned char)((c <= ' ') | (c == '"') | (c == 0x7f));
+    }
+    return !is_odd;
+}
+
 // A value from outside. One that has spaces stands in quotes, so that it cannot look like several.
 static void put_value(struct line *line, struct slice name, struct slice value)
 {
-    bool is_plain = slice_find_char(value, ' ') == SLICE_NOT_FOUND && slice_find_char(value, '"') == SLICE_NOT_FOUND;
     put(line, name);
-    if (is_plain) {
-        put_foreign(line, value);
+    if (is_plain(value)) {
+        put(line, value);
         return;
     }
     put(line, SLICE("\""));
