@@ -530,7 +530,7 @@ void server_conn_accept(struct http_server *server, int fd, const struct address
 {
     struct server_conn *conn = mem_zalloc(sizeof(*conn));
     conn->server = server;
-    conn->peer = *peer;
+    conn->peer_len = (uint8_t)address_text(peer, conn->peer).len;
     timer_init(&conn->timer);
     list_append(&server->conns, &conn->link);
     server->n_conns++;

@@ -103,7 +103,7 @@ bool server_has_started(const struct server_exchange *ex); // server_respond() o
 bool server_head_is_sent(const struct server_exchange *ex);
 size_t server_pending(const struct server_exchange *ex); // response bytes that the kernel has not taken yet
 // The client's address as text ("203.0.113.7", without a port), and its port.
-struct slice server_peer_address(struct server_exchange *ex);
+struct slice server_peer_address(const struct server_exchange *ex);
 // The connected socket, borrowed: for looking at it, or for writing what no server should (a simulator does). Whoever
 // writes here and through server_write() mixes up his own response.
 int server_socket(const struct server_exchange *ex);

@@ -41,7 +41,8 @@ struct server_conn {
     struct buf input;           // owned: a part of a head, or pipelined bytes
     struct timer timer;
     struct h1_scan scan;
-    struct address peer;
+    char peer[ADDRESS_TEXT_SIZE]; // its address as text, not terminated
+    uint8_t peer_len;
     enum conn_state state;
     uint64_t first_byte_ns;
     uint32_t linger_bytes;

@@ -176,10 +176,9 @@ size_t server_pending(const struct server_exchange *ex)
     return stream_pending(&ex->_conn->stream);
 }
 
-struct slice server_peer_address(struct server_exchange *ex)
+struct slice server_peer_address(const struct server_exchange *ex)
 {
-    char text[ADDRESS_TEXT_SIZE];
-    return arena_dup(&ex->arena, address_text(&ex->_conn->peer, text));
+    return slice_of(ex->_conn->peer, ex->_conn->peer_len);
 }
 
 int server_socket(const struct server_exchange *ex)
