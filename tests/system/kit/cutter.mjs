@@ -150,15 +150,14 @@ function readAnswer(bytes, isEndless, model) {
   return got;
 }
 
-// What is told of a key or an address may let an endpoint rest, so that answers of that kind have one each, some times.
-const n_errorEndpoints = 8;
+// What is told of a key or an address may let an endpoint rest, so that answers of that kind have endpoints of their own.
 export const tellsOfFailure = (answer) => answer.kind === 'error' || answer.isFailed === true;
 const failing = recordedAnswers().filter(tellsOfFailure);
 
 function modelOf({ answer }, slot) {
   const { name, dialect } = answer;
   return tellsOfFailure(answer)
-    ? `e-${failing.findIndex((one) => name.startsWith(one.name))}-${slot % n_errorEndpoints}` : `m-${dialect}-${slot}`;
+    ? `e-${failing.findIndex((one) => name.startsWith(one.name))}-${slot}` : `m-${dialect}-${slot}`;
 }
 
 function configOf(url, slots) {
@@ -169,7 +168,7 @@ function configOf(url, slots) {
     endpoint.push({ name: id, type: types[name], base_url: `${url}${paths[name]}` });
   };
   for (const answer of failing) {
-    for (let slot = 0; slot < n_errorEndpoints; slot++) add(modelOf({ answer }, slot), answer.dialect);
+    for (let slot = 0; slot < slots; slot++) add(modelOf({ answer }, slot), answer.dialect);
   }
   for (const name of dialectNames) {
     for (let slot = 0; slot < slots; slot++) add(`m-${name}-${slot}`, name);
@@ -210,30 +209,26 @@ export class CutBench {
   }
 
   // Plays one job {answer, client, streams, framing, offset, end, retries} and gives what the client got.
-  async #play(job, { slot, failures }) {
+  async #play(job, { slot, failures }, model = modelOf(job, slot)) {
     const id = ++this.n_jobs;
-    const { dialect } = job.answer;
-    const model = modelOf(job, slot);
     job.n_attempts = 0;
     this.jobs.set(id, job);
     const { bytes, isEndless } = await exchangeBytes(this.gateway.port, bytesOfRequest(job, `job-${id}`, model));
     this.jobs.delete(id);
     const got = readAnswer(bytes, isEndless, model);
     const isGood = got.response?.status < 300 && got.response.isComplete;
-    if (!tellsOfFailure(job.answer)) {
-      failures[dialect] = isGood && job.answer.kind !== 'count' ? 0 : (failures[dialect] ?? 0) + job.n_attempts;
-    }
+    failures[model] = isGood && job.answer.kind !== 'count' ? 0 : (failures[model] ?? 0) + job.n_attempts;
     return got;
   }
 
   // After five failures in a row a model would not be asked any more; one request may have four.
   async #heal(state, job, cure) {
-    const { dialect } = job.answer;
-    if ((state.failures[dialect] ?? 0) + (job.retries ? 4 : 1) > 4) {
+    const model = modelOf(job, state.slot);
+    if ((state.failures[model] ?? 0) + (job.retries ? 4 : 1) > 4) {
       // What was not counted here may let it rest all the same; then it is asked again in less than a second.
       let got;
       await waitFor(`whole answer before ${nameOf(job)}`, async () => {
-        got = await this.#play({ ...cure(job), framing: 'length', end: 'whole' }, state);
+        got = await this.#play({ ...cure(job), framing: 'length', end: 'whole' }, state, model);
         return got.response?.status !== 503;
       }, { everyMs: 100, limitMs: endLimitMs });
       if (got.response?.status !== 200) {
