@@ -168,13 +168,23 @@ static char *put_step(char *out, const struct trail_entry *entry, const struct r
     return at;
 }
 
+uint32_t request_trail_n(const struct trail *trail)
+{
+    return trail->n < REQUEST_TRAIL_MAX ? trail->n : REQUEST_TRAIL_MAX;
+}
+
+const struct trail_entry *request_trail_at(const struct trail *trail, uint32_t i)
+{
+    uint32_t n = request_trail_n(trail);
+    return &trail->entries[i < n / 2 ? i : trail->n - n + i];
+}
+
 static char *put_trail(char *out, const struct request_facts *facts, struct head *head)
 {
     const struct trail *trail = &facts->trail;
-    uint32_t n = trail->n < REQUEST_TRAIL_MAX ? trail->n : REQUEST_TRAIL_MAX;
-    uint32_t n_first = n / 2;
+    uint32_t n = request_trail_n(trail);
     for (uint32_t i = 0; i < n; i++) {
-        out = put_step(out, &trail->entries[i < n_first ? i : trail->n - n + i], facts);
+        out = put_step(out, request_trail_at(trail, i), facts);
     }
     head->n_steps = (uint8_t)n;
     head->n_dropped = trail->n_dropped + (trail->n - n);
