@@ -22,6 +22,7 @@ struct history *history_new(const struct history_options *options)
     struct history *history = mem_zalloc(sizeof(*history));
     history->loop = options->loop;
     history->retention_days = options->retention_days;
+    history->take_ms = HISTORY_TAKE_MS;
     history->uv_work.data = history;
     histogram_init(&history->numbers.writes, store_write_bounds);
     history_intake_init(&history->intake);
