@@ -328,7 +328,11 @@ int history_db_open(struct history_db *db)
     if (db->sqlite) {
         return SQLITE_OK;
     }
-    return open_once(db);
+    int r = open_once(db);
+    if (r == SQLITE_BUSY) {
+        history_db_close(db); // else it would be used unchecked once the lock is gone
+    }
+    return r;
 }
 
 // ---- damage ---------------------------------------------------------------------------------------------------------
