@@ -22,6 +22,7 @@ struct history *history_new(const struct history_options *options)
     struct history *history = mem_zalloc(sizeof(*history));
     history->loop = options->loop;
     history->retention_days = options->retention_days;
+    history->take_ms = HISTORY_TAKE_MS;
     history->uv_work.data = history;
     histogram_init(&history->numbers.writes, store_write_bounds);
     history_intake_init(&history->intake);
@@ -211,12 +212,9 @@ static void on_run(uv_work_t *uv_work, int status)
         end_close(history);
         return;
     }
-    struct history_ask *ask = history->work.ask;
-    if (!ask) {
-        history_start_next(history);
-        return;
+    if (history->work.ask) {
+        end_ask(history);
     }
-    end_ask(history);
     history_start_next(history);
 }
 
@@ -305,22 +303,17 @@ static void plan_write(struct history *history)
     }
 }
 
-static size_t take_rings(struct history *history)
+size_t history_take_now(struct history *history)
 {
     size_t n = history_intake_take(&history->intake, &history->waiting, loop_now_ms(history->loop), clock_wall_ms());
     plan_write(history);
     return n;
 }
 
-void history_take_now(struct history *history)
-{
-    take_rings(history);
-}
-
 static void on_take(struct timer *timer)
 {
     struct history *history = CONTAINER_OF(timer, struct history, take);
-    size_t n = take_rings(history);
+    size_t n = history_take_now(history);
     history->is_take_soon = false;
     history->take_ms = n                                             ? HISTORY_TAKE_MS
                        : 2 * history->take_ms < HISTORY_TAKE_IDLE_MS ? 2 * history->take_ms

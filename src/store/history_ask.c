@@ -119,7 +119,7 @@ struct history_ask *history_cleanup(struct history *history, int64_t before_ms, 
 
 void history_ask_prepare(struct history_ask *ask)
 {
-    if (ask->task == HISTORY_REQUEST && !ask->is_found) {
+    if (ask->task == HISTORY_REQUEST) {
         ask->is_found = recent_write_json(ask->history->intake.recent, ask->id, &ask->findings.text);
     }
 }

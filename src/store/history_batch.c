@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "store/history_batch.h"
 
-#include "json/utf8.h"
-
 enum { SEQUENCE_MASK = (1 << HISTORY_SEQUENCE_BITS) - 1, TEXT_MAX = 1024 };
 
 int64_t history_number(int64_t time_ms, unsigned sequence)
@@ -36,32 +34,35 @@ void history_batch_init(struct history_batch *batch)
     init_lists(batch);
 }
 
-static void free_requests(struct list *requests)
+static void drop_request(struct list *link, size_t *n)
 {
-    while (!list_is_empty(requests)) {
-        struct history_request *request = CONTAINER_OF(requests->next, struct history_request, link);
-        list_remove(&request->link);
-        mem_free(request);
-    }
+    struct history_request *request = CONTAINER_OF(link, struct history_request, link);
+    list_remove(link);
+    mem_free(request);
+    (*n)--;
 }
 
-static void free_audit(struct list *audit)
+static void drop_line(struct list *link, size_t *n)
 {
-    while (!list_is_empty(audit)) {
-        struct history_audit_line *line = CONTAINER_OF(audit->next, struct history_audit_line, link);
-        list_remove(&line->link);
-        mem_free(line);
-    }
+    struct history_audit_line *line = CONTAINER_OF(link, struct history_audit_line, link);
+    list_remove(link);
+    mem_free(line);
+    (*n)--;
 }
 
 void history_batch_deinit(struct history_batch *batch)
 {
     usage_cells_free(batch->cells);
-    free_requests(&batch->plain);
-    free_requests(&batch->failed);
-    free_audit(&batch->audit);
-    init_lists(batch);
     batch->cells = NULL;
+    while (batch->n_plain) {
+        drop_request(batch->plain.next, &batch->n_plain);
+    }
+    while (batch->n_failed) {
+        drop_request(batch->failed.next, &batch->n_failed);
+    }
+    while (batch->n_audit) {
+        drop_line(batch->audit.next, &batch->n_audit);
+    }
 }
 
 bool history_batch_is_empty(const struct history_batch *batch)
@@ -70,14 +71,6 @@ bool history_batch_is_empty(const struct history_batch *batch)
 }
 
 // ---- requests -------------------------------------------------------------------------------------------------------
-
-static void drop_request(struct list *link, size_t *n)
-{
-    struct history_request *request = CONTAINER_OF(link, struct history_request, link);
-    list_remove(link);
-    mem_free(request);
-    (*n)--;
-}
 
 bool history_batch_drop_plain(struct history_batch *batch)
 {
@@ -117,8 +110,7 @@ size_t history_batch_add_request(struct history_batch *batch, struct slice recor
 
 static struct slice cut(struct slice text)
 {
-    size_t len = text.len < TEXT_MAX ? text.len : TEXT_MAX;
-    return slice_of(text.ptr, len < text.len ? utf8_valid_len(slice_of(text.ptr, len)) : len);
+    return request_text_cut(text, TEXT_MAX);
 }
 
 size_t history_batch_add_audit(struct history_batch *batch, const struct history_audit_entry *entry, unsigned sequence)
@@ -148,10 +140,7 @@ static size_t keep_audit_bounded(struct history_batch *batch)
 {
     size_t n_dropped = 0;
     for (; batch->n_audit > HISTORY_AUDIT_WAITING; n_dropped++) {
-        struct history_audit_line *line = CONTAINER_OF(batch->audit.prev, struct history_audit_line, link);
-        list_remove(&line->link);
-        mem_free(line);
-        batch->n_audit--;
+        drop_line(batch->audit.prev, &batch->n_audit);
     }
     return n_dropped;
 }

@@ -16,28 +16,22 @@
 #define APPLICATION_ID 1681028467
 #define TEXT_OF(number) #number
 #define SQL_NUMBER(number) TEXT_OF(number)
+#define SET_APPLICATION_ID "PRAGMA application_id=" SQL_NUMBER(APPLICATION_ID) ";"
 
 // `n` is the time in ms and a number that keeps apart what has the same time: so rows are in the order of time, and are
 // appended. request_mark has what requests are looked for by, so that a search need not read the requests themselves.
 static const char schema[] =
-    "BEGIN IMMEDIATE;"
-    "PRAGMA application_id=" SQL_NUMBER(
-        APPLICATION_ID) ";"
-                        "PRAGMA user_version=1;"
-                        "CREATE TABLE usage(hour INTEGER NOT NULL,model TEXT NOT NULL,key TEXT NOT NULL,"
-                        "requests INTEGER NOT NULL,success INTEGER NOT NULL,failed INTEGER NOT NULL,aborted INTEGER "
-                        "NOT NULL,"
-                        "partial INTEGER NOT NULL,attempts INTEGER NOT NULL,failed_attempts INTEGER NOT NULL,input "
-                        "INTEGER NOT NULL,"
-                        "output INTEGER NOT NULL,reasoning INTEGER NOT NULL,cache_read INTEGER NOT NULL,cache_write "
-                        "INTEGER NOT NULL,"
-                        "duration BLOB,first_token BLOB,PRIMARY KEY(hour,model,key))WITHOUT ROWID;"
-                        "CREATE TABLE request(n INTEGER PRIMARY KEY,record BLOB NOT NULL);"
-                        "CREATE TABLE request_mark(n INTEGER PRIMARY KEY,status INTEGER NOT NULL,hashes BLOB NOT NULL);"
-                        "CREATE TABLE audit(n INTEGER PRIMARY KEY,who TEXT NOT NULL,action TEXT NOT NULL,target TEXT "
-                        "NOT NULL,"
-                        "detail TEXT NOT NULL,outcome TEXT NOT NULL);"
-                        "COMMIT;";
+    "BEGIN IMMEDIATE;" SET_APPLICATION_ID "PRAGMA user_version=1;"
+    "CREATE TABLE usage(hour INTEGER NOT NULL,model TEXT NOT NULL,key TEXT NOT NULL,"
+    "requests INTEGER NOT NULL,success INTEGER NOT NULL,failed INTEGER NOT NULL,aborted INTEGER NOT NULL,"
+    "partial INTEGER NOT NULL,attempts INTEGER NOT NULL,failed_attempts INTEGER NOT NULL,input INTEGER NOT NULL,"
+    "output INTEGER NOT NULL,reasoning INTEGER NOT NULL,cache_read INTEGER NOT NULL,cache_write INTEGER NOT NULL,"
+    "duration BLOB,first_token BLOB,PRIMARY KEY(hour,model,key))WITHOUT ROWID;"
+    "CREATE TABLE request(n INTEGER PRIMARY KEY,record BLOB NOT NULL);"
+    "CREATE TABLE request_mark(n INTEGER PRIMARY KEY,status INTEGER NOT NULL,hashes BLOB NOT NULL);"
+    "CREATE TABLE audit(n INTEGER PRIMARY KEY,who TEXT NOT NULL,action TEXT NOT NULL,target TEXT NOT NULL,"
+    "detail TEXT NOT NULL,outcome TEXT NOT NULL);"
+    "COMMIT;";
 
 // That everything is there as we know it; somebody may have changed it.
 static const char schema_check[] =
@@ -189,11 +183,17 @@ static void merge_latency(sqlite3_context *context, int n, sqlite3_value **value
 
 // ---- opening --------------------------------------------------------------------------------------------------------
 
+static struct buf path_beside(const struct history_db *db, const char *ending)
+{
+    struct buf path = BUF_EMPTY;
+    buf_printf(&path, "%s%s%c", db->path, ending, '\0');
+    return path;
+}
+
 static ino_t inode_of(const struct history_db *db, const char *ending)
 {
     struct stat found;
-    struct buf path = BUF_EMPTY;
-    buf_printf(&path, "%s%s%c", db->path, ending, '\0');
+    struct buf path = path_beside(db, ending);
     bool is_there = stat(path.ptr, &found) == 0;
     buf_deinit(&path);
     return is_there ? found.st_ino : 0;
@@ -201,8 +201,7 @@ static ino_t inode_of(const struct history_db *db, const char *ending)
 
 static void remove_beside(const struct history_db *db, const char *ending)
 {
-    struct buf path = BUF_EMPTY;
-    buf_printf(&path, "%s%s%c", db->path, ending, '\0');
+    struct buf path = path_beside(db, ending);
     unlink(path.ptr);
     buf_deinit(&path);
 }
@@ -328,7 +327,11 @@ int history_db_open(struct history_db *db)
     if (db->sqlite) {
         return SQLITE_OK;
     }
-    return open_once(db);
+    int r = open_once(db);
+    if (r == SQLITE_BUSY) {
+        history_db_close(db); // else it would be used unchecked once the lock is gone
+    }
+    return r;
 }
 
 // ---- damage ---------------------------------------------------------------------------------------------------------
@@ -336,9 +339,8 @@ int history_db_open(struct history_db *db)
 // With its log, from which more of it can be saved.
 static void set_beside_aside(struct history_db *db, const char *ending, struct slice aside)
 {
-    struct buf from = BUF_EMPTY;
+    struct buf from = path_beside(db, ending);
     struct buf to = BUF_EMPTY;
-    buf_printf(&from, "%s%s%c", db->path, ending, '\0');
     buf_printf(&to, "%s/%.*s%s%c", db->folder, SLICE_ARG(aside), ending, '\0');
     rename(from.ptr, to.ptr);
     buf_deinit(&from);

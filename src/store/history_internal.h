@@ -112,5 +112,5 @@ struct history {
     void (*on_closed)(void *arg);
     void *closed_arg;
 };
-void history_take_now(struct history *history);
+size_t history_take_now(struct history *history); // how many messages came
 void history_start_next(struct history *history); // unless something is worked at already

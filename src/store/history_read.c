@@ -181,7 +181,7 @@ static void bind_wanted(sqlite3_stmt *statement, const struct wanted *wanted)
     }
 }
 
-static int search_requests(struct history_db *db, const struct wanted *wanted, struct search *search)
+static int search_database(struct history_db *db, const struct wanted *wanted, struct search *search)
 {
     sqlite3_stmt *statement;
     int r = history_db_prepare(db,
@@ -193,10 +193,12 @@ static int search_requests(struct history_db *db, const struct wanted *wanted, s
         return r;
     }
     bind_wanted(statement, wanted);
+    arena_init(&search->arena, ARENA_SIZE);
     r = SQLITE_DONE;
     while (search->findings->n < wanted->limit && (r = history_db_step(db, statement)) == SQLITE_ROW) {
         look_at(search, history_db_column(statement, 1), sqlite3_column_int64(statement, 0));
     }
+    arena_deinit(&search->arena);
     sqlite3_finalize(statement);
     return r == SQLITE_DONE || r == SQLITE_ROW ? SQLITE_OK : r;
 }
@@ -205,10 +207,7 @@ int history_read_requests(struct history_db *db, const struct request_filter *fi
 {
     const struct wanted wanted = wanted_by(filter);
     struct search search = {.findings = findings, .filter = filter};
-    arena_init(&search.arena, ARENA_SIZE);
-    int r = search_requests(db, &wanted, &search);
-    arena_deinit(&search.arena);
-    return r;
+    return search_database(db, &wanted, &search);
 }
 
 int history_read_request(struct history_db *db, struct slice id, struct history_findings *findings)
@@ -216,10 +215,7 @@ int history_read_request(struct history_db *db, struct slice id, struct history_
     const struct wanted wanted = {
         .status_max = UINT32_MAX, .hashes = {history_hash_id(id)}, .n_hashes = 1, .before = INT64_MAX, .limit = 1};
     struct search search = {.findings = findings, .id = id};
-    arena_init(&search.arena, ARENA_SIZE);
-    int r = search_requests(db, &wanted, &search);
-    arena_deinit(&search.arena);
-    return r;
+    return search_database(db, &wanted, &search);
 }
 
 static void look_through(const struct list *requests, struct search *search)
@@ -230,7 +226,7 @@ static void look_through(const struct list *requests, struct search *search)
     }
 }
 
-static void look_through_batch(const struct history_batch *batch, struct search *search)
+static void search_batch(const struct history_batch *batch, struct search *search)
 {
     arena_init(&search->arena, ARENA_SIZE);
     look_through(&batch->plain, search);
@@ -242,13 +238,13 @@ void history_find_requests(const struct history_batch *batch, const struct reque
                            struct history_findings *findings)
 {
     struct search search = {.findings = findings, .filter = filter};
-    look_through_batch(batch, &search);
+    search_batch(batch, &search);
 }
 
 void history_find_request(const struct history_batch *batch, struct slice id, struct history_findings *findings)
 {
     struct search search = {.findings = findings, .id = id};
-    look_through_batch(batch, &search);
+    search_batch(batch, &search);
 }
 
 // ---- audit entries --------------------------------------------------------------------------------------------------

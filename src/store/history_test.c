@@ -42,6 +42,18 @@ static void nothing_is_made_before_it_is_needed(void **state)
     assert_false(store_fixture_has(&f->store, "usage.db"));
 }
 
+static bool has_looked(struct history_fixture *f)
+{
+    return !f->history->is_take_soon;
+}
+
+static void the_rings_are_looked_at_seldom_from_the_beginning(void **state)
+{
+    struct history_fixture *f = *state;
+    history_fixture_run_until(f, has_looked);
+    assert_true(f->history->take_ms >= HISTORY_TAKE_MS);
+}
+
 static void sums_are_exact_before_and_after_they_are_written(void **state)
 {
     struct history_fixture *f = *state;
@@ -489,6 +501,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(nothing_is_made_before_it_is_needed),
+        TEST(the_rings_are_looked_at_seldom_from_the_beginning),
         TEST(sums_are_exact_before_and_after_they_are_written),
         TEST(files_are_for_their_owner_only),
         TEST(requests_are_listed_and_found),

@@ -314,6 +314,29 @@ static void of_a_newer_version(void **state)
     leave_alone(f, "PRAGMA user_version=2", "newer version");
 }
 
+static bool is_locked_no_more(struct history_fixture *f)
+{
+    return slice_find(history_problem(f->history), SLICE("is locked")) == SLICE_NOT_FOUND;
+}
+
+// That it could not be looked at when it was opened does not mean that it is ours.
+static void of_a_newer_version_and_locked_at_first(void **state)
+{
+    struct history_fixture *f = *state;
+    history_fixture_tell_some(f, 1);
+    history_fixture_write(f);
+    history_fixture_close(f);
+    struct holder holder = hold(f, "PRAGMA journal_mode=DELETE; PRAGMA user_version=2; BEGIN EXCLUSIVE");
+    history_fixture_open(f);
+    history_fixture_tell_some(f, 10);
+    history_fixture_run_until(f, has_failed_twice);
+    history_fixture_assert_problem(f, "is locked");
+    let_go(holder);
+    history_fixture_run_until(f, is_locked_no_more);
+    history_fixture_assert_problem(f, "newer version");
+    assert_int_equal(history_fixture_number(f, "SELECT sum(requests) FROM usage"), 1);
+}
+
 static void a_folder_in_its_place(void **state)
 {
     struct history_fixture *f = *state;
@@ -473,6 +496,7 @@ int main(int argc, char **argv)
         TEST(tables_of_another_shape),
         TEST(of_another_program),
         TEST(of_a_newer_version),
+        TEST(of_a_newer_version_and_locked_at_first),
         TEST(a_folder_in_its_place),
         TEST(a_full_disk),
         TEST(a_full_disk_from_the_beginning),

@@ -22,35 +22,29 @@ static int clean_up(struct history_db *db, struct history_ask *ask)
     return r;
 }
 
-static int do_ask(struct history_work *work)
+static int do_task(struct history_work *work)
 {
     struct history_ask *ask = work->ask;
     struct history_db *db = &work->db;
     switch (work->task) {
+    case HISTORY_WRITE:
+    case HISTORY_LAST_WRITE: return history_write(db, &work->batch);
+    case HISTORY_PRUNE: return history_prune(db, work->before_ms, &work->n);
     case HISTORY_USAGE: return history_read_usage(db, ask->from_s, ask->to_s, &ask->usage_filter, ask->cells);
     case HISTORY_REQUESTS: return history_read_requests(db, &ask->filter, &ask->findings);
     case HISTORY_REQUEST: return history_read_request(db, ask->id, &ask->findings);
     case HISTORY_AUDIT: return history_read_audit(db, ask->limit, ask->before_ms, &ask->findings);
     case HISTORY_RESET: return history_remove_usage(db, &ask->n);
     case HISTORY_CLEANUP: return clean_up(db, ask);
-    case HISTORY_WRITE:
-    case HISTORY_PRUNE:
-    case HISTORY_REST:
-    case HISTORY_LAST_WRITE: break;
+    case HISTORY_REST: break;
     }
     return SQLITE_OK;
 }
 
-static int do_task(struct history_work *work)
+static int try_once(struct history_work *work)
 {
     int r = history_db_open(&work->db);
-    if (r != SQLITE_OK) {
-        return r;
-    }
-    if (work->task == HISTORY_WRITE || work->task == HISTORY_LAST_WRITE) {
-        return history_write(&work->db, &work->batch);
-    }
-    return work->task == HISTORY_PRUNE ? history_prune(&work->db, work->before_ms, &work->n) : do_ask(work);
+    return r == SQLITE_OK ? do_task(work) : r;
 }
 
 // What a first try has found, before it failed.
@@ -83,10 +77,10 @@ static bool needs_database(const struct history_work *work)
 
 static int try_twice(struct history_work *work)
 {
-    int r = do_task(work);
+    int r = try_once(work);
     if (r != SQLITE_OK && history_db_recover(&work->db, r)) {
         forget_findings(work->ask);
-        r = do_task(work);
+        r = try_once(work);
         if (r != SQLITE_OK) {
             history_db_recover(&work->db, r);
         }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "store/history_write.h"
 
-#include <stdio.h>
-
 #include "base/fnv.h"
 
 enum {
@@ -74,6 +72,24 @@ static int write_cells(struct history_db *db, const struct usage_cells *cells)
     return r;
 }
 
+// ---- rows with a number ---------------------------------------------------------------------------------------------
+
+// Inserts a row whose other values are bound. *n_r is its number: `n`, or the next one that is free; untouched where
+// none is.
+static int insert(struct history_db *db, sqlite3_stmt *statement, int64_t n, int64_t *n_r)
+{
+    int r = SQLITE_OK;
+    for (int64_t i = 0; r == SQLITE_OK && i < NUMBER_TRIES; i++) {
+        sqlite3_bind_int64(statement, 1, n + i);
+        r = history_db_run(db, statement);
+        if (sqlite3_changes(db->sqlite)) {
+            *n_r = n + i;
+            return r;
+        }
+    }
+    return r;
+}
+
 // ---- requests -------------------------------------------------------------------------------------------------------
 
 static uint32_t hash(char kind, struct slice text)
@@ -128,23 +144,6 @@ struct request_writer {
     struct arena arena;
 };
 
-// *n_r is the row's number: the request's, or the next one that is free.
-static int write_record(struct history_db *db, sqlite3_stmt *statement, const struct history_request *request,
-                        int64_t *n_r)
-{
-    int r = SQLITE_OK;
-    history_db_bind_blob(statement, 2, slice_of(request->record, request->len));
-    for (int64_t i = 0; r == SQLITE_OK && i < NUMBER_TRIES; i++) {
-        sqlite3_bind_int64(statement, 1, request->n + i);
-        r = history_db_run(db, statement);
-        if (sqlite3_changes(db->sqlite)) {
-            *n_r = request->n + i;
-            return r;
-        }
-    }
-    return r;
-}
-
 static int write_request(struct history_db *db, struct request_writer *writer, const struct history_request *request)
 {
     struct request_facts facts;
@@ -153,7 +152,8 @@ static int write_request(struct history_db *db, struct request_writer *writer, c
     if (!request_record_decode(slice_of(request->record, request->len), &writer->arena, &facts)) {
         return SQLITE_OK;
     }
-    int r = write_record(db, writer->request, request, &n);
+    history_db_bind_blob(writer->request, 2, slice_of(request->record, request->len));
+    int r = insert(db, writer->request, request->n, &n);
     if (r != SQLITE_OK || n < 0) {
         return r;
     }
@@ -199,18 +199,11 @@ static int write_requests(struct history_db *db, const struct history_batch *bat
 
 static int write_line(struct history_db *db, sqlite3_stmt *statement, const struct history_audit_line *line)
 {
-    int r = SQLITE_OK;
+    int64_t n = line->n;
     for (int i = 0; i < HISTORY_AUDIT_TEXTS; i++) {
         history_db_bind_text(statement, 2 + i, line->texts[i]);
     }
-    for (int64_t i = 0; r == SQLITE_OK && i < NUMBER_TRIES; i++) {
-        sqlite3_bind_int64(statement, 1, line->n + i);
-        r = history_db_run(db, statement);
-        if (sqlite3_changes(db->sqlite)) {
-            return r;
-        }
-    }
-    return r;
+    return insert(db, statement, n, &n);
 }
 
 static int write_audit(struct history_db *db, const struct list *audit)

@@ -53,14 +53,8 @@ static_assert(sizeof(struct head) == 16 + 3 * 8 + 5 * 8 + 4 * 4, "no gaps");
 enum step_text { STEP_ENDPOINT, STEP_MODEL, STEP_KEY, STEP_OUTCOME, STEP_REASON };
 enum { N_STEP_TEXTS = STEP_REASON + 1, AS_IN_REQUEST = 0xFF };
 
-static const uint8_t step_text_max[N_STEP_TEXTS] = {
-    [STEP_ENDPOINT] = REQUEST_ENDPOINT_MAX,
-    [STEP_MODEL] = REQUEST_MODEL_MAX,
-    [STEP_KEY] = REQUEST_KEY_MAX,
-    // With a NUL behind them, so that they can be told as they are in a record.
-    [STEP_OUTCOME] = REQUEST_NAME_MAX + 1,
-    [STEP_REASON] = REQUEST_NAME_MAX + 1,
-};
+// Outcomes and reasons have a NUL behind them, so that they can be told as they are in a record.
+enum { STEP_NAME_MAX = REQUEST_NAME_MAX + 1 };
 
 struct step_head {
     uint32_t began_ms;
@@ -74,7 +68,7 @@ static_assert(sizeof(struct step_head) == 20, "no gaps");
 static_assert(sizeof(struct head) + REQUEST_ID_MAX + REQUEST_PATH_MAX + 3 * REQUEST_MODEL_MAX + REQUEST_ENDPOINT_MAX +
                       REQUEST_KEY_MAX + REQUEST_CLIENT_MAX + REQUEST_TRACE_MAX + 3 * REQUEST_NAME_MAX +
                       REQUEST_TRAIL_MAX * (sizeof(struct step_head) + REQUEST_ENDPOINT_MAX + REQUEST_MODEL_MAX +
-                                           REQUEST_KEY_MAX + 2 * (REQUEST_NAME_MAX + 1)) <=
+                                           REQUEST_KEY_MAX + 2 * STEP_NAME_MAX) <=
                   REQUEST_RECORD_MAX,
               "the longest record fits");
 
@@ -174,13 +168,23 @@ static char *put_step(char *out, const struct trail_entry *entry, const struct r
     return at;
 }
 
+uint32_t request_trail_n(const struct trail *trail)
+{
+    return trail->n < REQUEST_TRAIL_MAX ? trail->n : REQUEST_TRAIL_MAX;
+}
+
+const struct trail_entry *request_trail_at(const struct trail *trail, uint32_t i)
+{
+    uint32_t n = request_trail_n(trail);
+    return &trail->entries[i < n / 2 ? i : trail->n - n + i];
+}
+
 static char *put_trail(char *out, const struct request_facts *facts, struct head *head)
 {
     const struct trail *trail = &facts->trail;
-    uint32_t n = trail->n < REQUEST_TRAIL_MAX ? trail->n : REQUEST_TRAIL_MAX;
-    uint32_t n_first = n / 2;
+    uint32_t n = request_trail_n(trail);
     for (uint32_t i = 0; i < n; i++) {
-        out = put_step(out, &trail->entries[i < n_first ? i : trail->n - n + i], facts);
+        out = put_step(out, request_trail_at(trail, i), facts);
     }
     head->n_steps = (uint8_t)n;
     head->n_dropped = trail->n_dropped + (trail->n - n);
@@ -244,7 +248,7 @@ static bool take_text(struct slice *bytes, size_t len, size_t max, struct slice 
 static bool take_name(struct slice *bytes, size_t len, const char **name_r)
 {
     struct slice text;
-    if (!take_text(bytes, len, REQUEST_NAME_MAX + 1, &text) || (text.len && text.ptr[text.len - 1] != 0)) {
+    if (!take_text(bytes, len, STEP_NAME_MAX, &text) || (text.len && text.ptr[text.len - 1] != 0)) {
         return false;
     }
     *name_r = text.ptr;
@@ -271,9 +275,9 @@ static bool take_step(struct slice *bytes, const struct request_facts *facts, st
     entry->began_ms = head.began_ms;
     entry->took_ms = head.took_ms;
     entry->status = head.status;
-    return take_own(bytes, len[STEP_ENDPOINT], step_text_max[STEP_ENDPOINT], facts->endpoint, &entry->endpoint) &&
-           take_own(bytes, len[STEP_MODEL], step_text_max[STEP_MODEL], facts->upstream_model, &entry->model) &&
-           take_own(bytes, len[STEP_KEY], step_text_max[STEP_KEY], facts->key, &entry->key) &&
+    return take_own(bytes, len[STEP_ENDPOINT], REQUEST_ENDPOINT_MAX, facts->endpoint, &entry->endpoint) &&
+           take_own(bytes, len[STEP_MODEL], REQUEST_MODEL_MAX, facts->upstream_model, &entry->model) &&
+           take_own(bytes, len[STEP_KEY], REQUEST_KEY_MAX, facts->key, &entry->key) &&
            take_name(bytes, len[STEP_OUTCOME], &entry->outcome) && take_name(bytes, len[STEP_REASON], &entry->reason);
 }
 

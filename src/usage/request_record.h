@@ -60,6 +60,10 @@ size_t request_record_encode(const struct request_facts *facts, char *out);
 // False: that is no record. Texts point into `bytes`; the entries of the trail are in the arena.
 bool request_record_decode(struct slice bytes, struct arena *arena, struct request_facts *facts_r);
 
+// The entries of a trail that count: all, or where there are more than REQUEST_TRAIL_MAX, of either end one half.
+uint32_t request_trail_n(const struct trail *trail);
+const struct trail_entry *request_trail_at(const struct trail *trail, uint32_t i);
+
 // At most `max` bytes, without a part of a character at the end: how texts are cut, so that what is asked for can be,
 // too.
 struct slice request_text_cut(struct slice text, size_t max);

@@ -27,8 +27,7 @@ struct trail {
     struct trail_entry *entries; // arena
     uint32_t n;                  // at most TRAIL_MAX
     uint32_t cap;
-    uint32_t
-        n_dropped; // left out of the middle, behind the first half of `entries`: how it began and how it ended stay
+    uint32_t n_dropped; // out of the middle, behind the first half of `entries`: how it began and how it ended stay
 };
 
 void trail_add(struct trail *trail, struct arena *arena, const struct trail_entry *entry);

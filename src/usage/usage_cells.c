@@ -259,22 +259,16 @@ static struct tries tries_of(const struct trail_entry *entry)
     return (struct tries){.n = is_attempt, .n_failed = is_attempt};
 }
 
-// Of either end of a trail one half, as in a record.
-static const struct trail_entry *kept_entry(const struct trail *trail, uint32_t i, uint32_t n_kept)
-{
-    return &trail->entries[i < n_kept / 2 ? i : trail->n - n_kept + i];
-}
-
 void usage_cells_count(struct usage_cells *cells, const struct request_facts *facts)
 {
     const struct trail *trail = &facts->trail;
-    uint32_t n_kept = trail->n < REQUEST_TRAIL_MAX ? trail->n : REQUEST_TRAIL_MAX;
+    uint32_t n_kept = request_trail_n(trail);
     int64_t wall_s = facts->time_ms / 1000 - (facts->time_ms % 1000 < 0);
     struct place place = {.hour = local_hour_of(&cells->hour, wall_s), .model = facts->counted_model};
     struct tries own = {0};
     uint64_t n_seen = 0;
     for (uint32_t i = 0; i < n_kept; i++) {
-        const struct trail_entry *entry = kept_entry(trail, i, n_kept);
+        const struct trail_entry *entry = request_trail_at(trail, i);
         struct tries tries = tries_of(entry);
         n_seen += tries.n;
         if (slice_eq(entry->key, facts->key)) {
