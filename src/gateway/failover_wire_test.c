@@ -393,6 +393,47 @@ static void a_failure_that_is_told_last_is_told_whole(void **state)
     }
 }
 
+// The words count, not the status: the key rests, another one answers, and nobody sees the error.
+static void an_error_with_a_good_status_is_a_failure(void **state)
+{
+    static const char error[] = "{\"error\":{\"message\":\"said no\",\"code\":429}}";
+    struct wire *f = *state;
+    wire_add_keys(f, 2);
+    start(f, CONFIG_WITH(CHAT_WITH("")), NULL);
+    ask_chat(f, "");
+    wire_take_request(f);
+    wire_answer(f, JSON_HEAD);
+    wire_answer_and_close(f, error);
+    answer_next(f, JSON_HEAD JSON_ANSWER);
+    assert_true(wire_client_sees(f, JSON_ANSWER));
+    assert_false(wire_has_text(wire_received(f), "said no"));
+    uint64_t n_good = 0;
+    uint64_t n_bad = 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        n_good += atomic_load(&key_of(&f->keys, i)->success_requests);
+        n_bad += atomic_load(&key_of(&f->keys, i)->error_count);
+    }
+    assert_int_equal(n_good, 1);
+    assert_int_equal(n_bad, 1);
+}
+
+// Nothing else can be tried: the client gets it as it came, and it counts as no success.
+static void an_error_with_a_good_status_is_passed_on_at_last(void **state)
+{
+    static const char error[] = "{\"error\":{\"message\":\"said no\",\"type\":\"server_error\"}}";
+    struct wire *f = *state;
+    start(f, CONFIG_WITH(CHAT_WITH("")), NULL);
+    ask_chat(f, "");
+    for (int i = 0; i < 3; i++) {
+        wire_take_request(f);
+        wire_answer(f, JSON_HEAD);
+        wire_answer_and_close(f, error);
+    }
+    assert_true(wire_client_sees(f, error));
+    assert_true(wire_has_text(wire_received(f), "HTTP/1.1 200 "));
+    assert_true(wire_has_text(wire_received(f), "x-droid2api-attempts: 3\r\n"));
+}
+
 static void a_comment_does_not_give_up_the_next_attempt(void **state)
 {
     static const char *const beginnings[] = {": working\n\n", "\xef\xbb\xbf", "\xef", "\n"};
@@ -790,6 +831,8 @@ int main(void)
         TEST(one_answer_to_who_wants_a_stream_may_be_replaced),
         TEST(a_failure_that_is_told_first_is_never_seen),
         TEST(a_failure_that_is_told_last_is_told_whole),
+        TEST(an_error_with_a_good_status_is_a_failure),
+        TEST(an_error_with_a_good_status_is_passed_on_at_last),
         TEST(a_comment_does_not_give_up_the_next_attempt),
         TEST(a_failure_that_is_told_late_is_no_success_of_the_key),
         TEST(a_stream_that_has_said_its_end_ends_well_whatever_follows),

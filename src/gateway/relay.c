@@ -232,7 +232,7 @@ bool relay_begin(struct exchange *x, const struct h1_response *resp)
 // All of an answer is here, and its end is about to leave. Of an error it is known already whose fault it was.
 void relay_end_well(struct exchange *x)
 {
-    if (x->tap && usage_tap_has_error(x->tap)) {
+    if (x->told_error.ptr || (x->tap && usage_tap_has_error(x->tap))) {
         x->outcome = "stream_error";
         x->has_fault = true;
         x->fault = FAULT_UPSTREAM_SERVER;
