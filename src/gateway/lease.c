@@ -112,6 +112,11 @@ static void count_pick(const struct exchange *x)
     metrics_count_selection(x->gateway->metrics, selection);
 }
 
+static bool is_same_key(struct key_lease a, struct key_lease b)
+{
+    return a.slot == b.slot && a.identity == b.identity;
+}
+
 static enum key_pick pick(struct exchange *x)
 {
     struct lease *lease = x->lease;
@@ -130,18 +135,20 @@ static enum key_pick pick(struct exchange *x)
         x->credential = (struct credential){CREDENTIAL_POOL, lease->key.secret};
         count_pick(x);
     }
+    lease->strips_seals = lease->owner.identity && !is_same_key(lease->owner, lease->key.lease);
     return result;
+}
+
+// After pick(): another key, or none, where only the owner would do.
+static bool lacks_owner(const struct lease *lease)
+{
+    return lease->owner_is_needed && lease->strips_seals;
 }
 
 static enum lease_result go_without_key(struct exchange *x, enum key_pick result)
 {
     failover_without_key(x, result == KEY_LATER ? x->lease->key.until_ms : 0);
     return LEASE_FAILED;
-}
-
-static bool is_same_key(struct key_lease a, struct key_lease b)
-{
-    return a.slot == b.slot && a.identity == b.identity;
 }
 
 // The owner of the answer that the request goes on from cannot serve now, or never again.
@@ -154,9 +161,7 @@ static enum lease_result fail_without_owner(struct exchange *x)
     enum key_obstacle obstacle =
         key_obstacle_of(slot, key_selector_settings(gateway->selector), lease->model, clock_wall_ms(), &until_ms);
     bool comes_back = slot->identity == lease->owner.identity && (until_ms || obstacle == KEY_IS_FULL);
-    if (lease->key.lease.identity) {
-        key_lease_return(gateway->keys, &lease->key.lease);
-    }
+    lease_return(x);
     if (comes_back) {
         lease->key.until_ms = until_ms;
         return go_without_key(x, KEY_LATER);
@@ -176,11 +181,9 @@ static enum lease_result take_from_pool(struct exchange *x)
         look_for_owner(x);
     }
     enum key_pick result = pick(x);
-    bool is_foreign = lease->owner.identity && !is_same_key(lease->owner, lease->key.lease);
-    if (is_foreign && lease->owner_is_needed) {
+    if (lacks_owner(lease)) {
         return fail_without_owner(x);
     }
-    lease->strips_seals = is_foreign;
     return result == KEY_PICKED ? LEASE_TAKEN : go_without_key(x, result);
 }
 
@@ -281,7 +284,6 @@ bool lease_take_another(struct exchange *x)
         lease->key = before;
         return false;
     }
-    lease->strips_seals = lease->owner.identity;
     return true;
 }
 
@@ -311,13 +313,11 @@ bool lease_try(struct exchange *x, int64_t *until_ms_r)
     if (result != KEY_PICKED) {
         return false;
     }
-    bool is_foreign = lease->owner.identity && !is_same_key(lease->owner, lease->key.lease);
-    if (is_foreign && lease->owner_is_needed) {
-        key_lease_return(x->gateway->keys, &lease->key.lease);
+    if (lacks_owner(lease)) {
+        lease_return(x);
         *until_ms_r = clock_wall_ms() + 1000; // the owner may come back
         return false;
     }
-    lease->strips_seals = is_foreign;
     return true;
 }
 
