@@ -10,6 +10,7 @@
 #include "dialect/estimate.h"
 #include "gateway/failover.h"
 #include "gateway/lease.h"
+#include "gateway/owner.h"
 #include "gateway/relay_internal.h"
 
 enum { ERROR_BODY_MAX = 256 * 1024, TOKEN_LEN = 24, OUT_KEPT_MAX = 16 * 1024 };
@@ -357,7 +358,7 @@ static void finish_whole(struct exchange *x)
         answer_upstream_error(x);
     } else {
         buf_reserve(&conversion->out, conversion->whole.len + 1024);
-        lease_note_answer(x, buf_slice(&conversion->whole));
+        owner_note(x, buf_slice(&conversion->whole));
         translation_answer(conversion->translation, buf_slice(&conversion->whole), &conversion->out);
         pass_on(x, true);
     }
@@ -393,7 +394,7 @@ static void on_event(void *arg, const struct sse_event *event)
     struct exchange *x = arg;
     x->gate.n_events++;
     translation_feed(x->conversion->translation, event->name, event->data, &x->conversion->out);
-    lease_note_answer(x, event->data);
+    owner_note(x, event->data);
 }
 
 // Of a client that does not stream nothing can leave before the end, and a stream of Responses ends with all that was

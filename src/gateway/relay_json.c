@@ -2,7 +2,7 @@
 // Passes an answer on that is one JSON value: held until all of it is here, up to a limit. Gemini's stream in the form
 // of an array leaves element by element.
 #include "gateway/failover.h"
-#include "gateway/lease.h"
+#include "gateway/owner.h"
 #include "gateway/relay_internal.h"
 #include "keys/blame_event.h"
 
@@ -40,7 +40,7 @@ static bool read_whole(struct exchange *x, struct slice whole)
         x->told_error = arena_dup(exchange_arena(x), whole);
         return failover_on_told_error(x);
     }
-    lease_note_answer(x, whole);
+    owner_note(x, whole);
     relay_note_content(x, true);
     return true;
 }
@@ -121,7 +121,7 @@ void relay_end_array(struct exchange *x, struct slice message)
 static bool relay_array(struct exchange *x, struct slice piece, bool last)
 {
     usage_tap_json(x->tap, piece);
-    lease_note_answer(x, piece);
+    owner_note(x, piece);
     relay_note_content(x, usage_tap_has_content(x->tap));
     if (last) {
         if (usage_tap_is_complete(x->tap)) {
@@ -167,7 +167,7 @@ bool relay_json(struct exchange *x, struct slice piece, bool last)
     } else {
         if (x->tap) {
             usage_tap_json(x->tap, piece);
-            lease_note_answer(x, piece);
+            owner_note(x, piece);
         }
         if (last) {
             end_released(x, piece);
