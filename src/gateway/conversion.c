@@ -10,6 +10,8 @@
 #include "dialect/estimate.h"
 #include "gateway/failover.h"
 #include "gateway/lease.h"
+#include "gateway/owner.h"
+#include "gateway/relay_internal.h"
 
 enum { ERROR_BODY_MAX = 256 * 1024, TOKEN_LEN = 24, OUT_KEPT_MAX = 16 * 1024 };
 
@@ -261,21 +263,12 @@ static void fail_in_answer(struct exchange *x, const struct neutral_error *error
     server_break(x->ex);
 }
 
-static void note_content(struct exchange *x)
-{
-    if (!x->first_ns && translation_has_content(x->conversion->translation)) {
-        x->first_ns = clock_monotonic_ns();
-        timer_cancel(&x->first_content);
-        way_is_good(x);
-    }
-}
-
 // Sends what there is. False: the exchange is over, and gone.
 static bool pass_on(struct exchange *x, bool last)
 {
     struct conversion *conversion = x->conversion;
     const struct neutral_error *error = translation_error(conversion->translation);
-    note_content(x);
+    relay_note_content(x, translation_has_content(conversion->translation));
     if (error) {
         fail_in_answer(x, error);
         return false;
@@ -350,15 +343,9 @@ static void finish_counting(struct exchange *x)
         answer_upstream_error(x);
     } else if (json_parse(&doc, exchange_arena(x), buf_slice(&conversion->whole), NULL) == 0 &&
                translate_read_count(x->upstream->dialect, &doc, &n_tokens)) {
-        way_is_good(x);
         answer_count(x, n_tokens);
     } else {
-        x->outcome = "protocol";
-        failover_on_failure(x, &(struct attempt_failure){
-                                   .event = ATTEMPT_NO_ANSWER,
-                                   .fault = FAULT_UPSTREAM_PROTOCOL,
-                                   .message = SLICE("the upstream's answer has no number of tokens"),
-                               });
+        relay_fail_protocol(x, SLICE("the upstream's answer has no number of tokens"));
     }
 }
 
@@ -371,7 +358,7 @@ static void finish_whole(struct exchange *x)
         answer_upstream_error(x);
     } else {
         buf_reserve(&conversion->out, conversion->whole.len + 1024);
-        lease_note_answer(x, buf_slice(&conversion->whole));
+        owner_note(x, buf_slice(&conversion->whole));
         translation_answer(conversion->translation, buf_slice(&conversion->whole), &conversion->out);
         pass_on(x, true);
     }
@@ -407,7 +394,7 @@ static void on_event(void *arg, const struct sse_event *event)
     struct exchange *x = arg;
     x->gate.n_events++;
     translation_feed(x->conversion->translation, event->name, event->data, &x->conversion->out);
-    lease_note_answer(x, event->data);
+    owner_note(x, event->data);
 }
 
 // Of a client that does not stream nothing can leave before the end, and a stream of Responses ends with all that was

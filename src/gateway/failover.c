@@ -45,11 +45,16 @@ void failover_note_attempt(struct exchange *x, const char *reason)
 
 // ---- what is tried next ---------------------------------------------------------------------------------------------
 
+static bool is_test(const struct exchange *x)
+{
+    return x->lease && x->lease->only.identity;
+}
+
 // Those whose dialect has no words for the request are passed over: a refusal is no answer where there was a better
 // one.
 static bool has_fallback(struct exchange *x)
 {
-    bool is_bound = x->lease && (x->lease->owner_is_needed || x->lease->only.identity);
+    bool is_bound = is_test(x) || (x->lease && x->lease->owner_is_needed);
     while (!is_bound && x->n_fallbacks < x->asked->model->n_fallbacks) {
         struct upstream *next = x->asked->fallbacks[x->n_fallbacks];
         if (x->checked_fallback == next || conversion_is_possible(x, next)) {
@@ -136,11 +141,6 @@ static enum retry_step next_step(struct exchange *x, struct retry_facts *facts, 
     return step;
 }
 
-static bool is_test(const struct exchange *x)
-{
-    return x->lease && x->lease->only.identity;
-}
-
 // Judges the attempt and goes on if that is of use. False: it is not.
 static bool try_again(struct exchange *x, const struct attempt_failure *failure, enum blame *blame_r)
 {
@@ -157,15 +157,15 @@ static bool try_again(struct exchange *x, const struct attempt_failure *failure,
     *blame_r = verdict.blame;
     way_is_bad(x, verdict.blame, evidence.retry_after_ms);
     failover_note_attempt(x, blame_name(verdict.blame));
+    if (is_test(x)) {
+        return false;
+    }
     struct retry_facts facts = facts_of(x);
     facts.blame = verdict.blame;
     facts.was_silent = verdict.spends_route;
     facts.is_context_length = verdict.is_context_length;
     facts.has_fallback = (verdict.blame != BLAME_CLIENT || verdict.is_context_length) && has_fallback(x);
     facts.asked_ms = evidence.retry_after_ms;
-    if (is_test(x)) {
-        return false;
-    }
     uint32_t delay_ms = 0;
     enum retry_step step = next_step(x, &facts, &delay_ms);
     if (step != RETRY_GIVE_UP) {
@@ -322,9 +322,8 @@ static void release(struct exchange *x, enum blame blame, bool last, bool is_bro
 
 static bool wait_for_key(struct exchange *x, enum blame blame)
 {
-    int64_t wait_s = 0;
     if (!blame_wants_another_key(blame) || x->credential.level != CREDENTIAL_POOL || is_test(x) ||
-        !wait_line_may_join(x) || (wait_s = lease_wait_s(x)) <= 0) {
+        !wait_line_may_join(x) || lease_wait_s(x) <= 0) {
         return false;
     }
     failover_deinit(x);
@@ -385,10 +384,10 @@ static void tell_blocked(struct exchange *x, int64_t open_ms)
     struct slice message =
         arena_printf(exchange_arena(x), "The endpoint '%.*s' is not asked for the moment: it failed, or wants to rest.",
                      SLICE_ARG(name));
-    lease_return(x);
     exchange_fail(x, open_ms > BREAKER_OPEN_MS ? FAULT_NO_AVAILABLE_KEY : FAULT_OVERLOADED, message);
 }
 
+// No key is kept meanwhile.
 static void on_blocked(struct exchange *x, int64_t open_ms)
 {
     uint32_t delay_ms = 0;

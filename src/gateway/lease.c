@@ -7,63 +7,12 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "dialect/kinship.h"
-#include "gateway/conversion.h"
 #include "gateway/failover.h"
-#include "keys/affinity.h"
+#include "gateway/owner.h"
 #include "keys/consequences.h"
 #include "keys/quota_warning.h"
 
-// ---- what a request tells of itself ---------------------------------------------------------------------------------
-
-// Clients that name their session in a header do it in one of these.
-static bool is_session_header(const struct h1_field *field)
-{
-    static const uint64_t names = HEADER_BIT(HEADER_SESSION_DASH_ID) | HEADER_BIT(HEADER_SESSION_UNDERSCORE_ID) |
-                                  HEADER_BIT(HEADER_X_CLAUDE_CODE_SESSION_ID) | HEADER_BIT(HEADER_X_SESSION_AFFINITY) |
-                                  HEADER_BIT(HEADER_X_SESSION_ID);
-    return (HEADER_BIT(field->id) & names) != 0;
-}
-
-static uint64_t conversation_of(struct exchange *x)
-{
-    const struct h1_request *req = &x->ex->req;
-    for (size_t i = 0; i < req->n_fields; i++) {
-        if (is_session_header(&req->fields[i]) && req->fields[i].value.len) {
-            return affinity_tag(AFFINITY_CONVERSATION, req->fields[i].value);
-        }
-    }
-    struct slice name = kinship_conversation(x->route.dialect, &x->doc, exchange_arena(x));
-    return name.len ? affinity_tag(AFFINITY_CONVERSATION, name) : 0;
-}
-
-static bool find_owner(struct exchange *x, enum affinity_kind kind, struct slice text)
-{
-    return affinity_find(x->gateway->keys, kind, affinity_tag(kind, text), clock_wall_ms(), &x->lease->owner);
-}
-
-// Where there has never been another key, it need not be known what this one's own is.
-static bool has_choice(const struct exchange *x)
-{
-    return key_table_end(x->gateway->keys) > 1;
-}
-
-// What the request brings along that was made by one key, as far as that is remembered.
-static void look_for_owner(struct exchange *x)
-{
-    struct slice seals[KINSHIP_SEALS_MAX];
-    if (x->upstream->dialect == DIALECT_RESPONSES && !x->conversion) {
-        struct slice before = kinship_previous_response(&x->doc, exchange_arena(x));
-        if (before.len && find_owner(x, AFFINITY_RESPONSE_ID, before)) {
-            x->lease->owner_is_needed = true;
-            return;
-        }
-    }
-    struct slice body = x->conversion ? buf_slice(&x->conversion->body) : x->doc.text;
-    size_t n = kinship_seals(x->upstream->dialect, body, exchange_arena(x), seals);
-    for (size_t i = 0; i < n && !find_owner(x, AFFINITY_OPAQUE, seals[i]); i++) {
-    }
-}
+// ---- tests of a key -------------------------------------------------------------------------------------------------
 
 // "TOKEN SLOT IDENTITY", the token in hexadecimal digits.
 static bool read_test(struct slice value, struct slice token, struct key_lease *key_r)
@@ -112,6 +61,11 @@ static void count_pick(const struct exchange *x)
     metrics_count_selection(x->gateway->metrics, selection);
 }
 
+static bool is_same_key(struct key_lease a, struct key_lease b)
+{
+    return a.slot == b.slot && a.identity == b.identity;
+}
+
 static enum key_pick pick(struct exchange *x)
 {
     struct lease *lease = x->lease;
@@ -130,18 +84,20 @@ static enum key_pick pick(struct exchange *x)
         x->credential = (struct credential){CREDENTIAL_POOL, lease->key.secret};
         count_pick(x);
     }
+    lease->strips_seals = lease->owner.identity && !is_same_key(lease->owner, lease->key.lease);
     return result;
+}
+
+// After pick(): another key, or none, where only the owner would do.
+static bool lacks_owner(const struct lease *lease)
+{
+    return lease->owner_is_needed && lease->strips_seals;
 }
 
 static enum lease_result go_without_key(struct exchange *x, enum key_pick result)
 {
     failover_without_key(x, result == KEY_LATER ? x->lease->key.until_ms : 0);
     return LEASE_FAILED;
-}
-
-static bool is_same_key(struct key_lease a, struct key_lease b)
-{
-    return a.slot == b.slot && a.identity == b.identity;
 }
 
 // The owner of the answer that the request goes on from cannot serve now, or never again.
@@ -154,9 +110,7 @@ static enum lease_result fail_without_owner(struct exchange *x)
     enum key_obstacle obstacle =
         key_obstacle_of(slot, key_selector_settings(gateway->selector), lease->model, clock_wall_ms(), &until_ms);
     bool comes_back = slot->identity == lease->owner.identity && (until_ms || obstacle == KEY_IS_FULL);
-    if (lease->key.lease.identity) {
-        key_lease_return(gateway->keys, &lease->key.lease);
-    }
+    lease_return(x);
     if (comes_back) {
         lease->key.until_ms = until_ms;
         return go_without_key(x, KEY_LATER);
@@ -171,16 +125,13 @@ static enum lease_result take_from_pool(struct exchange *x)
 {
     struct lease *lease = lease_of(x);
     lease->model = key_model_tag(upstream_model_name(x->upstream));
-    if (!lease->only.identity && has_choice(x)) {
-        lease->conversation = key_selector_settings(x->gateway->selector)->has_affinity ? conversation_of(x) : 0;
-        look_for_owner(x);
+    if (!lease->only.identity) {
+        owner_find(x);
     }
     enum key_pick result = pick(x);
-    bool is_foreign = lease->owner.identity && !is_same_key(lease->owner, lease->key.lease);
-    if (is_foreign && lease->owner_is_needed) {
+    if (lacks_owner(lease)) {
         return fail_without_owner(x);
     }
-    lease->strips_seals = is_foreign;
     return result == KEY_PICKED ? LEASE_TAKEN : go_without_key(x, result);
 }
 
@@ -281,7 +232,6 @@ bool lease_take_another(struct exchange *x)
         lease->key = before;
         return false;
     }
-    lease->strips_seals = lease->owner.identity;
     return true;
 }
 
@@ -311,13 +261,11 @@ bool lease_try(struct exchange *x, int64_t *until_ms_r)
     if (result != KEY_PICKED) {
         return false;
     }
-    bool is_foreign = lease->owner.identity && !is_same_key(lease->owner, lease->key.lease);
-    if (is_foreign && lease->owner_is_needed) {
-        key_lease_return(x->gateway->keys, &lease->key.lease);
+    if (lacks_owner(lease)) {
+        lease_return(x);
         *until_ms_r = clock_wall_ms() + 1000; // the owner may come back
         return false;
     }
-    lease->strips_seals = is_foreign;
     return true;
 }
 
@@ -479,30 +427,6 @@ void lease_note_status(struct exchange *x, unsigned status)
     bool is_token = x->credential.level == CREDENTIAL_OAUTH || x->credential.level == CREDENTIAL_FILE;
     if (status == 401 && is_token) {
         token_source_refused(x->gateway->tokens, x->credential.secret);
-    }
-}
-
-static void own(struct exchange *x, enum affinity_kind kind, struct slice text)
-{
-    affinity_put(x->gateway->keys, affinity_tag(kind, text), x->lease->key.lease, clock_wall_ms());
-}
-
-void lease_note_answer(struct exchange *x, struct slice text)
-{
-    struct slice seals[KINSHIP_SEALS_MAX];
-    if (!lease_is_out(x) || !has_choice(x)) {
-        return;
-    }
-    if (x->upstream->dialect == DIALECT_RESPONSES && !x->lease->has_response_id) {
-        struct slice id = kinship_response_id(text, exchange_arena(x));
-        x->lease->has_response_id = id.len > 0;
-        if (id.len) {
-            own(x, AFFINITY_RESPONSE_ID, id);
-        }
-    }
-    size_t n = kinship_seals(x->upstream->dialect, text, exchange_arena(x), seals);
-    for (size_t i = 0; i < n; i++) {
-        own(x, AFFINITY_OPAQUE, seals[i]);
     }
 }
 

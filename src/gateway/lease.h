@@ -69,7 +69,5 @@ void lease_end(struct exchange *x, bool client_has_left);
 
 // The status of an answer: a token that is refused is not used for long.
 void lease_note_status(struct exchange *x, unsigned status);
-// The body of a good answer, or the data of one of its events: what in it only this key can read again is remembered.
-void lease_note_answer(struct exchange *x, struct slice text);
 // The key's own way out; NULL: it has none.
 const struct way *lease_way(struct exchange *x);

@@ -150,14 +150,28 @@ static void attach_tap(struct exchange *x, const struct h1_response *resp)
     start_reading(x);
 }
 
-// The upstream has said something that no client can use. False, for the caller to return.
-bool relay_fail_protocol(struct exchange *x, struct slice message)
+static void fail_answer(struct exchange *x, const char *outcome, enum fault fault, struct slice message)
 {
     attempt_cancel(x);
-    x->outcome = "protocol";
-    failover_on_failure(
-        x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER, .fault = FAULT_UPSTREAM_PROTOCOL, .message = message});
+    x->outcome = outcome;
+    failover_on_failure(x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER, .fault = fault, .message = message});
+}
+
+bool relay_fail_protocol(struct exchange *x, struct slice message)
+{
+    fail_answer(x, "protocol", FAULT_UPSTREAM_PROTOCOL, message);
     return false;
+}
+
+static void fail_truncated(struct exchange *x)
+{
+    fail_answer(x, "truncated", FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
+}
+
+void relay_fail_cut(struct exchange *x)
+{
+    buf_deinit(&x->event_tail); // half an event is of no use
+    fail_truncated(x);
 }
 
 // False: this attempt is over.
@@ -232,7 +246,7 @@ bool relay_begin(struct exchange *x, const struct h1_response *resp)
 // All of an answer is here, and its end is about to leave. Of an error it is known already whose fault it was.
 void relay_end_well(struct exchange *x)
 {
-    if (x->tap && usage_tap_has_error(x->tap)) {
+    if (x->told_error.ptr || (x->tap && usage_tap_has_error(x->tap))) {
         x->outcome = "stream_error";
         x->has_fault = true;
         x->fault = FAULT_UPSTREAM_SERVER;
@@ -269,16 +283,6 @@ void relay_note_content(struct exchange *x, bool has_content)
     }
 }
 
-void relay_fail_cut(struct exchange *x)
-{
-    attempt_cancel(x);
-    x->outcome = "truncated";
-    buf_deinit(&x->event_tail); // half an event is of no use
-    failover_on_failure(x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER,
-                                                     .fault = FAULT_UPSTREAM_TRUNCATED,
-                                                     .message = SLICE("the upstream's answer ended early")});
-}
-
 // A piece of the answer, unpacked. False: the exchange, or this attempt, is over.
 static bool relay_piece(struct exchange *x, struct slice piece, bool last)
 {
@@ -298,13 +302,6 @@ static bool relay_piece(struct exchange *x, struct slice piece, bool last)
 
 // ---- compressed answers ---------------------------------------------------------------------------------------------
 
-static void fail_unpacking(struct exchange *x, enum fault fault, struct slice text)
-{
-    attempt_cancel(x);
-    x->outcome = fault == FAULT_UPSTREAM_TRUNCATED ? "truncated" : "protocol";
-    failover_on_failure(x, &(struct attempt_failure){.event = ATTEMPT_NO_ANSWER, .fault = fault, .message = text});
-}
-
 // Unpacks and passes on as long as the client takes it; what is left waits. False: the exchange is over, and gone.
 static bool unpack(struct exchange *x, struct slice packed, bool last)
 {
@@ -317,11 +314,10 @@ static bool unpack(struct exchange *x, struct slice packed, bool last)
             return false;
         }
         if (r == INFLATE_BAD) {
-            fail_unpacking(x, FAULT_UPSTREAM_PROTOCOL, SLICE("the upstream's compressed answer is malformed"));
-            return false;
+            return relay_fail_protocol(x, SLICE("the upstream's compressed answer is malformed"));
         }
         if (r == INFLATE_NEED_INPUT && last) {
-            fail_unpacking(x, FAULT_UPSTREAM_TRUNCATED, SLICE("the upstream's answer ended early"));
+            fail_truncated(x);
             return false;
         }
         if (r != INFLATE_NEED_ROOM) {

@@ -3,7 +3,7 @@
 // could read, or that was not asked for, is left out.
 #include "gateway/conversion.h"
 #include "gateway/failover.h"
-#include "gateway/lease.h"
+#include "gateway/owner.h"
 #include "gateway/relay_internal.h"
 
 enum {
@@ -41,7 +41,7 @@ static void drop_event(struct passing *passing, size_t end)
 
 static void read_event(struct exchange *x, const struct sse_event *event)
 {
-    lease_note_answer(x, event->data);
+    owner_note(x, event->data);
     if (!x->gate.is_open && !x->told_error.ptr && usage_tap_has_error(x->tap)) {
         x->told_error = arena_dup(exchange_arena(x), event->data);
     }

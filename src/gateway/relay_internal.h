@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the files that pass an answer on share: relay.c (heads, and everything that comes), relay_events.c,
-// relay_json.c.
+// relay_json.c, and conversion.c.
 #pragma once
 
 #include "gateway/gateway_internal.h"

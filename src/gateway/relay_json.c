@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Passes an answer on that is one JSON value: held until all of it is here, up to a limit. Gemini's stream in the form
 // of an array leaves element by element.
-#include "gateway/lease.h"
+#include "gateway/failover.h"
+#include "gateway/owner.h"
 #include "gateway/relay_internal.h"
+#include "keys/blame_event.h"
+
+enum { ERROR_MAX = 16 * 1024 }; // an answer that is longer is no error
 
 bool relay_is_json(struct slice text)
 {
@@ -22,6 +26,25 @@ static bool is_no_answer(struct slice whole)
     return text.len == 0 || *text.ptr == '<';
 }
 
+// Some providers tell of a failure with a good status. An answer that has cost something is none.
+static bool tells_error(struct exchange *x, struct slice whole)
+{
+    return whole.len <= ERROR_MAX && exchange_usage(x).output < 0 && blame_status_of_event(whole);
+}
+
+// False: another attempt follows. Else `whole` may have left.
+static bool read_whole(struct exchange *x, struct slice whole)
+{
+    usage_tap_answer(x->tap, whole);
+    if (tells_error(x, whole)) {
+        x->told_error = arena_dup(exchange_arena(x), whole);
+        return failover_on_told_error(x);
+    }
+    owner_note(x, whole);
+    relay_note_content(x, true);
+    return true;
+}
+
 // The whole answer is there, and nothing of it has left.
 static void end_whole(struct exchange *x, struct slice whole, struct slice piece)
 {
@@ -33,10 +56,8 @@ static void end_whole(struct exchange *x, struct slice whole, struct slice piece
         relay_fail_cut(x);
         return;
     }
-    if (x->tap) {
-        usage_tap_answer(x->tap, whole);
-        lease_note_answer(x, whole);
-        relay_note_content(x, true);
+    if (x->tap && !read_whole(x, whole)) {
+        return;
     }
     relay_end_well(x);
     gate_write(x, piece, true);
@@ -100,7 +121,7 @@ void relay_end_array(struct exchange *x, struct slice message)
 static bool relay_array(struct exchange *x, struct slice piece, bool last)
 {
     usage_tap_json(x->tap, piece);
-    lease_note_answer(x, piece);
+    owner_note(x, piece);
     relay_note_content(x, usage_tap_has_content(x->tap));
     if (last) {
         if (usage_tap_is_complete(x->tap)) {
@@ -146,7 +167,7 @@ bool relay_json(struct exchange *x, struct slice piece, bool last)
     } else {
         if (x->tap) {
             usage_tap_json(x->tap, piece);
-            lease_note_answer(x, piece);
+            owner_note(x, piece);
         }
         if (last) {
             end_released(x, piece);
