@@ -128,10 +128,10 @@ static struct slice url_of(const struct walk *walk, const struct json_doc *doc, 
     return json_string(doc, json_get(doc, element, SLICE("url")), walk->arena);
 }
 
-static void visit_url(struct walk *walk, struct slice where, const struct json_node *element,
+static void visit_url(struct walk *walk, struct slice where, const struct json_node *value,
                       const struct json_node *old_element)
 {
-    struct slice url = url_of(walk, walk->doc, element);
+    struct slice url = json_string(walk->doc, value, walk->arena);
     struct slice secret = secret_of_url(url);
     struct slice put = SLICE(CONFIG_SECRETS_MASK);
     if (secret.len == 0) {
@@ -147,8 +147,7 @@ static void visit_url(struct walk *walk, struct slice where, const struct json_n
             return;
         }
     }
-    json_splice_replace(&walk->splice, json_get(walk->doc, element, SLICE("url")),
-                        quoted(walk->arena, with_secret(walk->arena, url, put)));
+    json_splice_replace(&walk->splice, value, quoted(walk->arena, with_secret(walk->arena, url, put)));
 }
 
 // ---- sections -------------------------------------------------------------------------------------------------------
@@ -187,18 +186,30 @@ static const struct json_node *find_before(const struct walk *walk, struct slice
     return NULL;
 }
 
+// Of several members of one name only the last one is read, but all of them are shown.
+static void visit_element(struct walk *walk, struct slice where, const struct json_node *element,
+                          const struct json_node *old)
+{
+    struct slice headers = arena_printf(walk->arena, "%.*s.headers", SLICE_ARG(where));
+    const struct json_node *key = NULL;
+    const struct json_node *value = NULL;
+    visit_members(walk, where, element, old);
+    while (json_next_member(walk->doc, element, &key, &value)) {
+        if (json_string_is(walk->doc, key, SLICE("headers"))) {
+            visit_members(walk, headers, value, json_get(walk->before, old, SLICE("headers")));
+        } else if (json_string_is(walk->doc, key, SLICE("url"))) {
+            visit_url(walk, where, value, old);
+        }
+    }
+}
+
 static void visit_section(struct walk *walk, struct slice section)
 {
     const struct json_node *list = json_get(walk->doc, json_root(walk->doc), section);
     const struct json_node *element = NULL;
     for (size_t i = 0; json_next_element(walk->doc, list, &element); i++) {
         struct slice where = arena_printf(walk->arena, "%.*s[%zu]", SLICE_ARG(section), i);
-        struct slice headers = arena_printf(walk->arena, "%.*s.headers", SLICE_ARG(where));
-        const struct json_node *old = find_before(walk, section, element);
-        visit_members(walk, where, element, old);
-        visit_members(walk, headers, json_get(walk->doc, element, SLICE("headers")),
-                      json_get(walk->before, old, SLICE("headers")));
-        visit_url(walk, where, element, old);
+        visit_element(walk, where, element, find_before(walk, section, element));
     }
 }
 
