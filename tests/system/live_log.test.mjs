@@ -5,6 +5,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { admin, adminKey, ask, askMany, now, startPool, waitFor, waitStable, within, withPool } from './kit/kit.mjs';
+import { inside, smallDisk } from './kit/mounts.mjs';
 
 let stack;
 before(async () => {
@@ -422,13 +423,10 @@ test('a folder that cannot be written is told once, and taken as soon as it can 
     assert.equal(Number(n), (await stats(own)).dropped);
   }));
 
-const smallLogs = (command) => ['/usr/bin/unshare', '-Urm', '/bin/sh', '-c',
-  'mkdir -p logs && mount -t tmpfs -o size=64k,mode=0700 tmpfs logs && exec "$@"', 'sh', ...command];
-
 test('a full disk costs lines, which are counted, and no request', () =>
-  withPool(['fk-one'], { env: { NODE_ENV: 'production', LOG_FORMAT: 'json' }, wrap: smallLogs }, async (own) => {
-    const inside = (...names) => `/proc/${own.gateway.program.pid}/root${own.gateway.path('logs', ...names)}`;
-    assert.throws(() => writeFileSync(inside('filler'), Buffer.alloc(200_000)), /ENOSPC/);
+  withPool(['fk-one'], { env: { NODE_ENV: 'production', LOG_FORMAT: 'json' }, wrap: smallDisk('64k', 'logs') }, async (own) => {
+    const filler = inside(own.gateway, 'logs/filler');
+    assert.throws(() => writeFileSync(filler, Buffer.alloc(200_000)), /ENOSPC/);
     await waitFor('the problem', async () => {
       await askMany(own, 50);
       return (await stats(own)).file.problem !== null;
@@ -436,14 +434,14 @@ test('a full disk costs lines, which are counted, and no request', () =>
     await askMany(own, 50);
     const metrics = await own.gateway.call({ path: '/metrics' });
     assert.ok(Number(/^droid2api_log_dropped_total (\d+)$/m.exec(metrics.text)[1]) > 0);
-    rmSync(inside('filler'));
+    rmSync(filler);
     const word = newWord();
     await waitFor('the file', async () => {
       await say(word, own);
       return (await stats(own)).file.is_written;
     }, { limitMs: 30_000, everyMs: 100 });
     const { file, dropped } = await stats(own);
-    const path = inside(file.path.slice('logs/'.length));
+    const path = inside(own.gateway, file.path);
     await waitStable('the file', () => readFileSync(path, 'utf8').length);
     const lines = linesOf(readFileSync(path, 'utf8')).map((line) => JSON.parse(line)); // no half lines
     const missing = lines.map(({ message }) => /written again; (\d+) lines are missing/.exec(message)?.[1]).filter(Boolean);

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { admin, ask, askMany, waitFor, withPool } from './kit/kit.mjs';
+import { inside, smallDisk } from './kit/mounts.mjs';
 
 const put = (stack, body, options) => admin(stack.gateway, 'PUT', '/models', body, options);
 const get = (stack) => admin(stack.gateway, 'GET', '/models');
@@ -222,19 +223,15 @@ test('an edit by hand that is not in force is not overwritten', () =>
     assert.match(text(stack), /Claude by hand[^]*Be brief\./);
   }));
 
-const inside = (gateway, ...names) => `/proc/${gateway.program.pid}/root${gateway.path('data', ...names)}`;
-const mounted = (script) => (command) => ['/usr/bin/unshare', '-Urm', '/bin/sh', '-c', `${script} && exec "$@"`, 'sh', ...command];
-const small = mounted('cp -r data saved && mount -t tmpfs -o size=200k,mode=0700 tmpfs data && cp -r saved/. data');
-
 test('a full disk: nothing changes', () =>
   withModels(async (stack) => {
-    const before = readFileSync(inside(stack.gateway, 'config.json'), 'utf8');
-    assert.throws(() => writeFileSync(inside(stack.gateway, 'filler'), Buffer.alloc(400_000)), /ENOSPC/);
+    const before = readFileSync(inside(stack.gateway, 'data/config.json'), 'utf8');
+    assert.throws(() => writeFileSync(inside(stack.gateway, 'data/filler'), Buffer.alloc(400_000)), /ENOSPC/);
     const { json } = await put(stack, { models: [{ id: 'new', type: 'common' }] }, { status: 507 });
     assert.match(json.message, /Nothing was changed/);
     assert.ok((await modelIds(stack)).includes('m-claude'));
-    assert.equal(readFileSync(inside(stack.gateway, 'config.json'), 'utf8'), before);
-    rmSync(inside(stack.gateway, 'filler'));
+    assert.equal(readFileSync(inside(stack.gateway, 'data/config.json'), 'utf8'), before);
+    rmSync(inside(stack.gateway, 'data/filler'));
     await put(stack, { models: [{ id: 'new', type: 'common' }] });
     assert.deepEqual(await modelIds(stack), ['new']);
-  }, { wrap: small }));
+  }, { wrap: smallDisk('200k') }));

@@ -109,7 +109,7 @@ test('usage.db is locked by another program: nothing is missing, the log says so
 
 test('the disk is full: traffic goes on, nothing is lost, and recording resumes', () =>
   withPool(['fk-one'], { wrap: smallDisk('400k') }, async (own) => {
-    const filler = inside(own.gateway, 'filler');
+    const filler = inside(own.gateway, 'data/filler');
     try {
       writeFileSync(filler, Buffer.alloc(500_000));
     } catch (error) {
