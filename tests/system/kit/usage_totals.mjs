@@ -3,13 +3,12 @@
 // provider by his own books.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { dialectNames, modelRequest } from './dialects.mjs';
+import { dialectNames, dialects, modelRequest } from './dialects.mjs';
 import { admin, ask, startPool } from './pool.mjs';
 import { random } from './random_json.mjs';
 import { waitFor } from './wait.mjs';
 import { requestBytes, Wire } from './wire.mjs';
 
-const TYPES = { anthropic: 'anthropic', chat: 'common', responses: 'openai', gemini: 'google' };
 // What the provider does, by the model that it is asked for.
 const KINDS = {
   plain: { script: 'tokens=20' },
@@ -28,7 +27,7 @@ const KEPT = ['requests', 'success', 'failed', 'aborted', 'input', 'output', 'ca
 export function startCounted({ n_keys, ...options } = {}) {
   const models = dialectNames.flatMap((name) =>
     Object.entries(KINDS).map(([kind, { script, ...more }]) =>
-      ({ id: `${kind}-${name}`, type: TYPES[name], upstream_model: `m~${script}`, ...more })));
+      ({ id: `${kind}-${name}`, type: dialects[name].type, upstream_model: `m~${script}`, ...more })));
   return startPool(n_keys ? KEYS.slice(0, n_keys) : KEYS, {
     config: { models, balance_sync: { enabled: false } },
     env: { KEY_POOL_AUTO_BAN_ENABLED: 'false' },
