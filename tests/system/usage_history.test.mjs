@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { admin, ask, waitFor, withPool } from './kit/kit.mjs';
+import { admin, ask, waitFor, within, withPool } from './kit/kit.mjs';
 import { inside, smallDisk } from './kit/mounts.mjs';
 import { countedByDatabase } from './kit/usage_totals.mjs';
 
@@ -93,7 +93,7 @@ test('usage.db is locked by another program: nothing is missing, the log says so
       assert.equal(countedByDatabase(own).requests, 4);
     } finally {
       holder.stdin.end('ROLLBACK;\n.quit\n');
-      await ended;
+      await within(10_000, 'end of sqlite3', ended);
     }
     await serve(own, 1);
     await recorded(own, 11);
