@@ -89,7 +89,7 @@ export async function operatorKeys(bench) {
   return rows;
 }
 
-// Reads whatever comes and counts it.
+// Reads whatever comes; gives how to leave.
 function watch(server) {
   return new Promise((resolve, reject) => {
     const asked = request(`${server.urls.whole}/admin/logs/stream`, { headers: { 'x-admin-key': ADMIN_KEY }, agent: false }, (answer) => {
@@ -114,12 +114,10 @@ async function underEyes(server, use) {
   const leave = await Promise.all(Array.from({ length: WATCHERS }, () => watch(server)));
   const operator = new Operator(server);
   let isOver = false;
-  const listing = listUntil(operator, () => isOver);
   try {
-    return await use();
+    const [result] = await Promise.all([use().finally(() => (isOver = true)), listUntil(operator, () => isOver)]);
+    return result;
   } finally {
-    isOver = true;
-    await listing;
     operator.close();
     for (const end of leave) end();
   }

@@ -396,7 +396,7 @@ static void tell_usage(struct fixture *fixture)
     wait_for_stat(fixture, "told.answers", 1);
     assert_int_equal(figure(fixture, "told.output"), 7);
     assert_true(figure(fixture, "told.input") > 0);
-    // A stream tells it in an event that was asked for and has left.
+    // Nothing is told by a stream that was not asked for usage, an answer that is cut before it, or an error.
     assert_int_equal(ask(fixture, "m~tokens=7", "key-one", true, PATIENCE_MS), ENDING_COMPLETE);
     assert_int_equal(ask(fixture, "m~tokens=7~cut=3", "key-one", false, PATIENCE_MS), ENDING_FIN);
     assert_int_equal(ask(fixture, "m~status=500", "key-one", false, PATIENCE_MS), ENDING_COMPLETE);

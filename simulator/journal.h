@@ -74,8 +74,9 @@ struct journal_entry *journal_begin(struct journal *journal, const struct journa
 // Exactly once for every journal_begin(); `entry` may be NULL.
 void journal_end(struct journal *journal, struct journal_entry *entry, enum journal_outcome outcome,
                  uint64_t sent_bytes, uint64_t now_ns);
-// The client left before its request was complete.
+// Adds what one answer has told.
 void journal_add_told(struct journal *journal, const struct journal_told *told);
+// The client left before its request was complete.
 void journal_count_abort(struct journal *journal, uint64_t now_ns);
 
 // Forgets all entries and starts counting anew; what is open stays counted as open.

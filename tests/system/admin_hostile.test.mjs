@@ -175,7 +175,7 @@ test(`${nBodies} bodies are refused, and nothing changes`, async (t) => {
   await admin(stack.gateway, 'PATCH', `/keys/${keys[0].id}/notes`, { notes: 'before' });
   // The balances that the first query after the start has brought are in it, too, before anything is compared.
   await waitFor('the balances', () => filesOf(stack)[0].split('"synced_at"').length === 3);
-  const before_ = filesOf(stack);
+  const unchanged = filesOf(stack);
   const withBodies = routes.filter(({ schema }) => schema);
   assert.ok(withBodies.length >= 10);
   const cases = [];
@@ -191,7 +191,7 @@ test(`${nBodies} bodies are refused, and nothing changes`, async (t) => {
   }
   t.diagnostic(`${seen.size} kinds`);
   await runAll(cases);
-  assert.deepEqual(filesOf(stack), before_);
+  assert.deepEqual(filesOf(stack), unchanged);
   assert.equal((await ask(stack)).status, 200);
 });
 
@@ -214,7 +214,7 @@ test('queries are refused', async () => {
 
 test('what is large', async (t) => {
   const { keys } = await admin(stack.gateway, 'GET', '/keys');
-  const before_ = gistOf(stack);
+  const unchanged = gistOf(stack);
   const lists = {
     'notes of 10 MB': ['PATCH', `/admin/keys/${keys[0].id}/notes`, `{"notes":"${'n'.repeat(10 << 20)}"}`, /[Nn]otes/],
     'a key of 10 MB': ['POST', '/admin/keys', `{"key":"${'k'.repeat(10 << 20)}"}`, /key/],
@@ -238,7 +238,7 @@ test('what is large', async (t) => {
     assert.deepEqual([data.success, data.duplicate, data.invalid], [0, 0, 100_000]);
     assert.ok(data.errors.length <= 1001);
   });
-  assert.deepEqual(gistOf(stack), before_);
+  assert.deepEqual(gistOf(stack), unchanged);
   assert.equal((await ask(stack)).status, 200);
 });
 

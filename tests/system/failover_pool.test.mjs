@@ -473,7 +473,6 @@ test('a tier whose keys are all out of credit makes way for the next within one 
 const modelIn = {
   anthropic: (json) => json.model, chat: (json) => json.model, responses: (json) => json.model, gemini: (json) => json.modelVersion,
 };
-const types = { anthropic: 'anthropic', chat: 'common', responses: 'openai', gemini: 'google' };
 
 test('a fallback of another dialect at another provider answers under its own name', async (t) => {
   const other = await Simulator.start();
@@ -481,12 +480,12 @@ test('a fallback of another dialect at another provider answers under its own na
   const next = (dialect) => dialectNames[(dialectNames.indexOf(dialect) + 1) % 4];
   const config = (url) => ({
     endpoint: dialectNames.flatMap((name) => [
-      { name: `main-${name}`, type: types[name], base_url: `${url}${paths[name]}` },
-      { name: `other-${name}`, type: types[name], base_url: `${other.url}${paths[name]}` },
+      { name: `main-${name}`, type: dialects[name].type, base_url: `${url}${paths[name]}` },
+      { name: `other-${name}`, type: dialects[name].type, base_url: `${other.url}${paths[name]}` },
     ]),
     models: dialectNames.flatMap((name) => [
-      { id: models[name], name, type: types[name], endpoint: `main-${name}`, fallbacks: [`other-${name}`, `other-${next(name)}`] },
-      { id: `other-${name}`, name, type: types[name], endpoint: `other-${name}` },
+      { id: models[name], name, type: dialects[name].type, endpoint: `main-${name}`, fallbacks: [`other-${name}`, `other-${next(name)}`] },
+      { id: `other-${name}`, name, type: dialects[name].type, endpoint: `other-${name}` },
     ]),
   });
   try {

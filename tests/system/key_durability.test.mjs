@@ -88,9 +88,9 @@ test('a full disk: changes are refused, traffic goes on, and nothing is lost', (
   withPool(['fk-one', 'fk-two'], { wrap: small }, async (stack) => {
     const { gateway } = stack;
     await admin(gateway, 'POST', '/keys', { key: 'fk-three' });
-    const filler = inside(gateway, 'filler');
+    const filler = inside(gateway, 'data/filler');
     assert.throws(() => writeFileSync(filler, Buffer.alloc(400_000)), /ENOSPC/);
-    const before = readFileSync(inside(gateway, 'key_pool.json'), 'utf8');
+    const before = readFileSync(inside(gateway, 'data/key_pool.json'), 'utf8');
     for (const [method, path, body] of [['POST', '/keys', { key: 'fk-four' }], ['PUT', '/config', { algorithm: 'random' }], ['POST', '/keys/batch', { keys: ['fk-five'] }]]) {
       const refused = await gateway.call({ method, path: `/admin${path}`, headers: { 'x-admin-key': adminKey, 'content-type': 'application/json' }, body: JSON.stringify(body) });
       assert.ok(refused.status >= 500, `${path}: ${refused.status} ${refused.text}`);
@@ -100,11 +100,11 @@ test('a full disk: changes are refused, traffic goes on, and nothing is lost', (
     await askMany(stack, 20);
     assert.equal((await admin(gateway, 'GET', '/stats')).total, 3, 'a change that was refused is there');
     assert.equal((await admin(gateway, 'GET', '/config')).algorithm, 'round-robin');
-    assert.deepEqual(JSON.parse(readFileSync(inside(gateway, 'key_pool.json'), 'utf8')).keys.map(({ key }) => key), JSON.parse(before).keys.map(({ key }) => key));
+    assert.deepEqual(JSON.parse(readFileSync(inside(gateway, 'data/key_pool.json'), 'utf8')).keys.map(({ key }) => key), JSON.parse(before).keys.map(({ key }) => key));
     rmSync(filler);
     await admin(gateway, 'POST', '/keys', { key: 'fk-six' });
     await waitFor('the counters', () => {
-      const { keys } = JSON.parse(readFileSync(inside(gateway, 'key_pool.json'), 'utf8'));
+      const { keys } = JSON.parse(readFileSync(inside(gateway, 'data/key_pool.json'), 'utf8'));
       return keys.length === 4 && keys.reduce((sum, { usage_count: n }) => sum + n, 0) === 20;
     });
   }));

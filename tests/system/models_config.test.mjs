@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { admin, ask, askMany, waitFor, withPool } from './kit/kit.mjs';
+import { inside, smallDisk } from './kit/mounts.mjs';
 
 const put = (stack, body, options) => admin(stack.gateway, 'PUT', '/models', body, options);
 const get = (stack) => admin(stack.gateway, 'GET', '/models');
@@ -42,25 +43,25 @@ test('of the built-in models those without an endpoint are not shown', () =>
 test('a new model under traffic: no request fails, and it serves at once, and ever after', () =>
   withModels(async (stack) => {
     let isDone = false;
-    const traffic = (async () => {
+    const traffic = async () => {
       let n = 0;
       while (!isDone || n < 40) {
         await askMany(stack, 20, { model: n % 40 ? 'm-claude' : 'm-chat', dialect: n % 40 ? 'anthropic' : 'chat', stream: n % 3 === 0 });
         n += 20;
       }
-      return n;
-    })();
+    };
     let { models } = stack.config;
-    for (let i = 0; i < 8; i++) {
-      models = [...models, { id: `m-new-${i}`, type: 'common', upstream_model: `sim~tokens=${i + 1}` }];
-      const answer = await put(stack, { models });
-      assert.deepEqual(answer.models, models);
-      const response = await ask(stack, { dialect: 'chat', model: `m-new-${i}` });
-      assert.equal(response.status, 200, response.text);
-      assert.equal(response.json.usage.completion_tokens, i + 1);
-    }
-    isDone = true;
-    assert.ok(await traffic >= 40);
+    const changes = async () => {
+      for (let i = 0; i < 8; i++) {
+        models = [...models, { id: `m-new-${i}`, type: 'common', upstream_model: `sim~tokens=${i + 1}` }];
+        const answer = await put(stack, { models });
+        assert.deepEqual(answer.models, models);
+        const response = await ask(stack, { dialect: 'chat', model: `m-new-${i}` });
+        assert.equal(response.status, 200, response.text);
+        assert.equal(response.json.usage.completion_tokens, i + 1);
+      }
+    };
+    await Promise.all([traffic(), changes().finally(() => (isDone = true))]);
     const written = text(stack);
     const ids = await modelIds(stack);
     assert.equal(ids.length, models.length);
@@ -178,11 +179,7 @@ test('a bad body is refused by what is wrong with it, and changes nothing', () =
       [{ system_prompt: 'good', models: [{ id: '' }] }, /models\[0\]/],
     ];
     for (const [body, message] of rows) {
-      const refused = await stack.gateway.call({
-        method: 'PUT', path: '/admin/models', headers: { 'x-admin-key': 'a-key-for-the-operator-only', 'content-type': 'application/json' },
-        body: typeof body === 'string' ? body : JSON.stringify(body),
-      });
-      assert.ok([400, 422].includes(refused.status), `${JSON.stringify(body)}: ${refused.status}`);
+      const refused = await put(stack, body, { status: 400 });
       assert.match(refused.json.message, message, JSON.stringify(body));
       assert.ok(!/config\.json:\d|secret-word/.test(refused.json.message), refused.json.message);
       assert.equal(text(stack), before);
@@ -222,19 +219,15 @@ test('an edit by hand that is not in force is not overwritten', () =>
     assert.match(text(stack), /Claude by hand[^]*Be brief\./);
   }));
 
-const inside = (gateway, ...names) => `/proc/${gateway.program.pid}/root${gateway.path('data', ...names)}`;
-const mounted = (script) => (command) => ['/usr/bin/unshare', '-Urm', '/bin/sh', '-c', `${script} && exec "$@"`, 'sh', ...command];
-const small = mounted('cp -r data saved && mount -t tmpfs -o size=200k,mode=0700 tmpfs data && cp -r saved/. data');
-
 test('a full disk: nothing changes', () =>
   withModels(async (stack) => {
-    const before = readFileSync(inside(stack.gateway, 'config.json'), 'utf8');
-    assert.throws(() => writeFileSync(inside(stack.gateway, 'filler'), Buffer.alloc(400_000)), /ENOSPC/);
+    const before = readFileSync(inside(stack.gateway, 'data/config.json'), 'utf8');
+    assert.throws(() => writeFileSync(inside(stack.gateway, 'data/filler'), Buffer.alloc(400_000)), /ENOSPC/);
     const { json } = await put(stack, { models: [{ id: 'new', type: 'common' }] }, { status: 507 });
     assert.match(json.message, /Nothing was changed/);
     assert.ok((await modelIds(stack)).includes('m-claude'));
-    assert.equal(readFileSync(inside(stack.gateway, 'config.json'), 'utf8'), before);
-    rmSync(inside(stack.gateway, 'filler'));
+    assert.equal(readFileSync(inside(stack.gateway, 'data/config.json'), 'utf8'), before);
+    rmSync(inside(stack.gateway, 'data/filler'));
     await put(stack, { models: [{ id: 'new', type: 'common' }] });
     assert.deepEqual(await modelIds(stack), ['new']);
-  }, { wrap: small }));
+  }, { wrap: smallDisk('200k') }));

@@ -2,11 +2,12 @@
 // What was used and what operators did, as the admin API tells it: by the days of the operator's time zone, again
 // after a restart and a kill, and while the database is in trouble.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { admin, ask, waitFor, withPool } from './kit/kit.mjs';
+import { admin, ask, waitFor, within, withPool } from './kit/kit.mjs';
 import { inside, smallDisk } from './kit/mounts.mjs';
+import { countedByDatabase } from './kit/usage_totals.mjs';
 
 const zone = 'NPT-5:45'; // a quarter of an hour off
 const localDate = () => new Date(Date.now() + (5 * 60 + 45) * 60_000).toISOString().slice(0, 10);
@@ -39,7 +40,7 @@ test('usage and audit trail survive a restart and a kill', () =>
       assert.ok(trail.some((entry) => entry.action === 'access.denied'));
       return summary.total;
     };
-    const before = await waitFor('the requests to be counted', () => look().catch(() => null));
+    const before = await waitFor('the requests to be counted', look);
     for (const crash of [false, true]) { // the first one writes what waits
       await own.gateway.restart({ crash });
       assert.deepEqual(await look(), before);
@@ -47,9 +48,6 @@ test('usage and audit trail survive a restart and a kill', () =>
   }));
 
 // ---- a database in trouble ------------------------------------------------------------------------------------------
-
-const rowsOf = (own) =>
-  Number(execFileSync('sqlite3', ['-readonly', own.gateway.path('data', 'usage.db'), '.timeout 2000', 'SELECT coalesce(sum(requests), 0) FROM usage']));
 
 // What the API tells, with what it says is missing.
 async function summaryOf({ gateway }) {
@@ -63,13 +61,9 @@ async function serve(own, n) {
   }
 }
 
-const recorded = (own, n) => waitFor(`${n} requests in the database`, () => {
-  try {
-    return rowsOf(own) === n;
-  } catch {
-    return false; // it is being made
-  }
-}, { everyMs: 100, limitMs: 20_000 });
+// While the file is being made it cannot be read, which counts as "not yet".
+const recorded = (own, n) =>
+  waitFor(`${n} requests in the database`, () => countedByDatabase(own).requests === n, { everyMs: 100, limitMs: 20_000 });
 
 test('usage.db is deleted: service and recording go on', () =>
   withPool(['fk-one'], {}, async (own) => {
@@ -96,10 +90,10 @@ test('usage.db is locked by another program: nothing is missing, the log says so
       await serve(own, 6);
       await waitFor('the log to say it', () => /usage\.db .*lock/.test(own.gateway.said));
       assert.deepEqual(await summaryOf(own), { n: 10, incomplete: null });
-      assert.equal(rowsOf(own), 4);
+      assert.equal(countedByDatabase(own).requests, 4);
     } finally {
       holder.stdin.end('ROLLBACK;\n.quit\n');
-      await ended;
+      await within(10_000, 'end of sqlite3', ended);
     }
     await serve(own, 1);
     await recorded(own, 11);
@@ -109,12 +103,8 @@ test('usage.db is locked by another program: nothing is missing, the log says so
 
 test('the disk is full: traffic goes on, nothing is lost, and recording resumes', () =>
   withPool(['fk-one'], { wrap: smallDisk('400k') }, async (own) => {
-    const filler = inside(own.gateway, 'filler');
-    try {
-      writeFileSync(filler, Buffer.alloc(500_000));
-    } catch (error) {
-      assert.equal(error.code, 'ENOSPC');
-    }
+    const filler = inside(own.gateway, 'data/filler');
+    assert.throws(() => writeFileSync(filler, Buffer.alloc(500_000)), /ENOSPC/);
     await serve(own, 5);
     const told = await waitFor('the API to say it', async () => {
       const summary = await summaryOf(own);

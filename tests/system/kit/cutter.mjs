@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 // A provider that gives recorded answers and breaks off at any byte, and a gateway before it that is asked by many.
 import net from 'node:net';
-import { dialectNames, modelRequest } from './dialects.mjs';
+import { dialectNames, dialects, modelRequest } from './dialects.mjs';
 import { listen } from './listen.mjs';
 import { recordedAnswers } from './recorded.mjs';
 import { Gateway } from './stack.mjs';
 import { parseResponse, requestBytes } from './wire.mjs';
 import { waitFor } from './wait.mjs';
 
-const types = { anthropic: 'anthropic', responses: 'openai', chat: 'common', gemini: 'google' };
 const paths = { anthropic: '/v1/messages', responses: '/v1/responses', chat: '/v1/chat/completions', gemini: '' };
 
 export const framings = ['chunked', 'length', 'close'];
@@ -164,8 +163,8 @@ function configOf(url, slots) {
   const models = [];
   const endpoint = [];
   const add = (id, name) => {
-    models.push({ id, name: id, type: types[name], reasoning: 'auto', upstream_model: 'recorded', endpoint: id });
-    endpoint.push({ name: id, type: types[name], base_url: `${url}${paths[name]}` });
+    models.push({ id, name: id, type: dialects[name].type, reasoning: 'auto', upstream_model: 'recorded', endpoint: id });
+    endpoint.push({ name: id, type: dialects[name].type, base_url: `${url}${paths[name]}` });
   };
   for (const answer of failing) {
     for (let slot = 0; slot < slots; slot++) add(modelOf({ answer }, slot), answer.dialect);

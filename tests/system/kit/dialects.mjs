@@ -4,6 +4,7 @@
 export const dialects = {
   anthropic: {
     name: 'anthropic',
+    type: 'anthropic', // in config.json
     model: 'm-claude',
     path: () => '/v1/messages',
     body: ({ model, stream, text }) => ({
@@ -18,6 +19,7 @@ export const dialects = {
   },
   chat: {
     name: 'chat',
+    type: 'common',
     model: 'm-chat',
     path: () => '/v1/chat/completions',
     body: ({ model, stream, text }) => ({
@@ -32,6 +34,7 @@ export const dialects = {
   },
   responses: {
     name: 'responses',
+    type: 'openai',
     model: 'm-gpt',
     path: () => '/v1/responses',
     body: ({ model, stream, text }) => ({ model, ...(stream && { stream: true }), input: text }),
@@ -44,6 +47,7 @@ export const dialects = {
   },
   gemini: {
     name: 'gemini',
+    type: 'google',
     model: 'm-gemini',
     path: ({ model, stream }) =>
       `/v1beta/models/${model}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,

@@ -20,7 +20,7 @@ function find(name) {
 
 // What it has to say; it must be content.
 export function promtool(args, input = '') {
-  const { status, stdout, stderr } = spawnSync(find('promtool'), args, { input, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(find('promtool'), args, { input, encoding: 'utf8', timeout: 60_000 });
   assert.equal(status, 0, `promtool ${args.join(' ')}: ${stdout}${stderr}`);
   assert.ok(!/error|warn/i.test(stderr), stderr);
   return stdout;

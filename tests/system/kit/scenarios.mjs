@@ -2,11 +2,10 @@
 // Sixteen ways in which a provider fails, and what is to become of the request: the scenarios of failoverbench
 // (METHODOLOGY v0.1), made anew from their description. Times are scaled down; each provider has one credential and
 // each model one fallback, as there.
-import { dialects, modelRequest, textOfEvents, hasEnd, uniqueKey } from './dialects.mjs';
+import { dialectNames, dialects, modelRequest, textOfEvents, hasEnd, uniqueKey } from './dialects.mjs';
 import { call, parseEvents, Wire, requestBytes } from './wire.mjs';
 import { now, pause, waitFor } from './wait.mjs';
 
-const types = { anthropic: 'anthropic', chat: 'common', responses: 'openai', gemini: 'google' };
 const paths = {
   anthropic: '/api/llm/a/v1/messages', responses: '/api/llm/o/v1/responses', chat: '/api/llm/o/v1/chat/completions', gemini: '',
 };
@@ -19,7 +18,7 @@ export const backupOf = (scenario, dialect) => `${modelOf(scenario, dialect)}-ba
 // so that no scenario sees what another one did to a breaker.
 function modelsOf(scenario, dialect, backupDialect) {
   const [id, backup] = [modelOf(scenario, dialect), backupOf(scenario, dialect)];
-  const kind = (type) => ({ type: types[type], reasoning: 'auto' });
+  const kind = (name) => ({ type: dialects[name].type, reasoning: 'auto' });
   return [
     { id, name: id, ...kind(dialect), endpoint: id, upstream_model: `${id}~${answer}`, fallbacks: [backup] },
     {
@@ -33,9 +32,9 @@ export function scenarioConfig(url, chosen, { backupDialects = (dialect) => dial
   const models = [];
   const endpoint = [];
   for (const scenario of chosen) {
-    for (const dialect of Object.keys(types)) {
+    for (const dialect of dialectNames) {
       for (const model of modelsOf(scenario, dialect, backupDialects(dialect))) {
-        const of = Object.keys(types).find((name) => types[name] === model.type);
+        const of = dialectNames.find((name) => dialects[name].type === model.type);
         models.push(model);
         endpoint.push({ name: model.endpoint, type: model.type, base_url: `${url}${paths[of]}` });
       }
