@@ -381,6 +381,9 @@ static void a_failure_that_is_told_last_is_told_whole(void **state)
         {"event: error\ndata: {\"error\":{\"message\":\"said no\"}}",
          "data: {\"error\":{\"message\":\"said no\"}}\n\n"},
         {"event: error\ndata: {\"error\":{\"message\":\"said no\"}", "ended early"},
+        {"event: error\ndata: said n", "ended early"},
+        {"event: error\ndata: ", "ended early"},
+        {"event: error\ndata:", "ended early"},
     };
     struct wire *f = *state;
     start(f, CONFIG_WITH(CHAT_WITH("")), NULL);
