@@ -68,10 +68,10 @@ static void what_is_hidden(void **state)
         {"{\"endpoint\":[{\"name\":\"e\",\"headers\":{\"Cookie\":\"***\"}}]}",
          "{\"endpoint\":[{\"name\":\"e\",\"headers\":{\"Cookie\":\"***\"}}]}"},
         // Nobody reads the first one, but it is shown.
-        {"{\"endpoint\":[{\"headers\":{\"x-key\":\"one\"},\"headers\":{\"x-key\":\"one\"}}]}",
-         "{\"endpoint\":[{\"headers\":{\"x-key\":\"***\"},\"headers\":{\"x-key\":\"***\"}}]}"},
-        {"{\"proxies\":[{\"url\":\"http://u:one@h:1\",\"url\":\"http://u:one@h:1\"}]}",
-         "{\"proxies\":[{\"url\":\"http://u:***@h:1\",\"url\":\"http://u:***@h:1\"}]}"},
+        {"{\"endpoint\":[{\"name\":\"e\",\"headers\":{\"x-key\":\"one\"},\"headers\":{\"x-key\":\"one\"}}]}",
+         "{\"endpoint\":[{\"name\":\"e\",\"headers\":{\"x-key\":\"***\"},\"headers\":{\"x-key\":\"***\"}}]}"},
+        {"{\"proxies\":[{\"name\":\"p\",\"url\":\"http://u:one@h:1\",\"url\":\"http://u:one@h:1\"}]}",
+         "{\"proxies\":[{\"name\":\"p\",\"url\":\"http://u:***@h:1\",\"url\":\"http://u:***@h:1\"}]}"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
