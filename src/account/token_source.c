@@ -84,6 +84,11 @@ static bool serves_on(const struct token_source *source, int64_t now_ms)
     return tokens->access_token.len && (end_ms == 0 || now_ms < end_ms || may_come_back);
 }
 
+static bool is_under_way(const struct token_source *source)
+{
+    return source->state == TOKEN_ASKING || source->state == TOKEN_SAVING;
+}
+
 // A clock that was set back does not count, and one that is a little slow does not cost another round of the timer.
 static bool may_ask(const struct token_source *source, int64_t now_ms)
 {
@@ -417,8 +422,7 @@ enum token_answer token_source_get(struct token_source *source, struct token_wai
     if (is_due(source, now_ms)) {
         ask(source, now_ms);
     }
-    bool is_under_way = source->state == TOKEN_ASKING || source->state == TOKEN_SAVING;
-    if (!is_fresh(source, now_ms) && is_under_way) {
+    if (!is_fresh(source, now_ms) && is_under_way(source)) {
         wait->fn = fn;
         list_append(&source->waiters, &wait->_link);
         return TOKEN_WAIT;
@@ -440,8 +444,17 @@ void token_source_forget(struct token_wait *wait)
 void token_source_refused(struct token_source *source, struct slice token)
 {
     int64_t now_ms = clock_wall_ms();
-    if (slice_eq(token, source->tokens.access_token) && may_ask(source, now_ms)) {
-        source->is_doubted = true;
+    if (!slice_eq(token, source->tokens.access_token)) {
+        return;
+    }
+    if (may_ask(source, now_ms)) {
         ask(source, now_ms);
     }
+    source->is_doubted = is_under_way(source); // until the end of the refresh, whyever it was begun
+}
+
+bool token_source_has_other(const struct token_source *source, struct slice token)
+{
+    const struct slice *ours = &source->tokens.access_token;
+    return is_under_way(source) || (ours->len && !slice_eq(*ours, token));
 }

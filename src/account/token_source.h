@@ -60,6 +60,8 @@ enum token_answer token_source_get(struct token_source *source, struct token_wai
 void token_source_forget(struct token_wait *wait); // harmless when nothing is waited for
 // The upstream refused it (401): it is refreshed before its time, but not more than once in TOKEN_RETRY_MS.
 void token_source_refused(struct token_source *source, struct slice token);
+// Would token_source_get() give another one, at once or after a refresh that is under way?
+bool token_source_has_other(const struct token_source *source, struct slice token);
 
 // What its own timer does each TOKEN_RETRY_MS: refreshes ahead, tries again. Takes the time so that tests need not
 // wait.

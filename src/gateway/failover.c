@@ -73,6 +73,7 @@ static struct retry_facts facts_of(struct exchange *x)
         .settings = x->gateway->selector ? key_selector_settings(x->gateway->selector) : &exchange_config(x)->key_pool,
         .is_pooled = is_pooled,
         .has_other_key = is_pooled && !x->lease->owner_is_needed && x->lease->n_tried < LEASE_TRIES_MAX,
+        .has_other_token = lease_has_other_token(x),
         .has_other_way = way_has_other(x),
         .asked_ms = -1,
         .jitter = random_unit(),
@@ -109,6 +110,12 @@ static bool go_on(struct exchange *x, enum retry_step step, uint32_t delay_ms)
     case RETRY_OTHER_KEY:
         attempt_reset(x);
         failover_attempt(x);
+        return true;
+    case RETRY_OTHER_TOKEN:
+        attempt_reset(x);
+        if (lease_take_other_token(x) == LEASE_TAKEN) {
+            failover_attempt(x);
+        }
         return true;
     case RETRY_OTHER_WAY:
         attempt_reset(x);

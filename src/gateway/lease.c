@@ -422,12 +422,28 @@ void lease_end(struct exchange *x, bool client_has_left)
     lease_settle(x, &evidence);
 }
 
+static bool is_token(const struct exchange *x)
+{
+    return x->credential.level == CREDENTIAL_OAUTH || x->credential.level == CREDENTIAL_FILE;
+}
+
 void lease_note_status(struct exchange *x, unsigned status)
 {
-    bool is_token = x->credential.level == CREDENTIAL_OAUTH || x->credential.level == CREDENTIAL_FILE;
-    if (status == 401 && is_token) {
+    if (status == 401 && is_token(x)) {
         token_source_refused(x->gateway->tokens, x->credential.secret);
     }
+}
+
+bool lease_has_other_token(const struct exchange *x)
+{
+    return x->upstream_status == 401 && is_token(x) && !x->lease->has_other_token &&
+           token_source_has_other(x->gateway->tokens, x->credential.secret);
+}
+
+enum lease_result lease_take_other_token(struct exchange *x)
+{
+    x->lease->has_other_token = true;
+    return take_token(x);
 }
 
 const struct way *lease_way(struct exchange *x)

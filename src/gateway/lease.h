@@ -28,7 +28,8 @@ struct lease {
     uint32_t model;
     uint64_t conversation;
     struct token_wait token_wait;
-    bool waits; // for a token, or has done so
+    bool waits;           // for a token, or has done so
+    bool has_other_token; // lease_take_other_token() was called: once is enough
 };
 
 enum lease_result {
@@ -69,5 +70,8 @@ void lease_end(struct exchange *x, bool client_has_left);
 
 // The status of an answer: a token that is refused is not used for long.
 void lease_note_status(struct exchange *x, unsigned status);
+// After a 401: is there a newer access token, or will there be? Once in a request.
+bool lease_has_other_token(const struct exchange *x);
+enum lease_result lease_take_other_token(struct exchange *x); // as lease_take()
 // The key's own way out; NULL: it has none.
 const struct way *lease_way(struct exchange *x);

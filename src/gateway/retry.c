@@ -37,6 +37,9 @@ static enum retry_step after_key(struct retry_state *state, const struct retry_f
     if (facts->settings->retries && facts->has_other_key) {
         return RETRY_OTHER_KEY;
     }
+    if (facts->settings->retries && facts->has_other_token) {
+        return RETRY_OTHER_TOKEN;
+    }
     // A lone credential that is limited is good again in a while; of a pool, the pool says when. Whoever has to wait
     // for long is better told so.
     bool passes = facts->blame == BLAME_KEY_MODEL && !facts->is_pooled && facts->asked_ms <= RETRY_PATIENCE_MS;

@@ -5,7 +5,7 @@
 //
 //   whose fault it was   what is tried, in this order
 //   client               – (an input that is too long: a fallback)
-//   key                  another key; a fallback; a lone credential that is limited: once more, if that is soon
+//   key                  another key or token; a fallback; a lone credential that is limited: once more if that is soon
 //   address              each other proxy once; a fallback
 //   provider (500)       once more; another key; a fallback; once more …
 //   endpoint, network    a fallback; once more … (a way that stayed silent never again)
@@ -25,6 +25,7 @@ enum {
 enum retry_step {
     RETRY_GIVE_UP,
     RETRY_OTHER_KEY,   // at once
+    RETRY_OTHER_TOKEN, // as soon as it is here
     RETRY_OTHER_WAY,   // at once, through another proxy
     RETRY_SAME,        // after *delay_ms_r
     RETRY_OTHER_MODEL, // at once
@@ -42,8 +43,9 @@ struct retry_facts {
     enum blame blame;
     bool was_silent;
     bool is_context_length;
-    bool is_pooled;     // the credential is of the key pool
-    bool has_other_key; // there may be one that was not tried
+    bool is_pooled;       // the credential is of the key pool
+    bool has_other_key;   // there may be one that was not tried
+    bool has_other_token; // the credential was an access token, and there is a newer one, or will be
     bool has_other_way;
     bool has_fallback;
     int64_t asked_ms; // that the upstream wants to be left alone; -1: it did not say

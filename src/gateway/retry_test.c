@@ -37,7 +37,7 @@ static enum retry_step next(struct retry_state *state, const struct retry_facts 
 
 // ---- the table, first step ------------------------------------------------------------------------------------------
 
-enum { KEY = 1, WAY = 2, FALLBACK = 4, POOLED = 8, SILENT = 16, TOO_LONG = 32 };
+enum { KEY = 1, WAY = 2, FALLBACK = 4, POOLED = 8, SILENT = 16, TOO_LONG = 32, TOKEN = 64 };
 
 static void the_first_step_is_that_of_the_table(void **state)
 {
@@ -55,6 +55,8 @@ static void the_first_step_is_that_of_the_table(void **state)
         {BLAME_KEY_CREDIT, POOLED, -1, RETRY_GIVE_UP},
         {BLAME_KEY_REFUSED, KEY | POOLED, -1, RETRY_OTHER_KEY},
         {BLAME_KEY_REFUSED, 0, -1, RETRY_GIVE_UP},
+        {BLAME_KEY_REFUSED, TOKEN | FALLBACK, -1, RETRY_OTHER_TOKEN},
+        {BLAME_CLIENT, TOKEN, -1, RETRY_GIVE_UP},
         {BLAME_KEY_MODEL, KEY | POOLED, 2000, RETRY_OTHER_KEY},
         {BLAME_KEY_MODEL, POOLED, 2000, RETRY_GIVE_UP},
         {BLAME_KEY_MODEL, 0, 2000, RETRY_SAME},
@@ -81,6 +83,7 @@ static void the_first_step_is_that_of_the_table(void **state)
         struct retry_state fresh = {0};
         struct retry_facts facts = facts_of(rows[i].blame);
         facts.has_other_key = rows[i].has & KEY;
+        facts.has_other_token = rows[i].has & TOKEN;
         facts.has_other_way = rows[i].has & WAY;
         facts.has_fallback = rows[i].has & FALLBACK;
         facts.is_pooled = rows[i].has & POOLED;

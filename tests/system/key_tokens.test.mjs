@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { test } from 'node:test';
-import { admin, adminKey, ask, askMany, countsOf, Stack, waitFor } from './kit/kit.mjs';
+import { admin, adminKey, ask, askMany, countsOf, dialectNames, Stack, waitFor } from './kit/kit.mjs';
 
 const HOUR = 3600_000;
 const authFile = 'data/auth.json';
@@ -119,12 +119,28 @@ test('kill -9 between rotation and use loses nothing', () =>
     }
   }));
 
-test('a token that the upstream refuses is refreshed before its time', () =>
-  withTokens({ ...auth({ refresh_token: 'rt-file', api_key: 'at-file-0', last_refresh: new Date().toISOString(), expires_at: Date.now() + 8 * HOUR }) }, async (stack) => {
-    await ask(stack); // the simulator never gave that token: 401
-    await waitFor('a refresh', async () => (await stack.simulator.tokens())['rt-file']?.granted === 1);
-    await waitFor('an answer', async () => (await ask(stack)).status === 200);
-    assert.equal((await stack.simulator.tokens())['rt-file'].calls, 1);
+// The simulator never gave that token: 401, without a refresh.
+const refused = (refresh_token) =>
+  auth({ refresh_token, api_key: 'at-file-0', last_refresh: new Date().toISOString(), expires_at: Date.now() + 8 * HOUR });
+
+test('a token that the upstream refuses is refreshed before its time, and the request goes on with the new one', async (t) => {
+  for (const dialect of dialectNames) {
+    await t.test(dialect, () =>
+      withTokens(refused('rt-file~head=100'), async (stack) => {
+        const responses = await Promise.all(Array.from({ length: 20 }, () => ask(stack, { dialect, stream: true })));
+        assert.deepEqual(responses.map(({ status }) => status), Array(20).fill(200));
+        assert.equal((await stack.simulator.tokens())['rt-file'].calls, 1);
+        assert.equal((await ask(stack, { dialect })).header('x-droid2api-attempts'), '1');
+      }));
+  }
+});
+
+test('a token that is refused and cannot be refreshed costs one attempt more, and the refusal is told', () =>
+  withTokens(refused('rt-file~status=500'), async (stack) => {
+    const response = await ask(stack);
+    assert.equal(response.status, 401, response.text);
+    assert.equal(response.header('x-droid2api-attempts'), '2');
+    assert.equal((await ask(stack)).header('x-droid2api-attempts'), '1', 'nothing newer is to be had within a minute');
   }));
 
 test('levels 3 and 4, one after the other', async (t) => {
