@@ -16,7 +16,7 @@ struct breaker {
 
 struct shared_breakers {
     _Atomic uint64_t names[BREAKERS_MAX];
-    struct breaker breakers[BREAKERS_MAX];
+    struct breaker breakers[BREAKERS_MAX + 1]; // the last one never opens
 };
 
 enum phase {
@@ -45,6 +45,15 @@ enum {
 
 static_assert(BREAKER_REST_MAX_MS / SPAN_UNIT_MS < 1 << SPAN_BITS, "the longest rest fits");
 static_assert(BREAKER_PROBE_MS <= BREAKER_REST_MAX_MS && BREAKER_OPEN_MS <= BREAKER_REST_MAX_MS, "nothing is longer");
+
+// A number of failures that is never counted to.
+#define NEVER_OPENS ((1U << SPAN_BITS) - 1)
+static_assert(BREAKER_THRESHOLD < NEVER_OPENS, "it is counted to less");
+
+static bool never_opens(struct state state)
+{
+    return state.phase == CLOSED && state.n_failures == NEVER_OPENS;
+}
 
 static uint64_t pack(struct state state)
 {
@@ -133,11 +142,14 @@ enum breaker_answer breaker_ask(struct breaker *breaker, int64_t now_ms, int64_t
 
 static struct state after_success(struct state state)
 {
-    return state.phase == RESTING ? state : (struct state){.phase = CLOSED};
+    return state.phase == RESTING || never_opens(state) ? state : (struct state){.phase = CLOSED};
 }
 
 static struct state after_failure(struct state state, int64_t now_ms)
 {
+    if (never_opens(state)) {
+        return state;
+    }
     if (state.phase == CLOSED && state.n_failures + 1 < BREAKER_THRESHOLD) {
         state.n_failures++;
         return state;
@@ -155,6 +167,9 @@ static int64_t at_most(int64_t value, int64_t limit)
 
 static struct state after_rest(struct state state, int64_t now_ms, int64_t until_ms)
 {
+    if (never_opens(state)) {
+        return state;
+    }
     bool is_waiting = (state.phase == OPEN || state.phase == RESTING) && !is_due(state, now_ms);
     int64_t later_ms = is_waiting && state.until_ms > until_ms ? state.until_ms : until_ms;
     return from_now(RESTING, now_ms, at_most(later_ms - now_ms, BREAKER_REST_MAX_MS));
@@ -202,6 +217,8 @@ int breaker_table_create(struct breaker_table *table)
     int r = shm_region_create(&table->_region, sizeof(*table->_shared));
     if (r == 0) {
         table->_shared = table->_region.base;
+        struct state never = {.phase = CLOSED, .n_failures = NEVER_OPENS};
+        atomic_store(&table->_shared->breakers[BREAKERS_MAX].state, pack(never));
     }
     return r;
 }

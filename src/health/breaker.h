@@ -19,7 +19,7 @@
 #include "shm/region.h"
 
 enum {
-    BREAKERS_MAX = 1024,
+    BREAKERS_MAX = 16 * 1024, // endpoints, models at them and proxies, old ones, too; unused pages take no memory
     BREAKER_THRESHOLD = 5,
     BREAKER_OPEN_MS = 750,
     BREAKER_PROBE_MS = 60 * 1000, // a probe of which nothing was heard for so long is given up: its process died
@@ -39,7 +39,8 @@ MUST_USE int breaker_table_create(struct breaker_table *table);
 void breaker_table_close(struct breaker_table *table);
 
 // The breaker of that name ("endpoint main", "proxy eu"); the same in all processes, and to be kept until the table is
-// closed. Never NULL: when the table is full, names share breakers.
+// closed. Never NULL: names that a full table has no room for get one that never opens, since nobody may pay for the
+// outage of another one.
 struct breaker *breaker_find(struct breaker_table *table, struct slice name);
 
 enum breaker_answer {

@@ -19,7 +19,7 @@ struct correlation {
 
 struct shared_correlations {
     _Atomic uint64_t names[CORRELATION_ENDPOINTS];
-    struct correlation correlations[CORRELATION_ENDPOINTS];
+    struct correlation correlations[CORRELATION_ENDPOINTS + 1]; // the last one is shared when the others are taken
 };
 
 enum {

@@ -34,7 +34,7 @@ struct correlation_table {
 MUST_USE int correlation_table_create(struct correlation_table *table);
 void correlation_table_close(struct correlation_table *table);
 
-// To be kept until the table is closed. Never NULL: when the table is full, endpoints share an entry.
+// To be kept until the table is closed. Never NULL: when the table is full, the others share an entry.
 struct correlation *correlation_find(struct correlation_table *table, struct slice endpoint);
 
 // A key as the caller knows it: whatever makes it unique. Never 0.

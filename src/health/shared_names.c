@@ -27,5 +27,5 @@ size_t shared_names_find(_Atomic uint64_t *names, size_t n_names, struct slice n
             return at;
         }
     }
-    return (size_t)(hash % n_names);
+    return n_names;
 }

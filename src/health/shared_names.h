@@ -9,6 +9,6 @@
 
 #include "base/slice.h"
 
-// Of `n_names`, zeros at first, one for each entry: the one that has this name, or has it from now on. When none is
-// free, names share entries.
+// Of `n_names`, zeros at first, one for each entry: the one that has this name, or has it from now on. `n_names` when
+// none is free.
 size_t shared_names_find(_Atomic uint64_t *names, size_t n_names, struct slice name);
